@@ -1,0 +1,1 @@
+"""Bytes to image and back: container, entropy coder, one module per codec."""

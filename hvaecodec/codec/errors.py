@@ -1,0 +1,25 @@
+"""The one tree of errors that a bad file, or a file we cannot serve, may raise."""
+
+
+class CodecError(Exception):
+    """Root of every error about a file: unreadable, damaged, foreign or beyond what is installed."""
+
+
+class NotThisFormat(CodecError):
+    """The bytes are something else altogether."""
+
+
+class UnsupportedVersion(CodecError):
+    """A sound file that needs a newer reader."""
+
+
+class CorruptFile(CodecError):
+    """The file was cut, changed or extended after it was written."""
+
+
+class ModelMismatch(CodecError):
+    """The file needs other weights than those that were loaded."""
+
+
+class CodecUnavailable(CodecError):
+    """The codec or its weights are not installed."""
