@@ -114,7 +114,7 @@ def pack(
         raise ValueError("digests are 4 bytes (weights) and 2 bytes (generator)")
     if not 0 <= header.step_index <= 0xFFFF:
         raise ValueError(f"step index {header.step_index} is outside 0..65535")
-    if problem := _size_problem(header.height, header.width):
+    if problem := size_problem(header.height, header.width):
         raise ValueError(problem)
     extras = sorted(extras)
     if problem := _extras_problem(header.mode, [kind for kind, _ in extras]):
@@ -186,7 +186,7 @@ def _read_table(data: bytes) -> _Table:
     )
     height = reader.varint("height", MAX_SIDE)
     width = reader.varint("width", MAX_SIDE)
-    if problem := _size_problem(height, width):
+    if problem := size_problem(height, width):
         raise CorruptFile(problem)
     step_index = reader.uint(2, "step index")
     n_levels = flags >> 3
@@ -286,7 +286,8 @@ def _compare(actual: int, stored: int, what: str) -> None:
         )
 
 
-def _size_problem(height: int, width: int) -> str | None:
+def size_problem(height: int, width: int) -> str | None:
+    """Why no file can hold a picture of this size, or None."""
     if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
         return f"picture of {height} x {width} pixels (height x width); each side is 1 to {MAX_SIDE}"
     if height * width > MAX_PIXELS:

@@ -1,0 +1,93 @@
+"""Reading whole files, and writing them so that a target is either complete or untouched."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from hvaecodec.codec.errors import CodecError
+
+
+def read_bytes(path: str | os.PathLike[str]) -> bytes:
+    """A whole file, or a CodecError that says in one line why not."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as cause:  # ValueError: a zero byte in the name
+        raise CodecError(f"cannot read {path}: {_reason(cause)}") from cause
+
+
+def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
+    """Raise the CodecError that `write_atomically` would, before any work is done for nothing."""
+    try:
+        target = Path(os.path.realpath(path))
+        if target.is_dir():
+            raise CodecError(f"cannot write {path}: it is a directory")
+        if target.is_file() and not force:
+            raise CodecError(f"{path} exists and is kept; --force replaces it")
+        if not target.parent.is_dir():
+            raise CodecError(f"cannot write {path}: there is no folder {target.parent}")
+        if not target.exists() and not os.access(target.parent, os.W_OK):
+            raise CodecError(f"cannot write {path}: the folder {target.parent} is not writable")
+    except (OSError, ValueError) as cause:
+        raise CodecError(f"cannot write {path}: {_reason(cause)}") from cause
+
+
+def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = False) -> None:
+    """Write a whole file: afterwards the target holds all of `data`, or is as it was.
+
+    An existing file is kept (CodecError) unless `force`, also when it appears while we write.
+    A pipe or device is written to directly. Raises CodecError if the target cannot be written.
+    """
+    check_target(path, force)
+    target = Path(os.path.realpath(path))  # a link stays a link; what it points to is replaced
+    try:
+        if target.exists() and not target.is_file():
+            target.write_bytes(data)
+            return
+        temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+        try:
+            _write_synced(temporary, data)
+            if force:
+                if target.exists():
+                    shutil.copymode(target, temporary)
+                os.replace(temporary, target)
+            else:
+                _move_without_clobber(temporary, target)
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    except FileExistsError as cause:
+        raise CodecError(f"{path} exists and is kept; --force replaces it") from cause
+    except OSError as cause:
+        raise CodecError(f"cannot write {path}: {_reason(cause)}") from cause
+
+
+def _write_synced(path: Path, data: bytes) -> None:
+    with open(path, "xb") as file:  # "x": the random name is ours alone
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _move_without_clobber(temporary: Path, target: Path) -> None:
+    """Rename, but raise FileExistsError if the target exists; plain rename would replace it."""
+    try:
+        os.link(temporary, target)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links: claim the name, then replace our claim
+        target.touch(exist_ok=False)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            target.unlink()
+            raise
+
+
+def _reason(cause: OSError | ValueError) -> str:
+    if isinstance(cause, OSError) and cause.strerror:
+        return cause.strerror[0].lower() + cause.strerror[1:]
+    return str(cause)
