@@ -1,0 +1,74 @@
+"""The codecs we measure ourselves against, one file each, found by file name.
+
+A file `my_codec.py` here holds a frozen dataclass `Baseline`: a `Codec` (name, lossless, encode, decode) whose fields
+are its options, with `settings` (the qualities to sweep), `version` and `unavailable()` (a reason, or None).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import pkgutil
+from typing import Any, Protocol
+
+import numpy as np
+
+
+class BaselineCodec(Protocol):
+    """What a file in this folder offers; see the module's first lines."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def lossless(self) -> bool: ...
+    @property
+    def settings(self) -> tuple[float, ...]: ...
+    @property
+    def version(self) -> str: ...
+    def encode(self, image: np.ndarray, *, quality: float = ...) -> bytes: ...
+    def decode(self, data: bytes) -> np.ndarray: ...
+    def unavailable(self) -> str | None: ...
+
+
+def names() -> list[str]:
+    """The baselines there are, available or not."""
+    files = (module.name for module in pkgutil.iter_modules(__path__))
+    return sorted(name.replace("_", "-") for name in files if not name.startswith("_"))
+
+
+def load(name: str, options: dict[str, str] | None = None) -> BaselineCodec:
+    """The baseline called `name` with `options` as typed on a command line (`{"method": "6"}`).
+
+    Raises ValueError for an unknown name, option or value.
+    """
+    if name not in names():
+        raise ValueError(f"no baseline {name!r}; there are {', '.join(names())}")
+    module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
+    baseline: type = module.Baseline
+    return baseline(**_parse_options(baseline, options or {}))
+
+
+def options_of(codec: object) -> dict[str, Any]:
+    """The options a baseline was made with, defaults included: part of every record."""
+    if dataclasses.is_dataclass(codec) and not isinstance(codec, type):
+        return {f.name: getattr(codec, f.name) for f in dataclasses.fields(codec) if f.init}
+    return {}
+
+
+def _parse_options(baseline: type, options: dict[str, str]) -> dict[str, Any]:
+    fields = {field.name: field.default for field in dataclasses.fields(baseline) if field.init}
+    unknown = sorted(set(options) - set(fields))
+    if unknown:
+        raise ValueError(f"{baseline.name} has no option {unknown[0]!r}; it has {', '.join(fields)}")
+    return {key: _parse(key, value, fields[key]) for key, value in options.items()}
+
+
+def _parse(key: str, value: str, default: Any) -> Any:
+    if isinstance(default, bool):
+        if value.lower() not in {"true", "false", "1", "0"}:
+            raise ValueError(f"option {key} is true or false, not {value!r}")
+        return value.lower() in {"true", "1"}
+    try:
+        return type(default)(value)
+    except ValueError as error:
+        raise ValueError(f"option {key} wants {type(default).__name__}, not {value!r}") from error

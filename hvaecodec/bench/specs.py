@@ -1,0 +1,105 @@
+"""Codec specifications as typed: `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:bmshj2018-hyperprior`."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvaecodec.bench import baselines
+
+OUR_QUALITIES: tuple[float, ...] = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+
+
+@dataclass(frozen=True)
+class CodecSpec:
+    """One codec to measure. `make` builds a fresh object each time; `encode` calls it with every option."""
+
+    label: str
+    is_baseline: bool
+    make: Callable[[], Any]
+    qualities: tuple[float, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+    passed: dict[str, Any] = field(default_factory=dict)  # the options that `encode` takes
+    unavailable: str | None = None
+
+    def version(self, codec: Any) -> str:
+        """What the records are valid for: the library's version, or ours with a digest of code and weights."""
+        return str(codec.version) if self.is_baseline else _our_version(self.label.partition("@")[0])
+
+    def encode(self, codec: Any, image: np.ndarray, quality: float) -> bytes:
+        return codec.encode(image, quality=quality, **self.passed)
+
+    def settings(self, quality: float) -> dict[str, Any]:
+        """Everything that decides the bytes, for the record."""
+        return {"quality": quality, **self.options}
+
+
+def parse(text: str, effort: int | None = None) -> CodecSpec:
+    """The codec that `text` names. effort: for our codecs, where the text gives none.
+
+    Raises ValueError for an unknown name or option. A codec that is known but not installed has `unavailable` set.
+    """
+    head, _, tail = text.partition("@")
+    options = _options(text, tail)
+    name, _, model = head.partition(":")
+    if name in baselines.names():
+        return _baseline(text, name, options | ({"model": model} if model else {}))
+    return _ours(text, head, options, effort)
+
+
+def _baseline(text: str, name: str, options: dict[str, str]) -> CodecSpec:
+    codec = baselines.load(name, options)
+    return CodecSpec(
+        label=text,
+        is_baseline=True,
+        make=lambda: baselines.load(name, options),
+        qualities=tuple(codec.settings),
+        options=baselines.options_of(codec),
+        unavailable=codec.unavailable(),
+    )
+
+
+def _ours(text: str, name: str, options: dict[str, str], effort: int | None) -> CodecSpec:
+    from hvaecodec.codec import registry
+
+    passed: dict[str, Any] = {key: _number(key, value) for key, value in options.items()}
+    label = text
+    if effort is not None and "effort" not in passed:
+        passed["effort"] = effort
+        label += ("," if "@" in text else "@") + f"effort={effort}"
+    return CodecSpec(label, False, lambda: registry.load(name), OUR_QUALITIES, dict(passed), passed)
+
+
+def _options(text: str, tail: str) -> dict[str, str]:
+    pairs = [item.partition("=") for item in tail.split(",") if item]
+    for key, equals, value in pairs:
+        if not (key and equals and value):
+            raise ValueError(f"{text!r}: after @ come key=value pairs with commas between")
+    return {key: value for key, _, value in pairs}
+
+
+def _number(key: str, value: str) -> int | float:
+    try:
+        number = float(value)
+    except ValueError as error:
+        raise ValueError(f"option {key} wants a number, not {value!r}") from error
+    return int(number) if number.is_integer() else number
+
+
+def _our_version(name: str) -> str:
+    import hvaecodec
+
+    package = Path(hvaecodec.__file__).parent
+    paths = [p for part in ("codec", "models") for p in sorted((package / part).rglob("*.py"))]
+    paths += [p for p in sorted((package / "weights").rglob("*")) if p.is_file() and p.suffix != ".md"]
+    if Path(name).is_file():
+        paths.append(Path(name))
+    digest = hashlib.sha256()
+    for path in paths:
+        digest.update(path.name.encode() + path.read_bytes())
+    return f"hvaecodec {getattr(hvaecodec, '__version__', '0')}+{digest.hexdigest()[:12]}"
