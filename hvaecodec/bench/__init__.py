@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hvaecodec.bench.curves import BDRate, Curve
     from hvaecodec.bench.datasets import NamedImage
 
-__all__ = ["bd_rate", "load_dataset", "rate_distortion", "run", "write_report"]
+__all__ = ["bd_rate", "check", "load_dataset", "rate_distortion", "run", "write_report"]
 
 
 def run(
@@ -43,13 +43,14 @@ def run(
     out: a folder whose `records.jsonl` is added to; lines in it that still hold are reused unless `fresh`.
     Raises ValueError for an unknown name, DatasetError (an OSError) if the pictures cannot be had.
     """
-    from hvaecodec.bench import datasets, metrics as known_metrics, runner, specs
+    from hvaecodec.bench import datasets, runner, specs
 
-    for name in metrics:
-        known_metrics.get(name)
+    check(metrics=metrics)
     chosen = [specs.parse(text, effort) for text in codecs]
     if len({spec.label for spec in chosen}) < len(chosen):
         raise ValueError(f"a codec is named twice in {', '.join(spec.label for spec in chosen)}")
+    if effort is not None and effort not in (1, 2, 3):
+        raise ValueError(f"effort is 1, 2 or 3, not {effort}")
     images = datasets.load_dataset(dataset, data)[:limit]
     known, keep = _store(out, fresh)
     with runner.torch_threads(threads):
@@ -63,6 +64,16 @@ def run(
             keep=keep,
             progress=progress or (lambda done, total, what: None),
         )
+
+
+def check(*, metrics: Sequence[str] = (), published: Sequence[str] = ()) -> None:
+    """Raise ValueError for a metric or published curve that we do not have, before any time is spent."""
+    from hvaecodec.bench import curves, metrics as known
+
+    for name in metrics:
+        known.get(name)
+    for name in published:
+        curves.published_entry(name)
 
 
 def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[NamedImage]:
@@ -110,5 +121,8 @@ def _store(
         return [], lambda record: None
     path = Path(out) / "records.jsonl"
     path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists() and any(path.parent.iterdir()):
+        raise FileExistsError(f"{path.parent} holds other files; give a new folder or one of an earlier run")
+    path.touch()
     known = [] if fresh else runner.read_records(path)
     return known, lambda record: runner.append_record(path, record)

@@ -18,6 +18,14 @@ import numpy as np
 
 from hvaecodec.bench import metrics
 
+# Short words for the published curves one asks for most.
+ALIASES = {
+    "bpg": "bpg_444_x265_ycbcr",
+    "factorized": "compressai-bmshj2018-factorized_mse_cuda",
+    "hyperprior": "compressai-bmshj2018-hyperprior_mse_cuda",
+    "qarv": "qarv_base",
+    "vtm": "vtm18.0",
+}
 _PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim"}
 
 
@@ -77,18 +85,24 @@ def published_names() -> tuple[str, ...]:
     return tuple(_published())
 
 
-def published(name: str, metric: str) -> Curve:
-    """A published Kodak curve. Conventions differ a little between sources; see `source`.
-
-    Raises ValueError if there is none of that name, or it has no such metric.
-    """
-    if name not in _published():
+def published_entry(name: str) -> dict[str, Any]:
+    """A published curve as it is stored: source, note, bpp, and psnr or ms_ssim. ValueError if there is none."""
+    entry: dict[str, Any] | None = _published().get(ALIASES.get(name, name))
+    if entry is None:
         near = [known for known in _published() if name.lower() in known.lower()]
         raise ValueError(f"no published curve {name!r}" + (f"; near it: {', '.join(near[:8])}" if near else ""))
-    entry = _published()[name]
+    return entry
+
+
+def published(name: str, metric: str) -> Curve | None:
+    """A published Kodak curve; None if its source has no such metric. Conventions differ a little between sources.
+
+    Raises ValueError if there is no curve of that name.
+    """
+    entry = published_entry(name)
     values = entry.get(_PUBLISHED_KEYS.get(metric, ""))
     if values is None:
-        raise ValueError(f"the published curve {name!r} has no {metric}")
+        return None
     pairs = [(b, v) for b, v in zip(entry["bpp"], values, strict=True) if v is not None]
     return _curve(name, metric, pairs, source=entry["source"])
 

@@ -20,7 +20,7 @@ class Baseline:
 
     name: ClassVar[str] = "jpeg"
     lossless: ClassVar[bool] = False
-    settings: ClassVar[tuple[float, ...]] = (1, *range(5, 96, 5))
+    settings: ClassVar[tuple[float, ...]] = tuple(range(5, 96, 5))
     version: ClassVar[str] = _pillow.version("libjpeg_turbo")
 
     def encode(self, image: np.ndarray, *, quality: float = 75) -> bytes:

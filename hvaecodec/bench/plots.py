@@ -1,0 +1,72 @@
+"""Rate–distortion plots: our codecs thick, baselines thin, published curves grey, estimates dashed and hollow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hvaecodec.bench import curves, metrics
+from hvaecodec.bench.curves import Curve
+
+_COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf", "#7f7f00")
+_GREYS = ("-", "--", "-.", ":")
+
+
+def rate_distortion(
+    records: Sequence[dict[str, Any]], metric: str, path: Path, *, published: Sequence[str] = (), max_bpp: float = 2.5
+) -> Path:
+    """Draw every codec's curve for `metric` into the picture file `path`; returns it.
+
+    Files and estimates are never joined: rates from `est_bits` are a curve of their own, dashed with hollow markers.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6.2), dpi=140, layout="constrained")
+    axes = figure.add_subplot()
+    for index, name in enumerate(published):
+        curve = curves.published(name, metric)
+        if curve is not None:
+            _draw_published(axes, curve, index)
+    baselines = {record["codec"] for record in records if record["baseline"]}
+    measured = curves.from_records(records, metric)
+    estimates = curves.from_records(records, metric, estimated=True)
+    order = sorted(measured, key=lambda name: name in baselines)  # ours take the first colours
+    for index, name in enumerate(order):
+        colour = _COLOURS[index % len(_COLOURS)]
+        _draw(axes, measured[name], colour, ours=name not in baselines)
+        if name in estimates:
+            _draw(axes, estimates[name], colour, ours=False)
+    _label(axes, records, metric, max_bpp)
+    figure.savefig(path)
+    return path
+
+
+def _draw(axes: Any, curve: Curve, colour: str, *, ours: bool) -> None:
+    style: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 5 if ours else 3.5}
+    style |= {"linewidth": 2.6 if ours else 1.3, "zorder": 4 if ours else 3, "label": curve.name}
+    if curve.estimated:
+        style |= {"linestyle": "--", "markerfacecolor": "none", "label": f"{curve.name}, estimated bits (no file)"}
+    axes.plot(curve.bpp, curve.values, **style)
+
+
+def _draw_published(axes: Any, curve: Curve, index: int) -> None:
+    grey = str(0.45 + 0.08 * (index % 4))
+    style = {"color": grey, "linewidth": 1.0, "linestyle": _GREYS[index % len(_GREYS)], "zorder": 2}
+    axes.plot(curve.bpp, curve.values, label=f"{curve.name} (published)", **style)
+
+
+def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: float) -> None:
+    names = ", ".join(dict.fromkeys(record["dataset"] for record in records))
+    n_images = len({record["image"] for record in records})
+    axes.set_title(f"{names}: mean of {n_images} images, whole files decoded by a fresh decoder", fontsize=11)
+    axes.set_xlabel("rate (bits per pixel of the whole file)")
+    axes.set_ylabel(metrics.get(metric).label)
+    axes.set_xlim(0, max_bpp)
+    inside = [y for line in axes.lines for x, y in zip(*line.get_data(), strict=True) if x <= max_bpp]
+    if inside:
+        axes.set_ylim(min(inside) - 0.5, max(inside) + 0.5)
+    axes.grid(alpha=0.3)
+    if axes.lines:
+        axes.legend(loc="lower right", fontsize=8.5, framealpha=0.9)
+

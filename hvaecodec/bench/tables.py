@@ -1,0 +1,189 @@
+"""Tables from records: Bjøntegaard deltas, distortion at fixed rates, and how each image fares against the anchor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hvaecodec.bench import curves, metrics
+from hvaecodec.bench.curves import Curve
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+FIXED_BPP = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text cells in columns, with a title and notes below; the first column names the row."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    notes: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        lines = [f"### {self.title}", "", _line(self.header), _line(["---"] + ["---:"] * (len(self.header) - 1))]
+        lines += [_line(row) for row in self.rows]
+        return "\n".join(lines + [f"\n{note}" for note in self.notes]) + "\n"
+
+    def rich(self) -> RichTable:
+        """For a terminal."""
+        from rich.table import Table as RichTable
+
+        table = RichTable(title=self.title, caption="\n".join(self.notes) or None, title_justify="left")
+        for index, name in enumerate(self.header):
+            table.add_column(name, justify="right" if index else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def all_tables(
+    records: Sequence[dict[str, Any]], metric_names: Sequence[str], anchor: str, published: Sequence[str] = ()
+) -> list[Table]:
+    """Every table that the records can fill, in reading order."""
+    drawn = [name for name in metric_names if metrics.get(name).higher_is_better]
+    tables = [summary(records, drawn, anchor, published)]
+    tables += [fixed_rates(records, name, published) for name in drawn]
+    has_anchor = anchor in {record["codec"] for record in records}
+    ours = [name for name in _names(records) if name != anchor and not _is_baseline(records, name)]
+    tables += [per_image(records, name, codec, anchor) for codec in ours for name in drawn if has_anchor]
+    failed = failures(records)
+    return tables + ([failed] if failed.rows else [])
+
+
+def summary(
+    records: Sequence[dict[str, Any]], metric_names: Sequence[str], anchor: str, published: Sequence[str] = ()
+) -> Table:
+    """BD-rate of every codec against `anchor` for each metric, with its range, and the mean times of an image."""
+    header = ["codec"]
+    for name in metric_names:
+        header += [f"BD-rate {name}", "over (points)"]
+    rows = []
+    measured = {name: curves.from_records(records, name) for name in metric_names}
+    for codec in _names(records):
+        cells = [cell for name in metric_names for cell in _bd_cells(measured[name], codec, anchor)]
+        rows.append((codec, *cells, *_costs(records, codec)))
+    for name in published:
+        cells = []
+        for metric in metric_names:
+            cells += _bd_cells(measured[metric] | _published(name, metric), name, anchor)
+        rows.append((f"{name} (published)", *cells, "", "", "", ""))
+    notes = [
+        f"BD-rate in per cent against {anchor}, negative is fewer bits: PCHIP of log-rate over the common range of "
+        "the metric in dB; points are the anchor's and the codec's inside it. Rates are those of whole files. "
+        "Seconds are wall time of one image after a warm-up; peak is the whole process."
+    ]
+    if published:
+        notes.append("Published curves were made by others under their own conventions and not measured here.")
+    notes += _left_out(measured)
+    title = f"{_datasets(records)}, {len({record['image'] for record in records})} images"
+    columns = (*header, "encode s", "decode s", "peak MB", "threads")
+    return Table(title, columns, rows, notes)
+
+
+def fixed_rates(records: Sequence[dict[str, Any]], metric: str, published: Sequence[str] = ()) -> Table:
+    """The metric at fixed rates, interpolated between a codec's settings."""
+    found = list(curves.from_records(records, metric).values())
+    for name in published:
+        found += _published(name, metric).values()
+    rows = []
+    for curve in found:
+        cells = (curves.value_at(curve, bpp) for bpp in FIXED_BPP)
+        label = f"{curve.name} (published)" if curve.source else curve.name
+        rows.append((label, *("–" if cell is None else f"{cell:.2f}" for cell in cells)))
+    title = f"{metrics.get(metric).label} at bits per pixel"
+    return Table(title, ("codec", *(f"{bpp:g}" for bpp in FIXED_BPP)), rows)
+
+
+def per_image(records: Sequence[dict[str, Any]], metric: str, codec: str, anchor: str) -> Table:
+    """For each image its own BD-rate and the worst ratio of rates at equal distortion, worst image first."""
+    found: list[tuple[float, tuple[str, ...]]] = []
+    without = []
+    for image in sorted({record["image"] for record in records}):
+        pair = curves.of_image(records, image, metric)
+        try:
+            bd = curves.bd_rate(pair[anchor], pair[codec])
+            ratio, where = curves.worst_ratio(pair[anchor], pair[codec])
+        except (KeyError, curves.NoOverlap):
+            without.append(image)
+            continue
+        cells = (image, f"{bd.percent:+.1f}", f"{100 * (ratio - 1):+.1f}", f"{where:.1f}", f"{bd.low:.1f}–{bd.high:.1f}")
+        found.append((ratio, cells))
+    worse = sum(ratio > 1 for ratio, _ in found)
+    notes = [
+        f"{worse} of {len(found)} images take more bits than {anchor} at equal {metric} anywhere on the common range."
+    ]
+    if without:
+        notes.append(f"Not comparable: {', '.join(without)}.")
+    header = ("image", "BD-rate %", "worst: bits %", "at dB", "range dB")
+    rows = [cells for _, cells in sorted(found, reverse=True)]
+    return Table(f"{codec} against {anchor}, image by image, {metric}", header, rows, notes)
+
+
+def failures(records: Sequence[dict[str, Any]]) -> Table:
+    """What failed, one row for each codec and message."""
+    counts: dict[tuple[str, str], int] = {}
+    for record in records:
+        if "error" in record:
+            key = (record["codec"], record["error"])
+            counts[key] = counts.get(key, 0) + 1
+    rows = [(codec, str(n), error.replace("\n", " ")[:160]) for (codec, error), n in counts.items()]
+    return Table("Failures", ("codec", "records", "error"), rows)
+
+
+def _bd_cells(found: dict[str, Curve], codec: str, anchor: str) -> tuple[str, str]:
+    if codec not in found or anchor not in found:
+        return "–", ""
+    if codec == anchor:
+        return "0", ""
+    try:
+        bd = curves.bd_rate(found[anchor], found[codec])
+    except curves.NoOverlap:
+        return "–", "no overlap"
+    return f"{bd.percent:+.1f}", f"{bd.low:.1f}–{bd.high:.1f} dB ({bd.n_anchor}/{bd.n_test})"
+
+
+def _published(name: str, metric: str) -> dict[str, Curve]:
+    curve = curves.published(name, metric)
+    return {} if curve is None else {name: curve}
+
+
+def _costs(records: Sequence[dict[str, Any]], codec: str) -> tuple[str, str, str, str]:
+    mine = [record for record in records if record["codec"] == codec and "error" not in record]
+    if not mine:
+        return "", "", "", ""
+    seconds = [f"{np.mean([record[key] for record in mine]):.3f}" for key in ("encode_s", "decode_s")]
+    peaks = [r[key] for r in mine for key in ("encode_peak_bytes", "decode_peak_bytes") if r.get(key)]
+    threads = sorted({str(record["threads"]) for record in mine})
+    return seconds[0], seconds[1], f"{max(peaks) / 1e6:.0f}" if peaks else "", "/".join(threads)
+
+
+def _left_out(measured: dict[str, dict[str, Curve]]) -> list[str]:
+    lines = []
+    for metric, found in measured.items():
+        for curve in found.values():
+            if curve.left_out:
+                lines.append(f"{curve.left_out} settings of {curve.name} lack {metric} for an image and are left out.")
+    return lines
+
+
+def _names(records: Sequence[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(record["codec"] for record in records))
+
+
+def _is_baseline(records: Sequence[dict[str, Any]], codec: str) -> bool:
+    return any(record["baseline"] for record in records if record["codec"] == codec)
+
+
+def _datasets(records: Sequence[dict[str, Any]]) -> str:
+    return ", ".join(dict.fromkeys(record["dataset"] for record in records))
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
