@@ -37,15 +37,16 @@ class LoadedImage:
     notes: tuple[str, ...] = ()
 
 
-def read_image(source: str | os.PathLike[str] | bytes | BinaryIO) -> LoadedImage:
-    """Read an image file from a path, its bytes or an open file.
+def read_image(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = "") -> LoadedImage:
+    """Read an image file from a path, its bytes or an open file; `name` is what errors call it.
 
     Raises CodecError, its cause kept, for anything that is not a whole image of legal size.
     """
     if isinstance(source, str | os.PathLike):
-        name, data = f"{source}: ", read_bytes(source)
+        name, data = name or str(source), read_bytes(source)
     else:
-        name, data = "", source if isinstance(source, bytes) else source.read()
+        data = source if isinstance(source, bytes) else source.read()
+    name = f"{name}: " if name else ""
     if not data:
         raise CodecError(f"{name}the file is empty, expected an image")
     if data.startswith(MAGIC):

@@ -1,0 +1,107 @@
+"""Image compression with hierarchical VAEs: an image into a small file, and back.
+
+>>> import hvaecodec
+>>> data = hvaecodec.encode(image, quality=50)       # uint8 array or PIL image -> bytes of a whole file
+>>> x_hat = hvaecodec.decode(data)                   # the file names its codec
+
+Importing this package is cheap: networks and image libraries load when a call needs them.
+"""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from hvaecodec.codec.errors import CodecError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+    from hvaecodec.codec.registry import Codec
+
+__version__ = "0.1.0"
+__all__ = [
+    "CodecError",
+    "__version__",
+    "decode",
+    "encode",
+    "info",
+    "load",
+    "models",
+    "symbols",
+]
+
+
+def load(name_or_path: str | PathLike[str] = "dct-vae-photo") -> Codec:
+    """A fresh codec object with `encode`, `decode`, `info` and `symbols`, by name or from a folder of weights.
+
+    Raises CodecError if there is no such codec or its weights are missing.
+    """
+    from hvaecodec.codec import registry
+
+    return registry.load(name_or_path)
+
+
+def models() -> list[dict[str, Any]]:
+    """What is installed: one dict for each codec, `name`, `installed` and its model `card` (None without weights)."""
+    from hvaecodec.codec import registry
+
+    return registry.models()
+
+
+def encode(
+    image: np.ndarray | Image.Image,
+    model: str | PathLike[str] = "dct-vae-photo",
+    quality: float | None = None,
+    effort: int = 2,
+    *,
+    bpp: float | None = None,
+    psnr: float | None = None,
+) -> bytes:
+    """An image as the bytes of a complete `.hvc` file.
+
+    image: a PIL image or a uint8 array: (H, W) grey, (H, W, 2) grey + alpha, (H, W, 3) RGB, (H, W, 4) RGBA.
+    quality: 1..100, a real number, monotone in rate; 50 if neither it nor bpp (bits of the whole file per pixel)
+    nor psnr (dB, on 8-bit values) is given. effort: 1 fast, 2, 3 smallest.
+    Raises ValueError or TypeError for wrong arguments, CodecError for a damaged PIL image.
+    """
+    from hvaecodec.codec import registry
+
+    return registry.encode(image, model, quality=quality, effort=effort, bpp=bpp, psnr=psnr)
+
+
+def decode(
+    data: bytes,
+    *,
+    temperature: float = 0.0,
+    seed: int = 0,
+    scale: float = 1,
+    partial: bool = False,
+    generator: str = "file",
+) -> np.ndarray:
+    """The picture of a complete file, uint8, in the shape that was encoded.
+
+    temperature: 0 is the picture of least distortion, 1 a sample that `seed` chooses. scale: 1, 1/2 .. 1/32.
+    partial: accept a file cut after its coarsest level. generator: "file", or "latest" for the newest installed.
+    Raises CodecError for any file that is damaged, foreign or not decodable here.
+    """
+    from hvaecodec.codec import registry
+
+    return registry.decode(
+        data, temperature=temperature, seed=seed, scale=scale, partial=partial, generator=generator
+    )
+
+
+def info(data: bytes) -> dict[str, Any]:
+    """What a file holds: codec, weights, height, width, mode, quality, n_bytes, payload_bytes, est_bits, levels."""
+    from hvaecodec.codec import registry
+
+    return registry.info(data)
+
+
+def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
+    """The decoded integers, one array per level, coarse to fine; backend "numpy" is the reference implementation."""
+    from hvaecodec.codec import registry
+
+    return registry.symbols(data, backend=backend)

@@ -1,0 +1,5 @@
+"""`python -m hvaecodec`."""
+
+from hvaecodec.cli.main import main
+
+main()

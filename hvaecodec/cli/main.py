@@ -1,0 +1,64 @@
+"""The `hvaecodec` command. Each module beside this one that is not listed as a helper is a command of its name."""
+
+from __future__ import annotations
+
+import pkgutil
+import sys
+from importlib import import_module
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from hvaecodec import __version__, cli
+from hvaecodec.cli.console import say
+
+_HELPERS = {"main", "console"}
+_ORDER = ["encode", "decode", "info", "models", "bench", "paper", "train"]
+
+app = typer.Typer(
+    name="hvaecodec",
+    help="Image compression with hierarchical VAEs.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"hvaecodec {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Image compression with hierarchical VAEs."""
+
+
+def _place(name: str) -> tuple[int, str]:
+    return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
+
+
+# Command modules import nothing heavy at their top, so all of them can be read for --help.
+for _name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__)} - _HELPERS, key=_place):
+    app.command(_name)(getattr(import_module(f"hvaecodec.cli.{_name}"), _name))
+
+
+def main() -> None:
+    """Entry point. Exit code 0 done, 1 bad input, 2 wrong usage, 130 interrupted."""
+    try:
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        say(f"error: {error.format_message()}")
+        code = error.exit_code
+    except (typer.Abort, KeyboardInterrupt):
+        say("interrupted")
+        code = 130
+    sys.exit(code)

@@ -1,0 +1,33 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import standin
+
+import hvaecodec
+from hvaecodec.codec import registry
+
+
+def pytest_report_header() -> str:
+    return f"hvaecodec: {Path(hvaecodec.__file__).parent}"
+
+
+@pytest.fixture
+def stand_in(monkeypatch):
+    """The name of a lossless codec that needs no weights, registered for one test."""
+    monkeypatch.setitem(registry.CODECS, standin.NAME, ("standin", "StandIn"))
+    registry.shared.cache_clear()
+    yield standin.NAME
+    registry.shared.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real data that HVAECODEC_DATA names; a test that needs it fails without it."""
+    folder = os.environ.get("HVAECODEC_DATA")
+    assert folder, "set HVAECODEC_DATA to the folder with the data packs"
+    return Path(folder)
