@@ -88,9 +88,7 @@ def decode(
     """
     from hvaecodec.codec import registry
 
-    return registry.decode(
-        data, temperature=temperature, seed=seed, scale=scale, partial=partial, generator=generator
-    )
+    return registry.decode(data, temperature=temperature, seed=seed, scale=scale, partial=partial, generator=generator)
 
 
 def info(data: bytes) -> dict[str, Any]:

@@ -7,9 +7,13 @@ from pathlib import Path
 
 import pytest
 import standin
+from hypothesis import settings
 
 import hvaecodec
 from hvaecodec.codec import registry
+
+settings.register_profile("ours", deadline=None)  # a busy machine is no failure
+settings.load_profile("ours")
 
 
 def pytest_report_header() -> str:

@@ -29,7 +29,7 @@ class StandIn:
     def encode(self, image, quality=None, bpp=None, psnr=None, effort=2) -> bytes:
         if sum(target is not None for target in (quality, bpp, psnr)) > 1:
             raise ValueError("give one of quality, bpp and psnr")
-        loaded = image if isinstance(image, LoadedImage) else images.from_any(image)
+        loaded = images.from_any(image)
         pixels = loaded.pixels
         mode = images.mode_of(pixels)
         extras = [(kind, data) for kind, data in ((ICC, loaded.icc), (EXIF, loaded.exif)) if data]

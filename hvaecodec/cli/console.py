@@ -102,5 +102,5 @@ def _words(error: Exception) -> str:
     return f"unexpected {type(error).__name__}: {error}; --debug shows where"
 
 
-def _show_warning(message: Warning | str, *_rest: Any) -> None:
+def _show_warning(message: Warning | str, *_rest: Any, **_more: Any) -> None:
     say(f"warning: {message}")

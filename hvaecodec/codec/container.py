@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from zlib import crc32
 
 from hvaecodec.codec.errors import (
@@ -99,9 +99,7 @@ class _Table:
         return self.levels[-1].end
 
 
-def pack(
-    header: Header, levels: Sequence[bytes], extras: Sequence[tuple[int, bytes]] = ()
-) -> bytes:
+def pack(header: Header, levels: Sequence[bytes], extras: Sequence[tuple[int, bytes]] = ()) -> bytes:
     """A complete file from a header, the level streams coarse to fine, and the extra streams.
 
     Raises ValueError for anything that FORMAT.md does not allow.
@@ -122,9 +120,7 @@ def pack(
 
     flags = MODES.index(header.mode) | (_HAS_EXTRAS if extras else 0) | len(levels) << 3
     codec = CODEC_IDS[header.codec]
-    out = bytearray(
-        _FIXED.pack(MAGIC, VERSION, codec, flags, header.weights, header.generator)
-    )
+    out = bytearray(_FIXED.pack(MAGIC, VERSION, codec, flags, header.weights, header.generator))
     out += varint(header.height) + varint(header.width) + struct.pack("<H", header.step_index)
     if extras:
         out.append(len(extras))
@@ -181,9 +177,7 @@ def _read_table(data: bytes) -> _Table:
     """Header and length table, everything checked that can be without the payloads."""
     _check_magic(data)
     reader = Reader(data)
-    _, version, codec_id, flags, weights, generator = _FIXED.unpack(
-        reader.take(_FIXED.size, "header")
-    )
+    _, _, codec_id, flags, weights, generator = _FIXED.unpack(reader.take(_FIXED.size, "header"))
     height = reader.varint("height", MAX_SIDE)
     width = reader.varint("width", MAX_SIDE)
     if problem := size_problem(height, width):
@@ -210,8 +204,7 @@ def _read_table(data: bytes) -> _Table:
     codec = _check_ids(codec_id, mode, [kind for _, kind, _, _ in rows[:n_extras]])
     starts = accumulate((length for _, _, length, _ in rows), initial=reader.at)
     streams = tuple(
-        _Stream(name, kind, start, length, crc)
-        for (name, kind, length, crc), start in zip(rows, starts, strict=False)
+        _Stream(name, kind, start, length, crc) for (name, kind, length, crc), start in zip(rows, starts, strict=False)
     )
     header = Header(codec, mode, height, width, step_index, weights, generator)
     return _Table(header, streams[:n_extras], streams[n_extras:], reader.at)
@@ -224,9 +217,7 @@ def _check_ids(codec_id: int, mode: str, kinds: list[int]) -> str:
         raise CodecUnavailable(f"codec id {codec_id} is unknown to this version; upgrade hvaecodec")
     if unknown := [kind for kind in kinds if kind not in EXTRA_NAMES]:
         what = "quantised latents" if unknown[0] in LATENT_TYPES else "something newer"
-        raise UnsupportedVersion(
-            f"stream type {unknown[0]} ({what}) is unknown to this version; upgrade hvaecodec"
-        )
+        raise UnsupportedVersion(f"stream type {unknown[0]} ({what}) is unknown to this version; upgrade hvaecodec")
     if problem := _extras_problem(mode, kinds):
         raise CorruptFile(problem)
     return codec
@@ -240,9 +231,7 @@ def _check_magic(data: bytes) -> None:
             raise CorruptFile(f"the file ends after {len(data)} bytes; it is truncated")
         raise NotThisFormat(f"starts with {data[:3].hex()}, not with HVC; this is not an .hvc file")
     if len(data) > 3 and data[3] != VERSION:
-        raise UnsupportedVersion(
-            f"format version {data[3]}, this program reads version {VERSION}; upgrade hvaecodec"
-        )
+        raise UnsupportedVersion(f"format version {data[3]}, this program reads version {VERSION}; upgrade hvaecodec")
 
 
 def _check_lengths(table: _Table, n_bytes: int, partial: bool) -> bool:
@@ -269,8 +258,7 @@ def _check_crc(data: bytes, end: int, what: str) -> None:
     stored = data[end : end + 4]
     if len(stored) < 4:
         raise CorruptFile(
-            f"{what} checksum needs 4 bytes at offset {end}, only {len(stored)} remain; "
-            "the file is truncated"
+            f"{what} checksum needs 4 bytes at offset {end}, only {len(stored)} remain; the file is truncated"
         )
     _compare(crc32(memoryview(data)[:end]), int.from_bytes(stored, "little"), what)
 
@@ -281,9 +269,7 @@ def _check_stream(data: bytes, stream: _Stream) -> None:
 
 def _compare(actual: int, stored: int, what: str) -> None:
     if actual != stored:
-        raise CorruptFile(
-            f"{what} checksum is {actual:08x}, file says {stored:08x}; it changed after it was written"
-        )
+        raise CorruptFile(f"{what} checksum is {actual:08x}, file says {stored:08x}; it changed after it was written")
 
 
 def size_problem(height: int, width: int) -> str | None:
@@ -298,7 +284,7 @@ def size_problem(height: int, width: int) -> str | None:
 def _extras_problem(mode: str, kinds: list[int]) -> str | None:
     if unknown := [kind for kind in kinds if kind not in EXTRA_NAMES]:
         return f"extra stream type {unknown[0]} is not one of {sorted(EXTRA_NAMES)}"
-    if any(first >= second for first, second in zip(kinds, kinds[1:], strict=False)):
+    if any(first >= second for first, second in pairwise(kinds)):
         return f"extra stream types {kinds} are not in rising order"
     if (ALPHA in kinds) != mode.endswith("A"):
         return f"mode {mode} {'without' if mode.endswith('A') else 'with'} an alpha stream"

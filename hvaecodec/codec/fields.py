@@ -26,10 +26,7 @@ class Reader:
         """The next n bytes; `field` names them in the error."""
         left = len(self.data) - self.at
         if n > left:
-            raise CorruptFile(
-                f"{field} needs {n} bytes at offset {self.at}, only {left} remain; "
-                "the file is truncated"
-            )
+            raise CorruptFile(f"{field} needs {n} bytes at offset {self.at}, only {left} remain; the file is truncated")
         self.at += n
         return self.data[self.at - n : self.at]
 

@@ -65,11 +65,13 @@ def read_image(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = ""
         raise CodecError(f"{name}cannot read this image: {_one_line(cause)}") from cause
 
 
-def from_any(image: np.ndarray | Image.Image) -> LoadedImage:
-    """The same for what Python code passes around: a uint8 array or a PIL image.
+def from_any(image: np.ndarray | Image.Image | LoadedImage) -> LoadedImage:
+    """The same for what Python code passes around: a uint8 array, a PIL image or what is loaded already.
 
     Raises TypeError or ValueError for another dtype or shape, CodecError for a damaged PIL image.
     """
+    if isinstance(image, LoadedImage):
+        return image
     if isinstance(image, Image.Image):
         if problem := size_problem(image.height, image.width):
             raise ValueError(problem)
@@ -103,10 +105,10 @@ def to_file(image: LoadedImage, suffix: str = ".png") -> bytes:
     hold this picture.
     """
     form = check_suffix(suffix)
-    options = {"icc_profile": image.icc, "exif": image.exif}
-    given = {key: value for key, value in options.items() if value}
+    options: dict[str, bytes | int | None] = {"icc_profile": image.icc, "exif": image.exif}
     if form in ("JPEG", "WEBP"):
-        given["quality"] = 95
+        options["quality"] = 95
+    given = {key: value for key, value in options.items() if value}
     out = io.BytesIO()
     try:
         Image.fromarray(image.pixels).save(out, form, **given)
@@ -136,8 +138,7 @@ def decode_alpha(data: bytes, height: int, width: int) -> np.ndarray:
         with _our_pixel_limit(), Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             if (image.height, image.width, image.mode) != (height, width, "L"):
                 raise CorruptFile(
-                    f"alpha is {image.height} x {image.width} {image.mode}, "
-                    f"expected {height} x {width} L"
+                    f"alpha is {image.height} x {image.width} {image.mode}, expected {height} x {width} L"
                 )
             return np.array(image)
     except CorruptFile:
@@ -151,8 +152,8 @@ def _from_pil(image: Image.Image) -> LoadedImage:
         raise CodecError(problem)
     notes: list[str] = []
     note_wide_samples(image, notes)
-    if getattr(image, "n_frames", 1) > 1:
-        notes.append(f"the first of {image.n_frames} frames is used")
+    if (n_frames := getattr(image, "n_frames", 1)) > 1:
+        notes.append(f"the first of {n_frames} frames is used")
     icc = image.info.get("icc_profile") or None
     exif, upright = exif_tags.of_image(image, notes)
     if upright:

@@ -26,9 +26,7 @@ def note_wide_samples(image: Image.Image, notes: list[str]) -> None:
         notes.append("16-bit samples converted to 8 bits")
 
 
-def to_plain_mode(
-    image: Image.Image, icc: bytes | None, notes: list[str]
-) -> tuple[Image.Image, bytes | None]:
+def to_plain_mode(image: Image.Image, icc: bytes | None, notes: list[str]) -> tuple[Image.Image, bytes | None]:
     """The image in mode L, LA, RGB or RGBA, and the ICC profile that fits it now.
 
     Each conversion that changes anything appends a sentence to `notes`.
@@ -63,10 +61,10 @@ def _with_transparency(image: Image.Image, notes: list[str]) -> Image.Image:
 
 def _to_srgb(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image.Image:
     """CMYK or LAB to sRGB, through the embedded profile where there is one that works."""
-    srgb = ImageCms.createProfile("sRGB")
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     if image.mode == "LAB":
         notes.append("LAB converted to sRGB")
-        return _through(image, ImageCms.createProfile("LAB"), srgb)
+        return _through(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), srgb)
     if icc:
         try:
             converted = _through(image, ImageCms.ImageCmsProfile(io.BytesIO(icc)), srgb)
@@ -78,9 +76,7 @@ def _to_srgb(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image.I
     return image.convert("RGB")
 
 
-def _through(
-    image: Image.Image, source: ImageCms.ImageCmsProfile | object, target: object
-) -> Image.Image:
+def _through(image: Image.Image, source: ImageCms.ImageCmsProfile, target: ImageCms.ImageCmsProfile) -> Image.Image:
     converted = ImageCms.profileToProfile(image, source, target, outputMode="RGB")
     if converted is None:
         raise ValueError("no conversion came back")
@@ -93,13 +89,13 @@ def _to_8_bits(samples: np.ndarray, notes: list[str]) -> np.ndarray:
     Integers up to 65535 count as 16-bit, floats up to 1 as fractions and up to 255 as grey levels;
     anything else is stretched from its smallest to its largest value. Not-a-number becomes black.
     """
-    low, high = (0, 65535) if samples.dtype.kind in "iu" else (0, 1)
+    low, high = 0.0, 65535.0 if samples.dtype.kind in "iu" else 1.0
     values = samples.astype(np.float64)
     finite = np.isfinite(values)
     values[~finite] = values[finite].min(initial=0)
     smallest, largest = float(values.min()), float(values.max())
     if samples.dtype.kind == "f" and largest > 1:
-        high = 255
+        high = 255.0
     if smallest < low or largest > high:
         low, high = smallest, largest
     notes.append(f"{samples.dtype} grey converted to 8 bits, {low:g}..{high:g} to 0..255")

@@ -41,13 +41,13 @@ class Codec(Protocol):
 
     def encode(
         self,
-        image: np.ndarray | Image.Image,
+        image: np.ndarray | Image.Image | LoadedImage,
         quality: float | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
         effort: int = 2,
     ) -> bytes:
-        """A complete file."""
+        """A complete file, with the image's metadata; `images.from_any` takes all three kinds of image."""
         ...
 
     def decode(
@@ -92,9 +92,7 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
         return _class_of(name_or_path).load(None)
     folder = Path(name_or_path)
     if not folder.is_dir():
-        raise CodecUnavailable(
-            f"no codec {str(name_or_path)!r}; known are {', '.join(CODECS)}, or a folder of weights"
-        )
+        raise CodecUnavailable(f"no codec {str(name_or_path)!r}; known are {', '.join(CODECS)}, or a folder of weights")
     return _class_of(_read_card(folder)["codec"]).load(folder)
 
 

@@ -1,0 +1,65 @@
+# Both `make demo` and `make test` set everything up on a fresh clone: Python 3.11 or newer (as the pinned
+# versions in constraints.txt need), make and a package index are enough.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider
+DEMO := runs/demo
+
+.PHONY: help demo test test-slow test-data lint wheel install clean
+
+help:
+	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
+	@echo "make test       lint, then all tests that need no data, against the built wheel"
+	@echo "make test-slow  the longer tests"
+	@echo "make test-data  the tests on real data; set HVAECODEC_DATA to its folder"
+	@echo "make lint       ruff, mypy and import-linter alone"
+
+# The environment, with everything that demo and tests need; made again when its inputs change.
+$(VENV)/ready: pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (PyTorch is a large download) ..."
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt ".[bench,train,test]"
+	touch $@
+
+# The package is built afresh from a clean copy, so that no file of an older build is in the wheel.
+wheel: $(VENV)/ready
+	rm -rf build hvaecodec.egg-info
+	mkdir -p build/empty
+	$(PIP) wheel --no-deps --wheel-dir build/wheel .
+
+install: wheel
+	$(PIP) install --no-deps --force-reinstall build/wheel/hvaecodec-*.whl
+
+demo:
+	@echo "Demo: set up $(VENV) if need be (some minutes), encode and decode a bundled photo (seconds),"
+	@echo "then measure the codec and JPEG on the photos that scikit-image installs (some minutes)."
+	@$(MAKE) --no-print-directory install
+	mkdir -p $(DEMO)
+	$(BIN)/python -c "from skimage import data; from PIL import Image; Image.fromarray(data.chelsea()).save('$(DEMO)/photo.png')"
+	$(BIN)/hvaecodec encode $(DEMO)/photo.png -o $(DEMO)/photo.hvc --quality 50 --force
+	$(BIN)/hvaecodec info $(DEMO)/photo.hvc
+	$(BIN)/hvaecodec decode $(DEMO)/photo.hvc -o $(DEMO)/decoded.png --force
+	$(BIN)/hvaecodec bench photos --codec dct-vae-photo --baseline jpeg --out $(DEMO)/bench
+	@echo "Compare $(DEMO)/photo.png with $(DEMO)/decoded.png; the rate-distortion plots are in $(DEMO)/bench."
+
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+test: lint install
+	$(PYTEST) $(CURDIR)/tests
+
+test-slow: install
+	$(PYTEST) -m "slow and not data" $(CURDIR)/tests
+
+test-data: install
+	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
+	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && $(PYTEST) -m data $(CURDIR)/tests
+
+clean:
+	rm -rf build dist runs *.egg-info
