@@ -1,0 +1,115 @@
+"""Entropy coding with stored integer tables: a range coder from `constriction`, one call per table and chunk.
+
+Between symbols and bytes there are only integers: a table is frequencies that sum to 2**22; they reach the coder as
+exact dyadic float64, and docs/FORMAT.md gives the integer CDF that results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import constriction
+import numpy as np
+
+from hvaecodec.codec.errors import CorruptFile
+from hvaecodec.models.integers import ESCAPE_BITS, TOTAL_BITS, radii
+
+_ESCAPE_OFFSET = 1 << (ESCAPE_BITS - 1)
+
+
+class Tables:
+    """The stored tables, ready for the coder; built once a codec."""
+
+    def __init__(self, frequencies: Sequence[np.ndarray]) -> None:
+        self.radius = radii()
+        categorical = constriction.stream.model.Categorical
+        self.models: list[Any] = []
+        self.bits: list[np.ndarray] = []
+        for table, radius in zip(frequencies, self.radius, strict=True):
+            if len(table) != 2 * radius + 2 or table.sum() != 1 << TOTAL_BITS or table.min() < 1:
+                raise ValueError("a table must hold 2 radius + 2 positive frequencies that sum to 2**22")
+            self.models.append(categorical(table / 2.0**TOTAL_BITS, perfect=False))
+            bits = TOTAL_BITS - np.log2(table.astype(np.float64))
+            bits[-1] += ESCAPE_BITS
+            self.bits.append(bits.astype(np.float32))
+        self.escape = constriction.stream.model.Uniform(1 << ESCAPE_BITS)
+        self.starts = np.concatenate([[0], np.cumsum([len(b) for b in self.bits])]).astype(np.int64)
+        self.flat_bits = np.concatenate(self.bits)
+
+    def cost(self, symbols: np.ndarray, table: np.ndarray, mean: np.ndarray, sign: np.ndarray) -> np.ndarray:
+        """Bits of every symbol, float32, from the stored tables."""
+        radius = self.radius[table]
+        entry = (symbols - mean) * sign + radius
+        entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
+        return self.flat_bits[self.starts[table] + entry]
+
+
+def _runs(table: np.ndarray) -> tuple[np.ndarray, Iterator[tuple[int, int, int]]]:
+    """A stable order by table, and (table, start, stop) of every run in that order."""
+    order = np.argsort(table.astype(np.uint8), kind="stable")
+    ends = np.cumsum(np.bincount(table))
+    starts = np.concatenate([[0], ends[:-1]])
+    return order, ((t, int(a), int(b)) for t, (a, b) in enumerate(zip(starts, ends, strict=True)) if b > a)
+
+
+class Encoder:
+    """Writes one stream. Arrays are flat, in coding order before the sort by table."""
+
+    def __init__(self, tables: Tables) -> None:
+        self.tables = tables
+        self.coder = constriction.stream.queue.RangeEncoder()
+
+    def write(self, symbols: np.ndarray, table: np.ndarray, mean: np.ndarray, sign: np.ndarray) -> None:
+        """One chunk: int32 symbols with their tables, whole means and signs."""
+        order, runs = _runs(table)
+        residual = (symbols - mean)[order]
+        signed = residual * sign[order]
+        escapes = []
+        for t, start, stop in runs:
+            radius = self.tables.radius[t]
+            entry = signed[start:stop] + radius
+            outside = (entry < 0) | (entry > 2 * radius)
+            if outside.any():
+                escapes.append(residual[start:stop][outside])
+                entry = np.where(outside, 2 * radius + 1, entry)
+            self.coder.encode(np.ascontiguousarray(entry, dtype=np.int32), self.tables.models[t])
+        for values in escapes:
+            self.coder.encode((values + _ESCAPE_OFFSET).astype(np.int32), self.tables.escape)
+
+    def bytes(self) -> bytes:
+        """The stream: 32-bit words, little endian, without the zero bytes at its end."""
+        return self.coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+
+
+class Decoder:
+    """Reads one stream back, chunk by chunk in the order it was written."""
+
+    def __init__(self, tables: Tables, data: bytes) -> None:
+        self.tables = tables
+        padded = data + b"\0" * (-len(data) % 4)
+        self.coder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, "<u4").astype(np.uint32))
+
+    def read(self, table: np.ndarray, mean: np.ndarray, sign: np.ndarray) -> np.ndarray:
+        """Int32 symbols of one chunk from their tables, whole means and signs."""
+        order, runs = _runs(table)
+        residual = np.empty(len(table), np.int32)
+        escaped = []
+        for t, start, stop in runs:
+            radius = self.tables.radius[t]
+            entry = self._decode(self.tables.models[t], stop - start)
+            residual[start:stop] = entry - radius
+            escaped.append(start + np.flatnonzero(entry == 2 * radius + 1))
+        residual *= sign[order]
+        for where in escaped:
+            if len(where):
+                residual[where] = self._decode(self.tables.escape, len(where)) - _ESCAPE_OFFSET
+        symbols = np.empty(len(table), np.int32)
+        symbols[order] = residual
+        return symbols + mean
+
+    def _decode(self, model: Any, count: int) -> np.ndarray:
+        try:
+            return self.coder.decode(model, count)
+        except AssertionError as error:  # constriction's word for data that no encoder writes
+            raise CorruptFile("a stream holds data that no encoder writes; the file was made by something else") from error

@@ -1,0 +1,64 @@
+"""Colour and block transforms of the DCT context: RGB <-> YCbCr, tiles <-> coefficients, thumbnails.
+
+The context of the DCT-VAE (arXiv:2302.09976, section 4.1) is the orthonormal DCT-II of D x D tiles of the picture.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from torch import Tensor
+
+TILE = 32
+
+# ITU-R BT.601 full range, as in JFIF; rows Y, Cb, Cr.
+_TO_YCC = (
+    (0.299, 0.587, 0.114),
+    (-0.168735891647856, -0.331264108352144, 0.5),
+    (0.5, -0.418687589158345, -0.081312410841655),
+)
+_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286201022, -0.714136286201022), (1.0, 1.772, 0.0))
+
+
+def _mix(x: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
+    return torch.einsum("oc,bchw->bohw", torch.tensor(rows, dtype=x.dtype, device=x.device), x)
+
+
+def rgb_to_ycc(rgb: Tensor) -> Tensor:
+    """RGB in 0..255 to zero-centred YCbCr (Y - 128, Cb, Cr), float (B, 3, H, W)."""
+    return _mix(rgb - 128.0, _TO_YCC)
+
+
+def ycc_to_rgb(ycc: Tensor) -> Tensor:
+    """The inverse of `rgb_to_ycc`; not clipped."""
+    return _mix(ycc, _TO_RGB) + 128.0
+
+
+@functools.cache
+def dct_matrix(size: int = TILE) -> Tensor:
+    """The orthonormal DCT-II matrix C, (size, size) float32: rows are frequencies, C @ C.T = 1."""
+    n = torch.arange(size, dtype=torch.float64)
+    c = torch.cos(math.pi * (2 * n[None] + 1) * n[:, None] / (2 * size)) * math.sqrt(2 / size)
+    c[0] /= math.sqrt(2)
+    return c.float()
+
+
+def tiles_to_coefficients(x: Tensor) -> Tensor:
+    """Orthonormal DCT of every 32 x 32 tile: (B, C, 32h, 32w) -> (B, C, 32, 32, h, w), last axes the tile grid."""
+    b, ch, height, width = x.shape
+    tiles = x.reshape(b, ch, height // TILE, TILE, width // TILE, TILE)
+    c = dct_matrix().to(x)
+    rows = torch.einsum("ui,bchiwj->bcuhwj", c, tiles)
+    return torch.einsum("vj,bcuhwj->bcuvhw", c, rows)
+
+
+def coefficients_to_tiles(coefficients: Tensor, size: int = TILE) -> Tensor:
+    """Thumbnail X_k = (k / 32) IDCT_k(C[:k, :k]): (B, C, 32, 32, h, w) -> (B, C, k h, k w); k = 32 is the picture."""
+    b, ch, _, _, h, w = coefficients.shape
+    c = dct_matrix(size).to(coefficients)
+    low = coefficients[:, :, :size, :size]
+    rows = torch.einsum("ui,bcuvhw->bchivw", c, low)
+    tiles = torch.einsum("vj,bchivw->bchiwj", c, rows) * (size / TILE)
+    return tiles.reshape(b, ch, h * size, w * size)
