@@ -68,7 +68,8 @@ def run(
 
 def check(*, metrics: Sequence[str] = (), published: Sequence[str] = ()) -> None:
     """Raise ValueError for a metric or published curve that we do not have, before any time is spent."""
-    from hvaecodec.bench import curves, metrics as known
+    from hvaecodec.bench import curves
+    from hvaecodec.bench import metrics as known
 
     for name in metrics:
         known.get(name)

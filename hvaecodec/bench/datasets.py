@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import io
 import os
 import tarfile
@@ -100,18 +101,19 @@ def _folder(folder: Path) -> list[NamedImage]:
 def _files(paths: list[Path]) -> list[NamedImage]:
     stems = [path.stem for path in paths]
     names = [path.stem if stems.count(path.stem) == 1 else path.name for path in paths]
-    return [NamedImage(name, lambda path=path: Image.open(path)) for name, path in zip(names, paths, strict=True)]
+    return [NamedImage(name, functools.partial(Image.open, path)) for name, path in zip(names, paths, strict=True)]
 
 
 def _tar(path: Path) -> list[NamedImage]:
     with tarfile.open(path) as archive:
         members = sorted(member.name for member in archive if Path(member.name).suffix.lower() in _SUFFIXES)
 
-    def read(member: str) -> Image.Image:
-        with tarfile.open(path) as archive:
-            stream = archive.extractfile(member)
-            if stream is None:
-                raise DatasetError(f"{member} in {path} is not a file")
-            return Image.open(io.BytesIO(stream.read()))
+    return [NamedImage(Path(member).stem, functools.partial(_member, path, member)) for member in members]
 
-    return [NamedImage(Path(member).stem, lambda member=member: read(member)) for member in members]
+
+def _member(archive_path: Path, member: str) -> Image.Image:
+    with tarfile.open(archive_path) as archive:
+        stream = archive.extractfile(member)
+        if stream is None:
+            raise DatasetError(f"{member} in {archive_path} is not a file")
+        return Image.open(io.BytesIO(stream.read()))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
@@ -16,7 +18,7 @@ class PeakMemory:
     by resetting VmHWM through /proc/self/clear_refs; None where that cannot be done.
     """
 
-    def __enter__(self) -> PeakMemory:
+    def __enter__(self) -> Self:
         self.n_bytes: int | None = None
         try:
             _CLEAR.write_text("5")
@@ -26,9 +28,24 @@ class PeakMemory:
             self._measurable = True
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._measurable:
             self.n_bytes = _high_water_mark()
+
+
+def process_peak() -> int:
+    """Bytes of this process's resident high-water mark since it started, or since the last `PeakMemory` began.
+
+    VmHWM where there is one: getrusage's figure also counts what the parent held when it forked.
+    """
+    if _STATUS.exists() and (found := _high_water_mark()) is not None:
+        return found
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else 1024 * peak
 
 
 def _high_water_mark() -> int | None:

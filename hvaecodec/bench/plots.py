@@ -9,7 +9,7 @@ from typing import Any
 from hvaecodec.bench import curves, metrics
 from hvaecodec.bench.curves import Curve
 
-_COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf", "#7f7f00")
+_COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
 _GREYS = ("-", "--", "-.", ":")
 
 

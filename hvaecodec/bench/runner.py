@@ -1,7 +1,7 @@
 """Measures codecs: one record for every (codec, setting, image), kept as one JSON line each.
 
 A record is scored from what a fresh decoder object made of the file's bytes alone; the object that encoded never
-decodes. A failure is a record too, with `error` in place of the scores. `docs` of the fields: see `_measure`.
+decodes. A failure is a record too, with `error` in place of the scores.
 """
 
 from __future__ import annotations
@@ -143,7 +143,7 @@ def _attempt(pair: _Pair, image: NamedImage, metric_names: Sequence[str]) -> Rec
         return head | {"error": f"CodecUnavailable: {pair.spec.unavailable}"}
     try:
         return head | _measure(pair, x, metric_names)
-    except Exception as error:  # whatever goes wrong is a line in the records, and the run goes on
+    except Exception as error:
         return head | {"error": f"{type(error).__name__}: {error}"}
 
 
@@ -164,14 +164,12 @@ def _measure(pair: _Pair, x: np.ndarray, metric_names: Sequence[str]) -> Record:
     record |= {"encode_s": round(encode_s, 5), "decode_s": round(decode_s, 5), "warm_up": True}
     record |= {"encode_peak_bytes": encode_peak.n_bytes, "decode_peak_bytes": decode_peak.n_bytes}
     record |= {"device": str(getattr(decoder, "device", "cpu")), "threads": _threads(pair.spec, decoder)}
-    return record | ({} if pair.spec.is_baseline else _estimate(data, x))
+    return record | ({} if pair.spec.is_baseline else _estimate(encoder, data, x))
 
 
-def _estimate(data: bytes, x: np.ndarray) -> Record:
-    """The model's own estimate of the bits, if the file's codec gives one: never in place of n_bytes."""
-    import hvaecodec
-
-    est_bits = hvaecodec.info(data).get("est_bits")
+def _estimate(codec: Any, data: bytes, x: np.ndarray) -> Record:
+    """The model's own estimate of the bits, if the codec gives one: never in place of n_bytes."""
+    est_bits = codec.info(data).get("est_bits")
     if isinstance(est_bits, dict):
         est_bits = sum(est_bits.values())
     elif isinstance(est_bits, (list, tuple)):

@@ -1,7 +1,8 @@
-"""Codec specifications as typed: `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:bmshj2018-hyperprior`."""
+"""Codec specifications as typed: `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:mbt2018-mean`."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -32,7 +33,7 @@ class CodecSpec:
         return str(codec.version) if self.is_baseline else _our_version(self.label.partition("@")[0])
 
     def encode(self, codec: Any, image: np.ndarray, quality: float) -> bytes:
-        return codec.encode(image, quality=quality, **self.passed)
+        return bytes(codec.encode(image, quality=quality, **self.passed))
 
     def settings(self, quality: float) -> dict[str, Any]:
         """Everything that decides the bytes, for the record."""
@@ -67,6 +68,9 @@ def _baseline(text: str, name: str, options: dict[str, str]) -> CodecSpec:
 def _ours(text: str, name: str, options: dict[str, str], effort: int | None) -> CodecSpec:
     from hvaecodec.codec import registry
 
+    if name not in registry.CODECS and not Path(name).is_dir():
+        known = ", ".join([*registry.CODECS, *baselines.names()])
+        raise ValueError(f"no codec {name!r}; there are {known}, or a folder of weights")
     passed: dict[str, Any] = {key: _number(key, value) for key, value in options.items()}
     label = text
     if effort is not None and "effort" not in passed:
@@ -91,15 +95,16 @@ def _number(key: str, value: str) -> int | float:
     return int(number) if number.is_integer() else number
 
 
+@functools.cache
 def _our_version(name: str) -> str:
     import hvaecodec
 
     package = Path(hvaecodec.__file__).parent
     paths = [p for part in ("codec", "models") for p in sorted((package / part).rglob("*.py"))]
     paths += [p for p in sorted((package / "weights").rglob("*")) if p.is_file() and p.suffix != ".md"]
-    if Path(name).is_file():
-        paths.append(Path(name))
+    if Path(name).is_dir():
+        paths += [p for p in sorted(Path(name).iterdir()) if p.is_file()]
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + path.read_bytes())
-    return f"hvaecodec {getattr(hvaecodec, '__version__', '0')}+{digest.hexdigest()[:12]}"
+    return f"hvaecodec {hvaecodec.__version__}+{digest.hexdigest()[:12]}"

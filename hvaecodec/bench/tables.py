@@ -14,6 +14,11 @@ from hvaecodec.bench.curves import Curve
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+_CONVENTIONS = (
+    "BD-rate in per cent against {anchor}, negative is fewer bits: PCHIP of log-rate over the common range of the "
+    "metric in dB; points are the anchor's and the codec's inside it. Rates are those of whole files. "
+    "Seconds are wall time of one image after a warm-up; peak is the whole process."
+)
 FIXED_BPP = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0)
 
 
@@ -74,11 +79,7 @@ def summary(
         for metric in metric_names:
             cells += _bd_cells(measured[metric] | _published(name, metric), name, anchor)
         rows.append((f"{name} (published)", *cells, "", "", "", ""))
-    notes = [
-        f"BD-rate in per cent against {anchor}, negative is fewer bits: PCHIP of log-rate over the common range of "
-        "the metric in dB; points are the anchor's and the codec's inside it. Rates are those of whole files. "
-        "Seconds are wall time of one image after a warm-up; peak is the whole process."
-    ]
+    notes = [_CONVENTIONS.format(anchor=anchor)]
     if published:
         notes.append("Published curves were made by others under their own conventions and not measured here.")
     notes += _left_out(measured)
@@ -113,7 +114,8 @@ def per_image(records: Sequence[dict[str, Any]], metric: str, codec: str, anchor
         except (KeyError, curves.NoOverlap):
             without.append(image)
             continue
-        cells = (image, f"{bd.percent:+.1f}", f"{100 * (ratio - 1):+.1f}", f"{where:.1f}", f"{bd.low:.1f}–{bd.high:.1f}")
+        over = f"{bd.low:.1f}–{bd.high:.1f}"
+        cells = (image, f"{bd.percent:+.1f}", f"{100 * (ratio - 1):+.1f}", f"{where:.1f}", over)
         found.append((ratio, cells))
     worse = sum(ratio > 1 for ratio, _ in found)
     notes = [
@@ -133,7 +135,9 @@ def failures(records: Sequence[dict[str, Any]]) -> Table:
         if "error" in record:
             key = (record["codec"], record["error"])
             counts[key] = counts.get(key, 0) + 1
-    rows = [(codec, str(n), error.replace("\n", " ")[:160]) for (codec, error), n in counts.items()]
+    rows: list[tuple[str, ...]] = [
+        (codec, str(n), error.replace("\n", " ")[:160]) for (codec, error), n in counts.items()
+    ]
     return Table("Failures", ("codec", "records", "error"), rows)
 
 

@@ -44,8 +44,9 @@ def load(name: str, options: dict[str, str] | None = None) -> BaselineCodec:
     if name not in names():
         raise ValueError(f"no baseline {name!r}; there are {', '.join(names())}")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
-    baseline: type = module.Baseline
-    return baseline(**_parse_options(baseline, options or {}))
+    baseline: Any = module.Baseline
+    made: BaselineCodec = baseline(**_parse_options(baseline, options or {}))
+    return made
 
 
 def options_of(codec: object) -> dict[str, Any]:
@@ -55,7 +56,7 @@ def options_of(codec: object) -> dict[str, Any]:
     return {}
 
 
-def _parse_options(baseline: type, options: dict[str, str]) -> dict[str, Any]:
+def _parse_options(baseline: Any, options: dict[str, str]) -> dict[str, Any]:
     fields = {field.name: field.default for field in dataclasses.fields(baseline) if field.init}
     unknown = sorted(set(options) - set(fields))
     if unknown:

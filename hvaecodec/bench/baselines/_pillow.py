@@ -6,7 +6,7 @@ import io
 from typing import Any
 
 import numpy as np
-from PIL import Image, features
+from PIL import Image, UnidentifiedImageError, features
 from PIL import __version__ as _PILLOW
 
 from hvaecodec.codec.errors import CodecError, CorruptFile, NotThisFormat
@@ -33,7 +33,7 @@ def read(data: bytes, file_format: str) -> np.ndarray:
         with Image.open(io.BytesIO(data), formats=[file_format]) as picture:
             picture.load()
             return np.array(picture if picture.mode == "L" else picture.convert("RGB"))
-    except Image.UnidentifiedImageError as error:
+    except UnidentifiedImageError as error:
         raise NotThisFormat(f"{len(data)} bytes that Pillow does not take for {file_format}") from error
     except (OSError, ValueError, RuntimeError, SyntaxError, EOFError) as error:
         raise CorruptFile(f"Pillow cannot read this {file_format} file of {len(data)} bytes: {error}") from error

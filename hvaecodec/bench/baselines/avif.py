@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,7 +26,7 @@ class Baseline:
 
     def encode(self, image: np.ndarray, *, quality: float = 75) -> bytes:
         """`quality` is libavif's, rounded to a whole number in 0..100."""
-        options = {"speed": self.speed, "max_threads": self.threads}
+        options: dict[str, Any] = {"speed": self.speed, "max_threads": self.threads}
         if image.ndim == 3:
             options["subsampling"] = self.subsampling
         if self.tune:

@@ -76,7 +76,7 @@ class Baseline:
         except RuntimeError as error:
             raise CorruptFile(f"CompressAI cannot decode this file of {len(data)} bytes: {error}") from error
         picture = (x_hat[0, :, :height, :width].clamp(0, 1) * 255).round().byte()
-        return picture.permute(1, 2, 0).contiguous().numpy()
+        return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
 
     def unavailable(self) -> str | None:
         return None if util.find_spec("compressai") else f"CompressAI is not installed; {_INSTALL}"
@@ -115,13 +115,13 @@ def _import_zoo() -> Any:
 
     global _schemas
     if _schemas is None and not hasattr(torch.ops.torchvision, "nms"):
-        _schemas = torch.library.Library("torchvision", "DEF")  # noqa: TOR901  (kept alive on purpose)
+        _schemas = torch.library.Library("torchvision", "DEF")
         _schemas.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _schemas.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            import compressai.zoo as zoo
+            from compressai import zoo
     except (ImportError, RuntimeError) as error:
         raise CodecUnavailable(f"CompressAI does not import: {error}; {_INSTALL}") from error
     return zoo
