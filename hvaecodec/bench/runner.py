@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import os
 import subprocess
 import sys
 import time
@@ -74,9 +75,14 @@ def read_records(path: Path) -> list[Record]:
 
 
 def append_record(path: Path, record: Record) -> None:
-    """Add one line to a JSON-lines file."""
-    with path.open("a") as sink:
-        sink.write(json.dumps(record, allow_nan=False) + "\n")
+    """Add one line to a JSON-lines file, on a line of its own even if an interrupted run left half of one."""
+    with path.open("ab+") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            torn = file.read(1) != b"\n"
+        else:
+            torn = False
+        file.write(b"\n" * torn + json.dumps(record, allow_nan=False).encode() + b"\n")
 
 
 @contextlib.contextmanager

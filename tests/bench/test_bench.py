@@ -1,0 +1,150 @@
+"""The whole bench on small pictures: the Python API, the files it writes, the command, and a cheap import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from hvaecodec import bench
+from hvaecodec.bench import isolated, runner, specs, tables
+from hvaecodec.cli.main import app
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two pictures, large enough for MS-SSIM."""
+    path = tmp_path_factory.mktemp("pictures")
+    rows, columns = np.mgrid[0:164, 0:170]
+    for index in (1, 2):
+        waves = 127 + 60 * np.sin(rows / (5 * index)) + 60 * np.cos(columns / 9)
+        noise = np.random.default_rng(index).normal(0, 6, (164, 170, 3))
+        Image.fromarray((waves[..., None] + noise).clip(0, 255).astype(np.uint8)).save(path / f"p{index}.png")
+    return path
+
+
+@pytest.fixture(scope="module")
+def records(folder: Path) -> list[dict[str, object]]:
+    return bench.run(str(folder), ["jpeg", "webp@method=0"], threads=1)
+
+
+def test_the_readme_lines(records: list[dict[str, object]]) -> None:
+    curves = bench.rate_distortion(records, "psnr")
+    assert list(curves) == ["jpeg", "webp@method=0"]
+    assert len(curves["jpeg"].bpp) == 19
+    assert bench.bd_rate(curves["jpeg"], curves["webp@method=0"]).percent < 0
+
+
+def test_a_report_holds_tables_and_plots(records: list[dict[str, object]], tmp_path: Path) -> None:
+    paths = bench.write_report(records, tmp_path, published=["vtm", "hyperprior"])
+    assert sorted(path.name for path in paths.values()) == ["rd_ms_ssim.png", "rd_psnr.png", "table.md"]
+    text = paths["table"].read_text()
+    assert "| jpeg | 0 |" in text
+    assert "vtm (published)" in text
+    with Image.open(paths["plot psnr"]) as plot:
+        assert min(plot.size) > 600
+
+
+def test_image_by_image_names_the_worst_first(records: list[dict[str, object]]) -> None:
+    table = tables.per_image(records, "psnr", "webp@method=0", "jpeg")
+    worst = [float(row[2]) for row in table.rows]
+    assert len(worst) == 2
+    assert worst == sorted(worst, reverse=True)
+    assert table.notes[0].startswith(f"{sum(w > 0 for w in worst)} of 2 images")
+
+
+def test_failures_have_a_table(records: list[dict[str, object]]) -> None:
+    failed = [{**records[0], "error": "OSError: no | really"}, *records]
+    assert tables.failures(failed).rows == [("jpeg", "1", "OSError: no | really")]
+    assert "no \\| really" in tables.failures(failed).markdown()
+
+
+def test_the_command_writes_resumes_and_prints(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = ["bench", str(folder), "--baseline", "png", "--baseline", "jpeg2000", "--metric", "psnr", "--limit", "1"]
+    first = CliRunner().invoke(app, [*words, "--out", str(out)])
+    assert first.exit_code == 0, first.output
+    assert first.stdout.startswith("### ")
+    lines = (out / "records.jsonl").read_text()
+    again = CliRunner().invoke(app, [*words, "--out", str(out)])
+    assert again.stdout == first.stdout
+    assert (out / "records.jsonl").read_text() == lines
+    assert (out / "table.md").read_text() == first.stdout
+    CliRunner().invoke(app, [*words, "--out", str(out), "--fresh"])
+    assert len((out / "records.jsonl").read_text().splitlines()) == 2 * len(lines.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "message"),
+    [
+        (["--baseline", "gif"], 2, "no codec 'gif'"),
+        (["--baseline", "jpeg", "--metric", "vmaf"], 2, "no metric 'vmaf'"),
+        (["--baseline", "jpeg", "--quality", "high"], 2, "--quality wants numbers"),
+        (["--baseline", "jpeg", "--published", "vtm99"], 2, "no published curve 'vtm99'"),
+        (["--baseline", "jpeg", "--baseline", "jpeg"], 2, "named twice"),
+        (["--baseline", "jpeg@"], 0, ""),
+        (["--baseline", "jpeg@subsampling"], 2, "key=value"),
+        (["--codec", "dct-vae-photo@effort=much", "--limit", "1"], 2, "option effort wants a number"),
+    ],
+)
+def test_wrong_words_are_one_line(folder: Path, tmp_path: Path, words: list[str], code: int, message: str) -> None:
+    limit = ["--limit", "1", "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["bench", str(folder), *words, *limit])
+    assert result.exit_code == code, result.output
+    assert message in result.stderr
+    assert code == 0 or len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_folder_with_other_files_is_left_alone(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["bench", str(folder), "--baseline", "png", "--out", str(folder)])
+    assert result.exit_code == 1
+    assert "holds other files" in result.stderr
+
+
+def test_a_missing_data_set_exits_1(tmp_path: Path) -> None:
+    result = CliRunner().invoke(app, ["bench", "nowhere", "--baseline", "png", "--out", str(tmp_path / "o")])
+    assert (result.exit_code, "neither a folder" in result.stderr) == (1, True)
+
+
+def test_our_codecs_carry_effort_in_their_label() -> None:
+    spec = specs.parse("dct-vae-photo", effort=1)
+    assert (spec.label, spec.settings(50)) == ("dct-vae-photo@effort=1", {"quality": 50, "effort": 1})
+    assert specs.parse("dct-vae-photo@effort=3", effort=1).passed == {"effort": 3}
+    assert specs.parse("compressai:mbt2018").options["model"] == "mbt2018"
+
+
+def test_importing_the_bench_is_cheap() -> None:
+    heavy = "{'torch', 'matplotlib', 'scipy', 'skimage', 'pooch', 'numpy', 'pytorch_msssim'}"
+    code = f"import sys, hvaecodec.bench, hvaecodec.cli.bench; print(sorted({heavy} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_job_runs_in_a_process_of_its_own(folder: Path) -> None:
+    job = isolated.Job(codec="jpeg", quality=50, dataset=str(folder), megapixels=0.05, repeat=2, threads=1)
+    found = isolated.measure(job)
+    assert (len(found["encode_s"]), len(found["decode_s"])) == (2, 2)
+    assert found["height"] * found["width"] == pytest.approx(50_000, rel=0.01)
+    assert found["peak_bytes"] > 10e6
+    with pytest.raises(RuntimeError, match="no image 'p9'"):
+        isolated.measure(isolated.Job(codec="jpeg", quality=50, dataset=str(folder), image="p9"))
+
+
+@pytest.mark.parametrize("megapixels", [0.001, 0.02, 0.3])
+def test_a_mosaic_has_the_asked_size_and_starts_with_the_photo(megapixels: float) -> None:
+    photo = np.random.default_rng(0).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    grown = isolated.mosaic(photo, megapixels)
+    assert grown.shape[0] * grown.shape[1] == pytest.approx(1e6 * megapixels, rel=0.02)
+    part = grown[:40, :50]
+    np.testing.assert_array_equal(part, photo[: part.shape[0], : part.shape[1]])
+
+
+def test_records_reread_are_the_records(records: list[dict[str, object]], tmp_path: Path) -> None:
+    for record in records:
+        runner.append_record(tmp_path / "r.jsonl", record)
+    assert runner.read_records(tmp_path / "r.jsonl") == records
