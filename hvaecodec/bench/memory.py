@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 _STATUS = Path("/proc/self/status")
 _CLEAR = Path("/proc/self/clear_refs")
@@ -18,7 +17,7 @@ class PeakMemory:
     by resetting VmHWM through /proc/self/clear_refs; None where that cannot be done.
     """
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> PeakMemory:
         self.n_bytes: int | None = None
         try:
             _CLEAR.write_text("5")

@@ -33,4 +33,3 @@ def write(
             path = out / f"rd_{name.replace('-', '_')}.png"
             paths[f"plot {name}"] = plots.rate_distortion(records, name, path, published=published)
     return paths
-

@@ -69,4 +69,3 @@ def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: f
     axes.grid(alpha=0.3)
     if axes.lines:
         axes.legend(loc="lower right", fontsize=8.5, framealpha=0.9)
-

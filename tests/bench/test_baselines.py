@@ -1,4 +1,4 @@
-"""Every baseline through one check: shape, dtype, equal bytes, exactness where promised, awkward pictures, bad files."""
+"""Every baseline through one check: shape, dtype, equal bytes, exactness where promised, awkward pictures."""
 
 from __future__ import annotations
 

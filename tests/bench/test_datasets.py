@@ -20,7 +20,7 @@ from hvaecodec.bench.datasets import DATA_VARIABLE, DatasetError, load_dataset
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  (the base class's name)
+    def log_message(self, format: str, *args: object) -> None:
         pass
 
 

@@ -115,7 +115,7 @@ def _import_zoo() -> Any:
 
     global _schemas
     if _schemas is None and not hasattr(torch.ops.torchvision, "nms"):
-        _schemas = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
+        _schemas = torch.library.Library("torchvision", "DEF")
         _schemas.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         _schemas.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
     try:
