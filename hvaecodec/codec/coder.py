@@ -112,4 +112,6 @@ class Decoder:
         try:
             return self.coder.decode(model, count)
         except AssertionError as error:  # constriction's word for data that no encoder writes
-            raise CorruptFile("a stream holds data that no encoder writes; the file was made by something else") from error
+            raise CorruptFile(
+                "a stream holds data that no encoder writes; the file was made by something else"
+            ) from error

@@ -11,7 +11,7 @@ from hvaecodec.codec.coder import Decoder, Encoder, Tables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.models.dct_prior import walk
 from hvaecodec.models.integers import N_SCALES, from_quarters, price
-from hvaecodec.models.layout import N_LEVELS, Step
+from hvaecodec.models.layout import N_LEVELS, STEPS, Step
 
 CHUNK_TILES = 4096  # tiles of one coder call: a part of the format (docs/FORMAT.md)
 
@@ -64,7 +64,7 @@ class _Walker:
                 part = out[start : start + band.n**2].reshape(band.n, band.n, height, width)
                 self.symbols[band.where] = part
                 start += band.n**2
-        return self.a.tensor(out.astype(np.float32)[None])
+        return None if step is STEPS[-1] else self.a.tensor(out.astype(np.float32)[None])
 
     def _integers(self, x: Any) -> np.ndarray:
         return self.a.numpy(x).astype(np.int32)
@@ -76,8 +76,13 @@ def step_symbols(symbols: np.ndarray, step: Step, rows: slice) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def given(symbols: np.ndarray, level: int, step: Step | None, where: Any) -> np.ndarray:
-    """What a chunk holds in known symbols: the `Decide` of plain encoding."""
+def as_given(symbols: np.ndarray) -> Decide:
+    """The `Decide` of plain encoding: symbols int16 (3, 32, 32, rows, columns) that are known."""
+    return lambda level, step, where, *prices: chunk_of(symbols, step, where)
+
+
+def chunk_of(symbols: np.ndarray, step: Step | None, where: Any) -> np.ndarray:
+    """What a chunk holds of an array (3, 32, 32, rows, columns)."""
     if step is None:
         channels, index = where
         return symbols[channels, 0, 0].reshape(channels.stop - channels.start, -1)[:, index]
@@ -85,25 +90,25 @@ def given(symbols: np.ndarray, level: int, step: Step | None, where: Any) -> np.
 
 
 def encode_symbols(
-    arithmetic: Any, tables: Tables, symbols: np.ndarray, index: int, grey: bool = False, decide: Decide | None = None
+    arithmetic: Any, tables: Tables, grid: tuple[int, int], index: int, decide: Decide, grey: bool = False
 ) -> tuple[list[bytes], list[float], np.ndarray]:
-    """Streams of the six levels, their estimated bits, and the symbols that were coded.
+    """Streams of the six levels, their estimated bits, and the symbols, int16 (3, 32, 32, rows, columns).
 
-    symbols: int16 (3, 32, 32, rows, columns) on the tile grid. index: the step index. decide: chooses the symbols of
-    every chunk from its prices instead (`codec.search`).
+    grid: rows and columns of tiles. index: the step index. decide: chooses the symbols of every chunk, knowing their
+    prices; `as_given` for symbols that are known, `codec.search` for better ones.
     """
     coders = [Encoder(tables) for _ in range(N_LEVELS)]
     bits = [0.0] * N_LEVELS
 
     def write(level: int, step: Step | None, where: Any, table: Any, mean: Any, sign: Any) -> np.ndarray:
-        values = given(symbols, level, step, where) if decide is None else decide(level, step, where, table, mean, sign)
+        values = decide(level, step, where, table, mean, sign)
         flat = [part.ravel() for part in (values.astype(np.int32), table, mean, sign)]
         coders[level].write(*flat)
         bits[level] += float(tables.cost(*flat).sum(dtype=np.float64))
         return values
 
-    walker = _Walker(arithmetic, np.zeros_like(symbols), grey, write)
-    walk(arithmetic, symbols.shape[-2:], arithmetic.tensor(np.array([index])), walker)
+    walker = _Walker(arithmetic, np.zeros((3, 32, 32, *grid), np.int16), grey, write)
+    walk(arithmetic, grid, arithmetic.tensor(np.array([index])), walker)
     return [coder.bytes() for coder in coders], bits, walker.symbols
 
 

@@ -61,7 +61,9 @@ class ExactArithmetic:
             half = torch.from_numpy(bias.astype(np.float64) + 0.5 * 2.0 ** shift.astype(np.float64)).float()
             scale = torch.from_numpy(2.0 ** -shift.astype(np.float32))
             self.layers[name] = tuple(t.to(device) for t in (matrix, half[:, None], scale[:, None])), weight.shape[-1]
-        self.tables = {k: torch.from_numpy(v.astype(np.float64)).to(device) for k, v in weights.items() if "linear" in k}
+        self.tables = {
+            k: torch.from_numpy(v.astype(np.float64)).to(device) for k, v in weights.items() if "linear" in k
+        }
         self.log_table = torch.from_numpy(weights["log_table"].astype(np.float32)).to(device)
         self.rate_table = torch.from_numpy(weights["rate_table"].astype(np.float32)).to(device)
 

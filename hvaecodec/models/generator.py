@@ -90,7 +90,9 @@ class Scale(nn.Module):
         self.latent = z if latents else 0
         if latents:
             self.prior = nn.Conv2d(width, 2 * z, 1)
-            self.posterior = nn.Sequential(nn.Conv2d(width + encoder, encoder, 1), nn.SiLU(), nn.Conv2d(encoder, 2 * z, 1))
+            self.posterior = nn.Sequential(
+                nn.Conv2d(width + encoder, encoder, 1), nn.SiLU(), nn.Conv2d(encoder, 2 * z, 1)
+            )
             self.project = nn.Conv2d(z, width, 1)
             nn.init.zeros_(self.prior.weight)
             nn.init.zeros_(self.prior.bias)
@@ -198,7 +200,9 @@ class Generator(nn.Module):
             quarter = h if scale.config.fold == 4 else quarter
         return self._leave(dequantised, quarter, h)
 
-    def train_step(self, x: Tensor, dequantised: Tensor, index: Tensor, n_elbo: int) -> tuple[Tensor, Tensor, list[Tensor]]:
+    def train_step(
+        self, x: Tensor, dequantised: Tensor, index: Tensor, n_elbo: int
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Both paths in one pass: the last `n_elbo` of the batch sample the posterior, the others stay at temperature 0.
 
         Returns the pictures (B, 3, H, W), the negative log likelihood in nats per sample of the last `n_elbo`

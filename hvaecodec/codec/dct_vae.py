@@ -1,0 +1,299 @@
+"""`dct-vae-photo`: a quantised DCT context in real streams, everything below it from the generator."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from hvaecodec.codec import images
+from hvaecodec.codec.container import ALPHA, EXIF, ICC, Container, Header, pack, unpack
+from hvaecodec.codec.encoder import Encoding, encode_picture
+from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
+from hvaecodec.codec.images import LoadedImage
+from hvaecodec.codec.picture import render, thumbnail, tile_grid
+from hvaecodec.codec.symbols import decode_symbols
+from hvaecodec.codec.weights import Bitstream, Generators, load_bitstream
+from hvaecodec.models.layout import N_LEVELS
+from hvaecodec.models.quantiser import N_INDICES, quality_of, step_index
+
+PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "dct-vae-photo"
+
+
+class DctVaeCodec:
+    """The default codec. Lossy in colour, lossless in alpha; every size from 1 x 1."""
+
+    name = "dct-vae-photo"
+    lossless = False
+
+    def __init__(self, bitstream: Bitstream, generators: Generators, card: dict[str, Any]) -> None:
+        self.bitstream, self.generators, self.card = bitstream, generators, card
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> DctVaeCodec:
+        """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
+        folder = path or PACKAGE_WEIGHTS
+        try:
+            card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError) as cause:
+            raise CodecUnavailable(f"cannot read the model card {folder / 'card.json'}: {cause}") from cause
+        newest = card.get("generator", "generator.safetensors")
+        return cls(load_bitstream(folder), Generators(folder, newest), card)
+
+    # -- encoding -------------------------------------------------------------------------------------------------
+
+    def encode(
+        self,
+        image: np.ndarray | Image.Image | LoadedImage,
+        quality: float | None = None,
+        bpp: float | None = None,
+        psnr: float | None = None,
+        effort: int = 2,
+    ) -> bytes:
+        """A complete file.
+
+        One of quality (1..100, 50 when none is given), bpp (the largest file not above so many bits per pixel of the
+        whole file) and psnr (the smallest that decodes to so many dB). effort 1, 2 or 3: how long to search.
+        ValueError for settings out of range or a target that no quality reaches.
+        """
+        if sum(target is not None for target in (quality, bpp, psnr)) > 1:
+            raise ValueError("give one of quality, bpp and psnr, not several")
+        if effort not in (1, 2, 3):
+            raise ValueError(f"effort must be 1, 2 or 3, got {effort}")
+        loaded = images.from_any(image)
+        if bpp is not None:
+            return self._search_bpp(loaded, bpp, effort)
+        if psnr is not None:
+            return self._search_psnr(loaded, psnr, effort)
+        return self._encode(loaded, step_index(50 if quality is None else quality), effort)
+
+    def _encode(self, loaded: LoadedImage, index: int, effort: int) -> bytes:
+        pixels, mode = loaded.pixels, images.mode_of(loaded.pixels)
+        extras = [(kind, data) for kind, data in ((ICC, loaded.icc), (EXIF, loaded.exif)) if data]
+        if mode.endswith("A"):
+            extras.append((ALPHA, images.encode_alpha(np.ascontiguousarray(pixels[..., -1]))))
+        encoding = self._symbols_for(_colour(pixels), index, effort)
+        digest = self.generators.newest
+        header = Header(self.name, mode, *pixels.shape[:2], index, self.bitstream.digest, digest)
+        return pack(header, encoding.streams, extras)
+
+    def _symbols_for(self, colour: np.ndarray, index: int, effort: int) -> Encoding:
+        with torch.no_grad():
+            return encode_picture(self.bitstream, self._newest_generator, colour, index, effort)
+
+    @property
+    def _newest_generator(self) -> Any:
+        return lambda: self.generators.get(self.generators.newest)
+
+    def _search_bpp(self, loaded: LoadedImage, bpp: float, effort: int) -> bytes:
+        pixels = loaded.pixels.shape[0] * loaded.pixels.shape[1]
+
+        def fits(index: int, at: int) -> bytes | None:
+            data = self._encode(loaded, index, at)
+            return data if 8 * len(data) / pixels <= bpp else None
+
+        best = _bisect(lambda index: fits(index, 1) is not None)
+        for index in range(best or 0, -1, -1):  # the final effort may differ by a few bytes
+            if data := fits(index, effort):
+                return data
+        smallest = 8 * len(self._encode(loaded, 0, effort)) / pixels
+        raise ValueError(f"bpp {bpp} is out of reach, quality 1 needs {smallest:.4f} bits per pixel for this picture")
+
+    def _search_psnr(self, loaded: LoadedImage, psnr: float, effort: int) -> bytes:
+        def reaches(index: int, at: int) -> bytes | None:
+            data = self._encode(loaded, index, at)
+            return data if _psnr_db(loaded.pixels, self.decode(data)) >= psnr else None
+
+        missed = _bisect(lambda index: reaches(index, 1) is None)
+        for index in range(0 if missed is None else missed + 1, N_INDICES):
+            if data := reaches(index, effort):
+                return data
+        best = _psnr_db(loaded.pixels, self.decode(self._encode(loaded, N_INDICES - 1, effort)))
+        raise ValueError(f"psnr {psnr} is out of reach, quality 100 gives {best:.2f} dB for this picture")
+
+    # -- decoding -------------------------------------------------------------------------------------------------
+
+    def decode(
+        self,
+        data: bytes,
+        temperature: float = 0.0,
+        seed: int = 0,
+        scale: float | Fraction = 1,
+        partial: bool = False,
+        generator: str = "file",
+    ) -> np.ndarray:
+        """The picture, uint8, of the shape that was encoded (smaller by `scale`).
+
+        temperature: 0 is the least-distortion picture, 1 a sample of the generator's prior under `seed`. scale: 1,
+        1/2 ... 1/32 reads only the levels it needs and gives the band-limited thumbnail. partial: accept a file cut
+        after its coarsest level. generator: "file" or "latest".
+        """
+        settings = (temperature, seed, scale, partial, generator)
+        return self.decode_with_metadata(data, *settings).pixels
+
+    def decode_with_metadata(
+        self,
+        data: bytes,
+        temperature: float = 0.0,
+        seed: int = 0,
+        scale: float | Fraction = 1,
+        partial: bool = False,
+        generator: str = "file",
+    ) -> LoadedImage:
+        """`decode` with the ICC profile and EXIF that the file carries."""
+        size = _thumbnail_size(scale)
+        _check_sampling(temperature, seed, generator)
+        found = unpack(data, partial=partial, max_levels=size.bit_length())
+        if found.truncated and len(found.levels) < size.bit_length():
+            kept, all_levels = len(found.levels), len(found.level_lengths)
+            warnings.warn(
+                f"the file is cut: {kept} of {all_levels} levels decoded, finer detail is left out", stacklevel=3
+            )
+        header = found.header
+        with torch.no_grad():
+            symbols, _ = self._decode_symbols(found, self.bitstream.arithmetic)
+            steps = self._steps(header.step_index)
+            if size == 32:
+                net = self.generators.get(self._choose_generator(header.generator, generator))
+                picture = render(net, symbols, steps, header.step_index, temperature, seed)
+            else:
+                picture = thumbnail(symbols, steps, size)
+        return LoadedImage(_assemble(picture, found, size), found.extra(ICC), found.extra(EXIF))
+
+    def _choose_generator(self, wanted: bytes, generator: str) -> bytes:
+        if generator == "latest" or wanted == self.generators.newest:
+            return self.generators.newest
+        if wanted in self.generators.paths:
+            return wanted
+        warnings.warn(
+            f"generator {wanted.hex()} is not installed; decoding with {self.generators.newest.hex()}, the picture may "
+            "differ a little from the one that was encoded",
+            stacklevel=4,
+        )
+        return self.generators.newest
+
+    def _decode_symbols(self, found: Container, arithmetic: Any) -> tuple[np.ndarray, list[float]]:
+        header = found.header
+        if header.weights != self.bitstream.digest:
+            raise ModelMismatch(
+                f"written with bitstream weights {header.weights.hex()}, loaded {self.bitstream.digest.hex()}; "
+                "install the release that wrote the file, or load its weights by their folder"
+            )
+        if header.step_index >= N_INDICES:
+            raise CorruptFile(f"step index {header.step_index} is outside 0..{N_INDICES - 1}")
+        if len(found.level_lengths) != N_LEVELS:
+            raise CorruptFile(f"{len(found.level_lengths)} level streams, expected {N_LEVELS}")
+        grid = tile_grid(header.height, header.width)
+        grey = header.mode.startswith("L")
+        tables = self.bitstream.tables
+        return decode_symbols(arithmetic, tables, found.levels, grid, header.step_index, grey)
+
+    def _steps(self, index: int) -> torch.Tensor:
+        return self.bitstream.delta[index] * self.bitstream.s
+
+    # -- looking into files ---------------------------------------------------------------------------------------
+
+    def info(self, data: bytes) -> dict[str, Any]:
+        """What a file holds; est_bits are the model's estimate for each level, payload_bytes what is in the file."""
+        found = unpack(data)
+        header = found.header
+        with torch.no_grad():
+            _, bits = self._decode_symbols(found, self.bitstream.arithmetic)
+        payload = {f"level {level}": length for level, length in enumerate(found.level_lengths)}
+        extras = {images.EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
+        return {
+            "codec": header.codec,
+            "weights": header.weights.hex(),
+            "generator": header.generator.hex(),
+            "height": header.height,
+            "width": header.width,
+            "mode": header.mode,
+            "quality": quality_of(header.step_index),
+            "n_bytes": len(data),
+            "bpp": 8 * len(data) / (header.height * header.width),
+            "framing_bytes": found.framing_bytes,
+            "payload_bytes": payload | extras,
+            "est_bits": {f"level {level}": value for level, value in enumerate(bits)},
+            "levels": N_LEVELS,
+        }
+
+    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+        """The decoded integers: level 0 the DCs, (3, rows, columns); level j the bands H, V, D of k = 2**j,
+        (3, 3, k / 2, k / 2, rows, columns) as (channel, band, u, v, tile row, tile column). int16.
+
+        backend: "torch", or "numpy" for the plain reference implementation.
+        """
+        if backend not in ("torch", "numpy"):
+            raise ValueError(f"backend must be torch or numpy, got {backend!r}")
+        arithmetic = self.bitstream.arithmetic if backend == "torch" else self.bitstream.reference()
+        with torch.no_grad():
+            symbols, _ = self._decode_symbols(unpack(data), arithmetic)
+        levels = [symbols[:, 0, 0].copy()]
+        for level in range(1, N_LEVELS):
+            half = 1 << (level - 1)
+            low, high = slice(0, half), slice(half, 2 * half)
+            levels.append(np.stack([symbols[:, u, v] for u, v in ((low, high), (high, low), (high, high))], 1))
+        return levels
+
+
+def _colour(pixels: np.ndarray) -> np.ndarray:
+    """The pixels without alpha, (H, W) or (H, W, 3)."""
+    if pixels.ndim == 2:
+        return pixels
+    return {2: pixels[..., 0], 3: pixels, 4: pixels[..., :3]}[pixels.shape[2]]
+
+
+def _assemble(picture: np.ndarray, found: Container, size: int) -> np.ndarray:
+    """Crop to the file's size (rounded up at a scale) and put grey and alpha back."""
+    header = found.header
+    height, width = (-(-n * size // 32) for n in (header.height, header.width))
+    picture = picture[:height, :width]
+    if header.mode.startswith("L"):
+        # Grey went in as three equal channels; luma is what comes out of them.
+        picture = np.rint(picture @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
+    if header.mode.endswith("A"):
+        alpha = images.decode_alpha(found.extra(ALPHA) or b"", header.height, header.width)
+        if size < 32:
+            alpha = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.BOX))
+        picture = np.dstack([picture, alpha])
+    return np.ascontiguousarray(picture)
+
+
+def _thumbnail_size(scale: float | Fraction) -> int:
+    """Pixels a tile has at a scale."""
+    for size in (32, 16, 8, 4, 2, 1):
+        if abs(float(scale) - size / 32) < 1e-9:
+            return size
+    raise ValueError(f"scale must be 1, 1/2, 1/4, 1/8, 1/16 or 1/32, got {scale}")
+
+
+def _check_sampling(temperature: float, seed: int, generator: str) -> None:
+    if not 0 <= temperature <= 2:
+        raise ValueError(f"temperature must lie in 0..2, got {temperature}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed must lie in 0..2**64-1, got {seed}")
+    if generator not in ("file", "latest"):
+        raise ValueError(f'generator must be "file" or "latest", got {generator!r}')
+
+
+def _psnr_db(x: np.ndarray, x_hat: np.ndarray) -> float:
+    """Peak signal-to-noise ratio of the colour of two uint8 pictures, peak 255."""
+    mse = float(np.mean((_colour(x).astype(np.float64) - _colour(x_hat)) ** 2))
+    return 10 * np.log10(255**2 / mse) if mse else np.inf
+
+
+def _bisect(holds: Any) -> int | None:
+    """The largest step index for which a property of low indices holds; None if it does not hold at 0."""
+    if not holds(0):
+        return None
+    low, high = 0, N_INDICES
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low

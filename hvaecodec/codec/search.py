@@ -1,0 +1,76 @@
+"""The encoder's search: symbols that minimise distortion + lambda * rate against the actual prior and generator.
+
+Three tools, all deciding per coefficient on the change of rate and distortion:
+- `Rounder`, during the prior's walk: of the two multiples of the step around a coefficient the cheaper in
+  distortion + lambda * bits, under the tables the decoder will have at that point (rate-distortion optimised
+  quantisation). One pass, no extra network.
+- `refine`, after it: the gradient of the generator's error with respect to the coefficients tells what a coefficient
+  should have been; its targets move there and the walk is repeated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hvaecodec.codec.coder import Tables
+from hvaecodec.codec.symbols import chunk_of, step_symbols
+from hvaecodec.models.layout import Step
+
+# Mean squared RGB error of a unit error in Y, Cb, Cr, relative to Y: the squared columns of the YCbCr-to-RGB matrix.
+CHANNEL_WEIGHTS = (1.0, 1.0862, 0.8250)
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """lagrangian: price of a bit, in squared luma steps (at high rate 2 ln 2 / 12 = 0.116 balances exactly)."""
+
+    lagrangian: float = 0.065
+    passes: tuple[int, int, int] = (0, 3, 30)  # refinements through the generator, by effort
+    rate: float = 0.5  # how far a target moves to where the gradient points
+    reach: float = 1.0  # how far from its coefficient a target may go, in steps
+
+
+def channel_weights(s: np.ndarray) -> np.ndarray:
+    """(3, 32, 32) float32: mean squared RGB error of an error of one step, in squared luma steps."""
+    return np.array(CHANNEL_WEIGHTS, np.float32)[:, None, None] * s.astype(np.float32) ** 2
+
+
+class Rounder:
+    """A `symbols.Decide` that rounds coefficients by distortion + lagrangian * bits.
+
+    coefficients: float32 (3, 32, 32, rows, columns) in units of their steps; s: (3, 32, 32) relative steps.
+    """
+
+    def __init__(self, coefficients: np.ndarray, s: np.ndarray, tables: Tables, config: SearchConfig) -> None:
+        self.coefficients, self.tables, self.config = coefficients, tables, config
+        self.weight = channel_weights(s)
+
+    def __call__(
+        self, level: int, step: Step | None, where: Any, table: np.ndarray, mean: np.ndarray, sign: np.ndarray
+    ) -> np.ndarray:
+        c = chunk_of(self.coefficients, step, where)
+        if step is None:
+            channels, _ = where
+            weight = self.weight[channels, 0, 0][:, None]
+        else:
+            weight = step_symbols(self.weight[..., None, None], step, slice(0, 1))
+        near = np.rint(c).astype(np.int32)
+        other = near + np.where(c < near, -1, 1).astype(np.int32)
+        # Only a coefficient whose neighbouring multiple is nearer to the mean can gain; most are zero already.
+        index = np.flatnonzero(np.abs(other - mean) < np.abs(near - mean))
+        if len(index):
+            shape = near.shape
+            w = np.broadcast_to(weight, shape).ravel()[index]
+            flat = [part.ravel()[index] for part in (c, near, other, table, mean, sign)]
+            cost = self._cost(w, flat[0], flat[2], *flat[3:]) - self._cost(w, flat[0], flat[1], *flat[3:])
+            take = index[cost < 0]
+            near = near.ravel()
+            near[take] = other.ravel()[take]
+            near = near.reshape(shape)
+        return near
+
+    def _cost(self, weight: Any, c: Any, symbol: Any, table: Any, mean: Any, sign: Any) -> np.ndarray:
+        return weight * (c - symbol) ** 2 + self.config.lagrangian * self.tables.cost(symbol, table, mean, sign)

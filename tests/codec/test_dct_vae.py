@@ -1,0 +1,221 @@
+"""The default codec with tiny random weights: round trips, scales, partial files, sampling, targets, refusals."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+import pytest
+import tiny
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from skimage import data as photos
+
+from hvaecodec import CodecError
+from hvaecodec.codec.container import pack, unpack
+from hvaecodec.codec.dct_vae import DctVaeCodec
+from hvaecodec.codec.errors import CorruptFile, ModelMismatch
+from hvaecodec.models.layout import N_LEVELS
+
+RNG = np.random.default_rng(5)
+PHOTO = photos.astronaut()[:96, 100:230]  # 96 x 130: off the tile grid
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tiny.write_weights(tmp_path_factory.mktemp("weights") / "tiny")
+
+
+@pytest.fixture(scope="module")
+def codec(folder):
+    return DctVaeCodec.load(folder)
+
+
+SHAPES = [(1, 1), (1, 1, 3), (1, 40, 3), (37, 1), (31, 33, 3), (64, 64, 3), (65, 63, 3), (33, 20, 2), (40, 35, 4)]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_every_shape_comes_back_as_the_encoder_saw_it(codec, folder, shape):
+    pixels = RNG.integers(0, 256, shape, dtype=np.uint8)
+    data = codec.encode(pixels, quality=40, effort=1)
+    assert isinstance(data, bytes)
+    assert codec.encode(pixels, quality=40, effort=1) == data
+    decoded = DctVaeCodec.load(folder).decode(data)
+    assert decoded.shape == shape and decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, codec.decode(data))
+    if len(shape) == 3 and shape[2] in (2, 4):
+        np.testing.assert_array_equal(decoded[..., -1], pixels[..., -1])
+
+
+@pytest.mark.parametrize(
+    "pixels", [np.zeros((40, 40, 3), np.uint8), np.full((40, 40), 255, np.uint8), PHOTO[::2, ::2][::-1]]
+)
+def test_flat_and_non_contiguous_pictures(codec, pixels):
+    assert codec.decode(codec.encode(pixels, quality=70)).shape == pixels.shape
+
+
+@given(seed=st.integers(0, 2**32 - 1), height=st.integers(1, 70), width=st.integers(1, 70), quality=st.floats(1, 100))
+@settings(max_examples=15)
+def test_any_picture_round_trips_its_symbols(codec, seed, height, width, quality):
+    pixels = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    data = codec.encode(pixels, quality=quality, effort=1)
+    for torch_level, numpy_level in zip(codec.symbols(data), codec.symbols(data, backend="numpy"), strict=True):
+        np.testing.assert_array_equal(torch_level, numpy_level)
+
+
+def test_quality_is_monotone_in_bytes_and_psnr_targets_are_met(codec):
+    sizes = [len(codec.encode(PHOTO, quality=q, effort=1)) for q in (1, 20, 40, 60, 80, 100)]
+    assert sizes == sorted(sizes) and sizes[0] < sizes[-1]
+    small = codec.encode(PHOTO, bpp=1.5, effort=1)
+    assert 8 * len(small) / (96 * 130) <= 1.5
+    larger = codec.encode(PHOTO, quality=min(100, codec.info(small)["quality"] + 3), effort=1)
+    assert 8 * len(larger) / (96 * 130) > 1.5
+
+
+def test_psnr_search_gives_the_smallest_file_that_reaches_it(codec):
+    def psnr(data: bytes) -> float:
+        return 10 * np.log10(255**2 / np.mean((codec.decode(data).astype(float) - PHOTO) ** 2))
+
+    found = codec.encode(PHOTO, psnr=24.0, effort=1)
+    assert psnr(found) >= 24.0
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"quality": 0.5}, {"quality": 101}, {"quality": 50, "bpp": 1}, {"effort": 4}, {"bpp": 1e-4}, {"psnr": 90.0}],
+)
+def test_impossible_settings_are_value_errors(codec, settings):
+    with pytest.raises(ValueError):
+        codec.encode(PHOTO[:33, :33], **({"effort": 1} | settings))
+
+
+def test_info_tells_bytes_and_estimates_apart(codec):
+    data = codec.encode(PHOTO, quality=50, effort=1)
+    info = codec.info(data)
+    assert info["n_bytes"] == len(data)
+    assert (info["height"], info["width"], info["mode"], info["levels"]) == (96, 130, "RGB", N_LEVELS)
+    assert info["quality"] == pytest.approx(50)
+    assert sum(info["payload_bytes"].values()) + info["framing_bytes"] == len(data)
+    for level, n_bytes in info["payload_bytes"].items():
+        assert abs(8 * n_bytes - info["est_bits"][level]) <= 0.01 * info["est_bits"][level] + 64
+
+
+@pytest.mark.parametrize("scale", [1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32])
+def test_scales_give_the_band_limited_thumbnail(codec, scale):
+    data = codec.encode(PHOTO, quality=90, effort=1)
+    small = codec.decode(data, scale=scale)
+    assert small.shape == (-(-96 * scale // 1), -(-130 * scale // 1), 3)
+    box = np.asarray(Image.fromarray(PHOTO).resize(small.shape[1::-1], Image.Resampling.BOX)).astype(float)
+    assert np.abs(small[:-1, :-1] - box[:-1, :-1]).mean() < 12
+
+
+def test_scale_reads_only_the_levels_it_needs(codec):
+    data = codec.encode(PHOTO, quality=50, effort=1)
+    found = unpack(data)
+    cut = data[: found.framing_bytes - 4 + sum(found.level_lengths[:4])]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # nothing that 1/4 needs is missing
+        np.testing.assert_array_equal(codec.decode(cut, scale=1 / 4, partial=True), codec.decode(data, scale=1 / 4))
+
+
+def test_partial_decoding_warns_and_gives_the_coarser_picture(codec):
+    data = codec.encode(PHOTO, quality=50, effort=1)
+    found = unpack(data)
+    first = found.framing_bytes - 4 + found.level_lengths[0]
+    for cut in range(0, len(data), 7):
+        if cut < first:
+            with pytest.raises(CodecError):
+                codec.decode(data[:cut], partial=True)
+        elif cut < len(data) - 4:
+            with pytest.warns(UserWarning, match="the file is cut") if cut < len(data) - 4 - 1 else pytest.warns():
+                assert codec.decode(data[:cut], partial=True).shape == PHOTO.shape
+        with pytest.raises(CodecError):
+            codec.decode(data[:cut])
+
+
+def test_other_weights_other_steps_and_other_level_counts_are_refused(codec, tmp_path):
+    data = codec.encode(PHOTO[:33, :33], effort=1)
+    other = DctVaeCodec.load(tiny.write_weights(tmp_path / "other", seed=1))
+    with pytest.raises(ModelMismatch, match="written with bitstream weights"):
+        other.decode(data)
+    found = unpack(data)
+    import dataclasses
+
+    with pytest.raises(CorruptFile, match="step index"):
+        codec.decode(pack(dataclasses.replace(found.header, step_index=793), found.levels))
+    with pytest.raises(CorruptFile, match="level streams"):
+        codec.decode(pack(found.header, found.levels[:5]))
+
+
+def test_a_new_generator_leaves_old_files_their_pictures(codec, folder, tmp_path):
+    data = codec.encode(PHOTO, effort=1)
+    newer = tiny.write_weights(tmp_path / "newer")
+    (newer / "generator.safetensors").rename(newer / "generator-1.safetensors")
+    tiny.write_generator(newer / "generator.safetensors", seed=9)
+    updated = DctVaeCodec.load(newer)
+    np.testing.assert_array_equal(updated.decode(data), codec.decode(data))
+    assert (updated.decode(data, generator="latest") != codec.decode(data)).any()
+    (newer / "generator-1.safetensors").unlink()
+    with pytest.warns(UserWarning, match="is not installed"):
+        shown = DctVaeCodec.load(newer).decode(data)
+    np.testing.assert_array_equal(shown, updated.decode(data, generator="latest"))
+
+
+def test_temperature_samples_by_seed_alone(codec):
+    data = codec.encode(PHOTO, quality=20, effort=1)
+    one = codec.decode(data, temperature=1.0, seed=1)
+    np.testing.assert_array_equal(one, codec.decode(data, temperature=1.0, seed=1))
+    assert (one != codec.decode(data, temperature=1.0, seed=2)).any()
+    np.testing.assert_array_equal(codec.decode(data, seed=1), codec.decode(data, seed=2))
+    for bad in ({"temperature": -1}, {"temperature": float("nan")}, {"seed": -1}, {"seed": 2**64}):
+        with pytest.raises(ValueError):
+            codec.decode(data, **bad)
+
+
+def test_blocks_give_the_same_symbols_and_picture_as_the_whole(codec, monkeypatch):
+    pixels = np.asarray(Image.fromarray(photos.astronaut()).resize((512, 480)))
+    data = codec.encode(pixels, quality=60, effort=1)
+    whole = codec.decode(data)
+    sample = codec.decode(data, temperature=1.0, seed=3)
+    from hvaecodec.codec import picture
+
+    monkeypatch.setattr(picture, "BLOCK", 5)
+    monkeypatch.setattr(picture, "STRIP_TILES", 20)
+    assert codec.encode(pixels, quality=60, effort=1) == data
+    assert np.abs(codec.decode(data).astype(int) - whole).max() <= 1
+    assert np.abs(codec.decode(data, temperature=1.0, seed=3).astype(int) - sample).max() <= 1
+
+
+@pytest.mark.parametrize("effort", [2, 3])
+def test_search_pays_in_the_cost_it_minimises(codec, effort):
+    from hvaecodec.codec.encoder import encode_picture
+    from hvaecodec.codec.picture import error_gradient
+    from hvaecodec.codec.search import SearchConfig
+
+    config = SearchConfig(passes=(0, 2, 4))
+    net = codec.generators.get(codec.generators.newest)
+    steps = codec.bitstream.delta[300] * codec.bitstream.s
+
+    def cost(at: int) -> float:
+        found = encode_picture(codec.bitstream, lambda: net, PHOTO, 300, at, config)
+        error, _ = error_gradient(net, found.symbols, steps, 300, PHOTO)
+        return error / 3 + config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(found.est_bits)
+
+    assert cost(effort) <= cost(1)
+
+
+def test_gradient_of_the_generators_error(codec):
+    from hvaecodec.codec.picture import error_gradient
+
+    net = codec.generators.get(codec.generators.newest)
+    symbols = np.zeros((3, 32, 32, 2, 2), np.int16)
+    steps = 20 * codec.bitstream.s
+    pixels = photos.astronaut()[:50, :60]
+    base, gradient = error_gradient(net, symbols, steps, 300, pixels)
+    symbols[0, 0, 1, 0, 0] = 1
+    up, _ = error_gradient(net, symbols, steps, 300, pixels)
+    symbols[0, 0, 1, 0, 0] = -1
+    down, _ = error_gradient(net, symbols, steps, 300, pixels)
+    assert (up - down) / 2 == pytest.approx(gradient[0, 0, 1, 0, 0], rel=0.05)
+    assert base > 0
