@@ -76,9 +76,10 @@ def summary(
         rows.append((codec, *cells, *_costs(records, codec)))
     for name in published:
         cells = []
+        label = _label(name)  # never the name of a codec that was measured
         for metric in metric_names:
-            cells += _bd_cells(measured[metric] | _published(name, metric), name, anchor)
-        rows.append((f"{name} (published)", *cells, "", "", "", ""))
+            cells += _bd_cells(measured[metric] | _published(name, metric), label, anchor)
+        rows.append((label, *cells, "", "", "", ""))
     notes = [_CONVENTIONS.format(anchor=anchor)]
     if published:
         notes.append("Published curves were made by others under their own conventions and not measured here.")
@@ -96,7 +97,7 @@ def fixed_rates(records: Sequence[dict[str, Any]], metric: str, published: Seque
     rows = []
     for curve in found:
         cells = (curves.value_at(curve, bpp) for bpp in FIXED_BPP)
-        label = f"{curve.name} (published)" if curve.source else curve.name
+        label = _label(curve.name) if curve.source else curve.name
         rows.append((label, *("–" if cell is None else f"{cell:.2f}" for cell in cells)))
     title = f"{metrics.get(metric).label} at bits per pixel"
     return Table(title, ("codec", *(f"{bpp:g}" for bpp in FIXED_BPP)), rows)
@@ -155,7 +156,11 @@ def _bd_cells(found: dict[str, Curve], codec: str, anchor: str) -> tuple[str, st
 
 def _published(name: str, metric: str) -> dict[str, Curve]:
     curve = curves.published(name, metric)
-    return {} if curve is None else {name: curve}
+    return {} if curve is None else {_label(name): curve}
+
+
+def _label(published_name: str) -> str:
+    return f"{published_name} (published)"
 
 
 def _costs(records: Sequence[dict[str, Any]], codec: str) -> tuple[str, str, str, str]:

@@ -50,6 +50,12 @@ def test_a_report_holds_tables_and_plots(records: list[dict[str, object]], tmp_p
         assert min(plot.size) > 600
 
 
+def test_a_published_jpeg_is_not_taken_for_the_measured_one(records: list[dict[str, object]]) -> None:
+    rows = {row[0]: row[1] for row in tables.summary(records, ["psnr"], "jpeg", ["jpeg"]).rows}
+    assert rows["jpeg"] == "0"
+    assert rows["jpeg (published)"] != "0"
+
+
 def test_image_by_image_names_the_worst_first(records: list[dict[str, object]]) -> None:
     table = tables.per_image(records, "psnr", "webp@method=0", "jpeg")
     worst = [float(row[2]) for row in table.rows]
@@ -148,3 +154,14 @@ def test_records_reread_are_the_records(records: list[dict[str, object]], tmp_pa
     for record in records:
         runner.append_record(tmp_path / "r.jsonl", record)
     assert runner.read_records(tmp_path / "r.jsonl") == records
+
+
+def test_one_of_ours_goes_through_the_registry(folder: Path, stand_in: str, tmp_path: Path) -> None:
+    records = bench.run(str(folder), [stand_in, "png"], quality=[10, 20], effort=1, metrics=["psnr"], out=tmp_path)
+    ours = [record for record in records if not record["baseline"]]
+    assert {record["codec"] for record in ours} == {f"{stand_in}@effort=1"}
+    assert [record["settings"] for record in ours[::2]] == [{"quality": q, "effort": 1} for q in (10, 20)]
+    assert all(record["mse"] == 0 and record["not_measured"] for record in ours)
+    assert all(record["version"].startswith("hvaecodec ") for record in ours)
+    again = bench.run(str(folder), [stand_in, "png"], quality=[10, 20], effort=1, metrics=["psnr"], out=tmp_path)
+    assert again == records
