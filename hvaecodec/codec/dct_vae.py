@@ -13,7 +13,7 @@ import torch
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.container import ALPHA, EXIF, ICC, Container, Header, pack, unpack
+from hvaecodec.codec.container import ALPHA, EXIF, EXTRA_NAMES, ICC, Container, Header, pack, unpack
 from hvaecodec.codec.encoder import Encoding, encode_picture
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
 from hvaecodec.codec.images import LoadedImage
@@ -80,7 +80,8 @@ class DctVaeCodec:
             extras.append((ALPHA, images.encode_alpha(np.ascontiguousarray(pixels[..., -1]))))
         encoding = self._symbols_for(_colour(pixels), index, effort)
         digest = self.generators.newest
-        header = Header(self.name, mode, *pixels.shape[:2], index, self.bitstream.digest, digest)
+        height, width = pixels.shape[:2]
+        header = Header(self.name, mode, height, width, index, self.bitstream.digest, digest)
         return pack(header, encoding.streams, extras)
 
     def _symbols_for(self, colour: np.ndarray, index: int, effort: int) -> Encoding:
@@ -206,7 +207,7 @@ class DctVaeCodec:
         with torch.no_grad():
             _, bits = self._decode_symbols(found, self.bitstream.arithmetic)
         payload = {f"level {level}": length for level, length in enumerate(found.level_lengths)}
-        extras = {images.EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
+        extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
         return {
             "codec": header.codec,
             "weights": header.weights.hex(),

@@ -13,7 +13,6 @@ from hvaecodec.codec.symbols import Decide, as_given, encode_symbols
 from hvaecodec.codec.weights import Bitstream
 from hvaecodec.models.generator import Generator
 
-
 MAX_REFINED = 3 * 2**26  # coefficients; refining keeps five arrays of them, which would not fit beside larger ones
 
 

@@ -12,8 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load as load_arrays
 from safetensors.torch import load as load_tensors
 
@@ -73,9 +72,9 @@ class Generators:
 
     def __init__(self, folder: Path, newest: str) -> None:
         self.paths = {_digest(path): path for path in sorted(folder.glob(GENERATORS))}
-        self.newest = next((d for d, path in self.paths.items() if path.name == newest), None)
-        if self.newest is None:
+        if not (folder / newest).is_file():
             raise CodecUnavailable(f"no {newest} in {folder}; the installation is incomplete")
+        self.newest = _digest(folder / newest)
         self.loaded: dict[bytes, Generator] = {}
 
     def get(self, digest: bytes) -> Generator:
@@ -86,7 +85,7 @@ class Generators:
             raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
             net = Generator(GeneratorConfig(**raw))
             net.load_state_dict({name: value.float() for name, value in load_tensors(data).items()})
-            self.loaded[digest] = net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+            self.loaded[digest] = net.eval().requires_grad_(False)
         return self.loaded[digest]
 
 

@@ -83,6 +83,7 @@ class Arithmetic(Protocol):
     """What `walk` needs. Arrays are (B, channels, rows, columns); units are 1/32 where they are integers."""
 
     config: PriorConfig
+    names: set[str]  # of the layers
 
     def rate(self, index: Array) -> Array: ...  # hat features (B, 8, 1, 1) of the step index
     def features(self, values: Array) -> Array: ...  # signed and absolute log features, channels doubled

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -68,7 +69,7 @@ class Block(nn.Module):
         nn.init.zeros_(self.rate.weight)
         nn.init.zeros_(self.rate.bias)
         nn.init.normal_(self.mix.weight, std=0.2 * width**-0.5)
-        nn.init.zeros_(self.mix.bias)
+        _zero_bias(self.mix)
 
     def forward(self, h: Tensor, rate: Tensor) -> Tensor:
         gain, shift = self.rate(rate)[:, :, None, None].chunk(2, 1)
@@ -95,7 +96,7 @@ class Scale(nn.Module):
             )
             self.project = nn.Conv2d(z, width, 1)
             nn.init.zeros_(self.prior.weight)
-            nn.init.zeros_(self.prior.bias)
+            _zero_bias(self.prior)
 
     def state(self, h: Tensor | None, picture: Tensor, rate: Tensor) -> Tensor:
         """The state before the latent: what comes from above plus the context at this scale."""
@@ -143,6 +144,11 @@ class Encoder(nn.Module):
         return seen[::-1]
 
 
+def _zero_bias(conv: nn.Conv2d) -> None:
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
 def kl_gaussian(q: tuple[Tensor, Tensor], p: tuple[Tensor, Tensor]) -> Tensor:
     """KL(q || p) of Gaussians given as (mean, log sigma), elementwise, in nats."""
     (mq, lq), (mp, lp) = q, p
@@ -155,8 +161,7 @@ def logistic_nll(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     above, below = (x - mean + 0.5) * inverse, (x - mean - 0.5) * inverse
     inner = -below + torch.log(-torch.expm1(-inverse)) - F.softplus(-below) - F.softplus(-above)
     # sigma(above) - sigma(below) = e^-below (1 - e^-inverse) / ((1 + e^-below)(1 + e^-above))
-    nll = torch.where(x < 0.5, F.softplus(-above), torch.where(x > 254.5, F.softplus(below), -inner))
-    return nll
+    return torch.where(x < 0.5, F.softplus(-above), torch.where(x > 254.5, F.softplus(below), -inner))
 
 
 # A latent's value from (scale number, prior mean, prior log sigma); None means the prior mean.
@@ -182,14 +187,15 @@ class Generator(nn.Module):
         self.encoder = Encoder(config.encoder, len(config.scales)) if config.latents else None
         for conv in (self.out_quarter, self.out_half, self.spread):
             nn.init.zeros_(conv.weight)
-            nn.init.zeros_(conv.bias)  # type: ignore[arg-type]
+            _zero_bias(conv)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, dequantised: Tensor, index: Tensor, draw: Draw | None = None) -> Tensor:
         """Pictures (B, 3, H, W), RGB 0..255 unclipped, float32, from dequantised ones; sides multiples of 32."""
         picture = self._enter(dequantised)
         rate = rate_features(index)
-        h, quarter = None, None
+        h: Any = None
+        quarter: Any = None
         for number, scale in enumerate(self.scales):
             h = scale.state(h, picture, rate)
             z = None
@@ -212,7 +218,9 @@ class Generator(nn.Module):
         rate = rate_features(index)
         k = len(x) - n_elbo
         seen = self.encoder(self._enter(x[k:]), picture[k:], rate[k:]) if self.encoder is not None else None
-        h, quarter, kls = None, None, []
+        h: Any = None
+        quarter: Any = None
+        kls: list[Tensor] = []
         for number, scale in enumerate(self.scales):
             h = scale.state(h, picture, rate)
             z = None

@@ -7,12 +7,13 @@ this is the float twin against which the cost of the integers is measured.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .dct_prior import HATS, LINEAR_SHIFT, MAX_LINEAR_LEVEL, UNIT, PriorConfig, layer_shapes, linear_inputs, walk
-from .layout import STEPS, Step
+from .layout import STEPS, Band, Step
 from .quantiser import rate_position
 
 TOP = 255 / UNIT
@@ -116,7 +117,7 @@ class PriorNet(nn.Module):
     def nearest(self, quarter: Tensor) -> Tensor:
         return torch.floor((quarter + 2) / 4)
 
-    def dc_gather(self, dc: Tensor, index) -> Tensor:  # noqa: ANN001
+    def dc_gather(self, dc: Tensor, index: np.ndarray) -> Tensor:
         return dc.flatten(2)[:, :, torch.as_tensor(index, device=dc.device)]
 
     def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
@@ -143,7 +144,7 @@ class PriorNet(nn.Module):
     def bits(self, symbols: Tensor, index: Tensor) -> list[Tensor]:
         """Bits of each level, six scalars summed over the batch; symbols: (B, 3, 32, 32, h, w), index: (B,)."""
         coder = _Pricing(self, symbols)
-        walk(self, tuple(symbols.shape[-2:]), index, coder)
+        walk(self, (symbols.shape[-2], symbols.shape[-1]), index, coder)
         return coder.levels
 
 
@@ -154,7 +155,7 @@ def around(padded: Tensor, dc: Tensor) -> Tensor:
     return torch.stack(shifted, 2).flatten(1, 2)
 
 
-def linear_patch(step: Step, band, symbols: Tensor) -> Tensor:  # noqa: ANN001
+def linear_patch(step: Step, band: Band, symbols: Tensor) -> Tensor:
     """What the linear prediction of a band sees, (B, inputs, h, w): see `linear_inputs`.
 
     The weights on the DCs of the nine tiles sum to zero, so only differences count.
@@ -180,7 +181,7 @@ class _Pricing:
     def known(self) -> Tensor:
         return self.symbols
 
-    def dc(self, index, mean4, head, channels: slice) -> Tensor:  # noqa: ANN001
+    def dc(self, index: np.ndarray, mean4: Tensor | None, head: Tensor | None, channels: slice) -> Tensor:
         values = self.known_dc().flatten(2)[:, channels, torch.as_tensor(index)][..., None]
         if head is not None:
             self._price(0, values, mean4, head)
