@@ -18,7 +18,8 @@ def rate_distortion(
 ) -> Path:
     """Draw every codec's curve for `metric` into the picture file `path`; returns it.
 
-    Files and estimates are never joined: rates from `est_bits` are a curve of their own, dashed with hollow markers.
+    Files and estimates are never joined: rates from `est_bits` are a curve of their own, dashed with hollow markers,
+    left out where it would lie on the files' curve.
     """
     from matplotlib.figure import Figure
 
@@ -35,18 +36,25 @@ def rate_distortion(
     for index, name in enumerate(order):
         colour = _COLOURS[index % len(_COLOURS)]
         _draw(axes, measured[name], colour, ours=name not in baselines)
-        if name in estimates:
+        if name in estimates and _apart(measured[name], estimates[name]):
             _draw(axes, estimates[name], colour, ours=False)
     _label(axes, records, metric, max_bpp)
     figure.savefig(path)
     return path
 
 
+def _apart(files: Curve, estimates: Curve) -> bool:
+    """Whether the model's rates are worth a curve of their own: more than 2 % from the files' somewhere."""
+    if len(files.bpp) != len(estimates.bpp):
+        return True
+    return any(abs(e - f) > 0.02 * f for f, e in zip(files.bpp, estimates.bpp, strict=True))
+
+
 def _draw(axes: Any, curve: Curve, colour: str, *, ours: bool) -> None:
     style: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 5 if ours else 3.5}
     style |= {"linewidth": 2.6 if ours else 1.3, "zorder": 4 if ours else 3, "label": curve.name}
     if curve.estimated:
-        style |= {"linestyle": "--", "markerfacecolor": "none", "label": f"{curve.name}, estimated bits (no file)"}
+        style |= {"linestyle": "--", "markerfacecolor": "none", "label": f"{curve.name}, estimated bits"}
     axes.plot(curve.bpp, curve.values, **style)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hvaecodec import bench
-from hvaecodec.bench import isolated, runner, specs, tables
+from hvaecodec.bench import isolated, plots, runner, specs, tables
 from hvaecodec.cli.main import app
 
 
@@ -62,6 +62,15 @@ def test_image_by_image_names_the_worst_first(records: list[dict[str, object]]) 
     assert len(worst) == 2
     assert worst == sorted(worst, reverse=True)
     assert table.notes[0].startswith(f"{sum(w > 0 for w in worst)} of 2 images")
+
+
+def test_estimates_are_drawn_apart_from_files(records: list[dict[str, object]], tmp_path: Path) -> None:
+    drawn = []
+    for factor in (0.5, 1.001):
+        estimated = [{**record, "est_bpp": factor * float(str(record["bpp"]))} for record in records]
+        drawn.append(plots.rate_distortion(estimated, "psnr", tmp_path / f"{factor}.svg").read_text())
+    assert "stroke-dasharray" in drawn[0]
+    assert "stroke-dasharray" not in drawn[1]
 
 
 def test_failures_have_a_table(records: list[dict[str, object]]) -> None:
