@@ -59,12 +59,13 @@ class DctVaeCodec:
         """A complete file.
 
         One of quality (1..100, 50 when none is given), bpp (the largest file not above so many bits per pixel of the
-        whole file) and psnr (the smallest that decodes to so many dB). effort 1, 2 or 3: how long to search.
+        whole file) and psnr (the smallest that decodes to so many dB). effort 1, 2 or 3: how long to search (0, plain
+        rounding, is there to measure what the search brings).
         ValueError for settings out of range or a target that no quality reaches.
         """
         if sum(target is not None for target in (quality, bpp, psnr)) > 1:
             raise ValueError("give one of quality, bpp and psnr, not several")
-        if effort not in (1, 2, 3):
+        if effort not in (0, 1, 2, 3):
             raise ValueError(f"effort must be 1, 2 or 3, got {effort}")
         loaded = images.from_any(image)
         if bpp is not None:
