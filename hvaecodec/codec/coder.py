@@ -54,28 +54,32 @@ def _runs(table: np.ndarray) -> tuple[np.ndarray, Iterator[tuple[int, int, int]]
 
 
 class Encoder:
-    """Writes one stream. Arrays are flat, in coding order before the sort by table."""
+    """Writes one stream. Arrays are flat, in coding order before the sort by table. est_bits: of all written so far."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
         self.coder = constriction.stream.queue.RangeEncoder()
+        self.est_bits = 0.0
 
     def write(self, symbols: np.ndarray, table: np.ndarray, mean: np.ndarray, sign: np.ndarray) -> None:
         """One chunk: int32 symbols with their tables, whole means and signs."""
         order, runs = _runs(table)
-        residual = (symbols - mean)[order]
-        signed = residual * sign[order]
-        escapes = []
+        radius = self.tables.radius.take(table)
+        residual = symbols - mean
+        entry = residual * sign
+        entry += radius
+        outside = entry.view(np.uint32) > (2 * radius).view(np.uint32)  # also what is negative
+        escapes = bool(outside.any())
+        if escapes:
+            entry[outside] = 2 * radius[outside] + 1
+        entry = entry.take(order)
         for t, start, stop in runs:
-            radius = self.tables.radius[t]
-            entry = signed[start:stop] + radius
-            outside = (entry < 0) | (entry > 2 * radius)
-            if outside.any():
-                escapes.append(residual[start:stop][outside])
-                entry = np.where(outside, 2 * radius + 1, entry)
-            self.coder.encode(np.ascontiguousarray(entry, dtype=np.int32), self.tables.models[t])
-        for values in escapes:
-            self.coder.encode((values + _ESCAPE_OFFSET).astype(np.int32), self.tables.escape)
+            run = entry[start:stop]
+            self.coder.encode(run, self.tables.models[t])
+            self.est_bits += float(self.tables.bits[t].take(run).sum(dtype=np.float64))
+        if escapes:
+            values = residual[order[outside[order]]] + _ESCAPE_OFFSET
+            self.coder.encode(values, self.tables.escape)
 
     def bytes(self) -> bytes:
         """The stream: 32-bit words, little endian, without the zero bytes at its end."""
@@ -83,12 +87,13 @@ class Encoder:
 
 
 class Decoder:
-    """Reads one stream back, chunk by chunk in the order it was written."""
+    """Reads one stream back, chunk by chunk in the order it was written. est_bits: of all read so far."""
 
     def __init__(self, tables: Tables, data: bytes) -> None:
         self.tables = tables
         padded = data + b"\0" * (-len(data) % 4)
         self.coder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, "<u4").astype(np.uint32))
+        self.est_bits = 0.0
 
     def read(self, table: np.ndarray, mean: np.ndarray, sign: np.ndarray) -> np.ndarray:
         """Int32 symbols of one chunk from their tables, whole means and signs."""
@@ -96,17 +101,19 @@ class Decoder:
         residual = np.empty(len(table), np.int32)
         escaped = []
         for t, start, stop in runs:
-            radius = self.tables.radius[t]
-            entry = self._decode(self.tables.models[t], stop - start)
-            residual[start:stop] = entry - radius
-            escaped.append(start + np.flatnonzero(entry == 2 * radius + 1))
-        residual *= sign[order]
-        for where in escaped:
-            if len(where):
-                residual[where] = self._decode(self.tables.escape, len(where)) - _ESCAPE_OFFSET
+            radius = int(self.tables.radius[t])
+            run = self._decode(self.tables.models[t], stop - start)
+            self.est_bits += float(self.tables.bits[t].take(run).sum(dtype=np.float64))
+            escaped.append(order[start:stop][run == 2 * radius + 1])
+            np.subtract(run, radius, out=residual[start:stop])
         symbols = np.empty(len(table), np.int32)
         symbols[order] = residual
-        return symbols + mean
+        symbols *= sign
+        for where in escaped:
+            if len(where):
+                symbols[where] = self._decode(self.tables.escape, len(where)) - _ESCAPE_OFFSET
+        symbols += mean
+        return symbols
 
     def _decode(self, model: Any, count: int) -> np.ndarray:
         try:

@@ -98,18 +98,15 @@ def encode_symbols(
     prices; `as_given` for symbols that are known, `codec.search` for better ones.
     """
     coders = [Encoder(tables) for _ in range(N_LEVELS)]
-    bits = [0.0] * N_LEVELS
 
     def write(level: int, step: Step | None, where: Any, table: Any, mean: Any, sign: Any) -> np.ndarray:
         values = decide(level, step, where, table, mean, sign)
-        flat = [part.ravel() for part in (values.astype(np.int32), table, mean, sign)]
-        coders[level].write(*flat)
-        bits[level] += float(tables.cost(*flat).sum(dtype=np.float64))
+        coders[level].write(*(part.ravel() for part in (values.astype(np.int32), table, mean, sign)))
         return values
 
     walker = _Walker(arithmetic, np.zeros((3, 32, 32, *grid), np.int16), grey, write)
     walk(arithmetic, grid, arithmetic.tensor(np.array([index])), walker)
-    return [coder.bytes() for coder in coders], bits, walker.symbols
+    return [coder.bytes() for coder in coders], [coder.est_bits for coder in coders], walker.symbols
 
 
 def decode_symbols(
@@ -117,17 +114,14 @@ def decode_symbols(
 ) -> tuple[np.ndarray, list[float]]:
     """Symbols int16 (3, 32, 32, rows, columns) of as many levels as there are streams, zero below, and their bits."""
     coders = [Decoder(tables, stream) for stream in streams]
-    bits = [0.0] * len(streams)
 
     def read(level: int, step: Step | None, where: Any, table: Any, mean: Any, sign: Any) -> np.ndarray:
-        flat = [part.ravel() for part in (table, mean, sign)]
-        values = coders[level].read(*flat)
+        values = coders[level].read(*(part.ravel() for part in (table, mean, sign)))
         if values.size and max(-int(values.min()), int(values.max())) > 32767:
             raise CorruptFile(f"level {level} holds a symbol outside 16 bits; the file was made by something else")
-        bits[level] += float(tables.cost(values, *flat).sum(dtype=np.float64))
         return values.reshape(table.shape)
 
     symbols = np.zeros((3, 32, 32, *grid), np.int16)
     walker = _Walker(arithmetic, symbols, grey, read)
     walk(arithmetic, grid, arithmetic.tensor(np.array([index])), walker, levels=len(streams))
-    return symbols, bits
+    return symbols, [coder.est_bits for coder in coders]

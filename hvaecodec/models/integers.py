@@ -53,22 +53,42 @@ def price(mean_head: np.ndarray, scale_head: np.ndarray, mean4: np.ndarray | Non
 
     mean_head, scale_head: int32, in 1/32; mean4: the linear prediction in quarter symbols.
     """
-    index = np.clip((3 * scale_head + (SCALE_BIAS + 16)) >> 5, 0, N_SCALES - 1)
-    mean_head = np.clip(mean_head, -HEAD_LIMIT, HEAD_LIMIT)
-    quarters = (mean_head * mean_factors()[index] + (1 << (MEAN_SHIFT - 1))) >> MEAN_SHIFT
+    index, factor = (part.take(scale_head + _HEADS_BELOW_ZERO, mode="clip") for part in _scale_of_head())
+    quarters = np.clip(mean_head, -HEAD_LIMIT, HEAD_LIMIT)
+    quarters *= factor
+    quarters += 1 << (MEAN_SHIFT - 1)
+    quarters >>= MEAN_SHIFT
     if mean4 is not None:
-        quarters = quarters + mean4
+        quarters += mean4
     return from_quarters(index, quarters)
 
 
 def from_quarters(index: np.ndarray, quarters: np.ndarray) -> tuple[np.ndarray, ...]:
     """Table, whole mean and sign of a scale index and a mean in quarter symbols."""
-    mean = (quarters + 2) >> 2
-    offset = quarters - 4 * mean  # -2..1
+    key = (quarters & 3) + 4 * index
+    table, sign = (part.take(key) for part in _table_of_key())
+    return table, ((quarters + 2) >> 2).astype(np.int32, copy=False), sign
+
+
+_HEADS_BELOW_ZERO = 128
+
+
+@functools.cache
+def _scale_of_head() -> tuple[np.ndarray, np.ndarray]:
+    """Scale index and mean factor of the scale heads from -128 to 319, int32; beyond them nothing changes."""
+    head = np.arange(-_HEADS_BELOW_ZERO, 320)
+    index = np.clip((3 * head + SCALE_BIAS + 16) >> 5, 0, N_SCALES - 1)
+    return index.astype(np.int32), mean_factors()[index]
+
+
+@functools.cache
+def _table_of_key() -> tuple[np.ndarray, np.ndarray]:
+    """Table and sign, int32, of 4 * scale index + (mean in quarters) mod 4."""
+    index, quarter = np.divmod(np.arange(4 * N_SCALES), 4)
+    offset = np.array([0, 1, -2, -1])[quarter]  # from the nearest whole mean
     fine = index < N_FINE
     table = np.where(fine, 3 * index + np.abs(offset), index + 2 * N_FINE)
-    sign = np.where(fine & (offset < 0), -1, 1)
-    return table.astype(np.int32), mean.astype(np.int32), sign.astype(np.int32)
+    return table.astype(np.int32), np.where(fine & (offset < 0), -1, 1).astype(np.int32)
 
 
 def logistic_tables() -> list[np.ndarray]:
