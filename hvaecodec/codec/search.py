@@ -1,11 +1,11 @@
 """The encoder's search: symbols that minimise distortion + lambda * rate against the actual prior and generator.
 
-Three tools, all deciding per coefficient on the change of rate and distortion:
+Two tools, both deciding per coefficient on the change of rate and distortion:
 - `Rounder`, during the prior's walk: of the two multiples of the step around a coefficient the cheaper in
   distortion + lambda * bits, under the tables the decoder will have at that point (rate-distortion optimised
   quantisation). One pass, no extra network.
-- `refine`, after it: the gradient of the generator's error with respect to the coefficients tells what a coefficient
-  should have been; its targets move there and the walk is repeated.
+- `encoder._refine`, after it: the gradient of the generator's error with respect to the coefficients tells what a
+  coefficient should have been; its targets move there and the walk is repeated.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ class SearchConfig:
     lagrangian: float = 0.065
     passes: tuple[int, int, int] = (0, 3, 30)  # refinements through the generator, by effort
     rate: float = 0.5  # how far a target moves to where the gradient points
+    context: float = 1.0  # weight of the bits that a symbol costs later (`models.context_price`)
     reach: float = 1.0  # how far from its coefficient a target may go, in steps
 
 
@@ -44,8 +45,15 @@ class Rounder:
     coefficients: float32 (3, 32, 32, rows, columns) in units of their steps; s: (3, 32, 32) relative steps.
     """
 
-    def __init__(self, coefficients: np.ndarray, s: np.ndarray, tables: Tables, config: SearchConfig) -> None:
-        self.coefficients, self.tables, self.config = coefficients, tables, config
+    def __init__(
+        self,
+        coefficients: np.ndarray,
+        s: np.ndarray,
+        tables: Tables,
+        config: SearchConfig,
+        context: np.ndarray | None = None,
+    ) -> None:
+        self.coefficients, self.tables, self.config, self.context = coefficients, tables, config, context
         self.weight = channel_weights(s)
 
     def __call__(
@@ -66,6 +74,10 @@ class Rounder:
             w = np.broadcast_to(weight, shape).ravel()[index]
             flat = [part.ravel()[index] for part in (c, near, other, table, mean, sign)]
             cost = self._cost(w, flat[0], flat[2], *flat[3:]) - self._cost(w, flat[0], flat[1], *flat[3:])
+            if self.context is not None and step is not None:
+                signed, size = (chunk_of(part, step, where).ravel()[index] for part in self.context)
+                later = [signed * np.sign(q) * np.log1p(np.abs(q)) + size * np.log1p(np.abs(q)) for q in flat[1:3]]
+                cost = cost + self.config.lagrangian * self.config.context * (later[1] - later[0])
             take = index[cost < 0]
             near = near.ravel()
             near[take] = other.ravel()[take]

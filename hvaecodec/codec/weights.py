@@ -53,6 +53,13 @@ class Bitstream:
         """Relative steps S, (3, 32, 32) float32."""
         return torch.from_numpy(self.arrays["S"])
 
+    @cached_property
+    def twin(self) -> Any:
+        """The prior in floats, with gradients, for the encoder's search; never for coding."""
+        from hvaecodec.models.context_price import float_twin
+
+        return float_twin(self.arrays, self.config)
+
     def reference(self) -> Any:
         """The arithmetic of the plain numpy reference."""
         from hvaecodec.models.exact_numpy import NumpyArithmetic

@@ -1,0 +1,75 @@
+"""What a symbol costs later: the change of the bits of finer levels when a symbol changes the prior's state.
+
+A symbol enters the prior's state through two features, sign(q) log(1 + |q|) and log(1 + |q|). The gradient of the
+picture's total bits by those features, through the float twin of the exact prior, prices a change of the symbol to
+first order: bits later ~ signed * f(q) + size * |f(q)|. The bits of the symbol itself come from its table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .dct_prior import MAX_LINEAR_LEVEL, PriorConfig
+from .layout import STEPS
+from .prior_net import PriorNet
+
+
+class _Priced(PriorNet):
+    """The float twin that remembers the features of every step as leaves of the graph."""
+
+    def remember(self) -> None:
+        self.leaves: list[Tensor] = []
+
+    def features(self, values: Tensor) -> Tensor:
+        leaf = super().features(values).requires_grad_()
+        self.leaves.append(leaf)
+        return leaf
+
+
+def float_twin(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> _Priced:
+    """The prior in floats, from its exported integers."""
+    net = _Priced(config)
+    with torch.no_grad():
+        for name in net.names:
+            key = name.replace(".", "_")
+            step = torch.from_numpy(2.0 ** -arrays[f"{name}.shift"].astype(np.float32))
+            weight = torch.from_numpy(arrays[f"{name}.weight"].astype(np.float32))
+            net.weights[key].copy_(weight * step[:, None, None, None])
+            net.biases[key].copy_(torch.from_numpy(arrays[f"{name}.bias"].astype(np.float32)) * step / 32)
+        for name, buffer in net.named_buffers():
+            buffer.copy_(torch.from_numpy(arrays[name].astype(np.float32)))
+    return net.requires_grad_(False).eval()
+
+
+def context_prices(net: _Priced, symbols: np.ndarray, index: int) -> np.ndarray:
+    """Bits per unit of each feature, float32 (2, 3, 32, 32, rows, columns): signed, then absolute.
+
+    symbols: int16 (3, 32, 32, rows, columns). DCs and the last step have no price here.
+    """
+    net.remember()
+    with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16):
+        bits = net.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([index]))
+        torch.stack(list(bits)).sum().backward()
+    prices = np.zeros((2, *symbols.shape), np.float32)
+    # The features that `walk` asks for, in order: those of the DC phases and of the DCs around, then one or (with
+    # a linear prediction, of the residual) two of every step but the last.
+    wanted = sum(2 if step.level <= MAX_LINEAR_LEVEL else 1 for step in STEPS[:-1])
+    leaves = iter(net.leaves[len(net.leaves) - wanted :])
+    for step in STEPS[:-1]:
+        gradient = next(leaves).grad
+        if step.level <= MAX_LINEAR_LEVEL:
+            next(leaves)
+        if gradient is None:
+            continue
+        parts = gradient[0].float().numpy().reshape(2, step.size, *symbols.shape[-2:])
+        start = 0
+        for band in step.bands:
+            block = parts[:, start : start + band.n**2]
+            prices[(slice(None), *band.where)] = block.reshape(2, band.n, band.n, *symbols.shape[-2:])
+            start += band.n**2
+    net.leaves = []
+    return prices
