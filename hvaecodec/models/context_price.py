@@ -19,14 +19,14 @@ from .prior_net import PriorNet
 
 
 class _Priced(PriorNet):
-    """The float twin that remembers the features of every step as leaves of the graph."""
+    """The float twin that, while `leaves` is a list, keeps the features of every step there as leaves of the graph."""
 
-    def remember(self) -> None:
-        self.leaves: list[Tensor] = []
+    leaves: list[Tensor] | None = None
 
     def features(self, values: Tensor) -> Tensor:
-        leaf = super().features(values).requires_grad_()
-        self.leaves.append(leaf)
+        leaf = super().features(values)
+        if self.leaves is not None:
+            self.leaves.append(leaf.requires_grad_())
         return leaf
 
 
@@ -50,15 +50,16 @@ def context_prices(net: _Priced, symbols: np.ndarray, index: int) -> np.ndarray:
 
     symbols: int16 (3, 32, 32, rows, columns). DCs and the last step have no price here.
     """
-    net.remember()
+    net.leaves = kept = []
     with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16):
         bits = net.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([index]))
         torch.stack(list(bits)).sum().backward()
+    net.leaves = None
     prices = np.zeros((2, *symbols.shape), np.float32)
     # The features that `walk` asks for, in order: those of the DC phases and of the DCs around, then one or (with
     # a linear prediction, of the residual) two of every step but the last.
     wanted = sum(2 if step.level <= MAX_LINEAR_LEVEL else 1 for step in STEPS[:-1])
-    leaves = iter(net.leaves[len(net.leaves) - wanted :])
+    leaves = iter(kept[len(kept) - wanted :])
     for step in STEPS[:-1]:
         gradient = next(leaves).grad
         if step.level <= MAX_LINEAR_LEVEL:
@@ -71,5 +72,4 @@ def context_prices(net: _Priced, symbols: np.ndarray, index: int) -> np.ndarray:
             block = parts[:, start : start + band.n**2]
             prices[(slice(None), *band.where)] = block.reshape(2, band.n, band.n, *symbols.shape[-2:])
             start += band.n**2
-    net.leaves = []
     return prices
