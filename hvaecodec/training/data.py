@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -14,35 +17,72 @@ from torch import Tensor
 
 PHOTO_TARS = ("photos/train-full.tar", "photos/train-256.tar")
 VALID_TAR = "photos/valid.tar"
+FREE_SOURCES = ("cid22", "clic", "elem")  # those whose repositories state a free licence
+SUFFIXES = (".webp", ".png", ".jpg", ".jpeg")
+HELD_OUT = 20  # of a plain folder every 20th picture validates
+
+T = TypeVar("T")
 
 
-def tar_photos(path: Path) -> list[np.ndarray]:
-    """Every picture of a tar, uint8 (H, W, 3), in the order of the tar."""
-    photos = []
+def source_of(member: str) -> str:
+    """The source in a member's name: `0017-clic-3.webp` comes from `clic`."""
+    found = re.fullmatch(r"\d+-([a-z0-9]+)(-\d+)?\.\w+", Path(member).name)
+    return found[1] if found else ""
+
+
+def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndarray]:
+    """Every picture of a tar, uint8 (H, W, 3), in the order of the tar; of some sources only if they are given."""
     with tarfile.open(path) as tar:
-        for member in tar:
-            if member.name.endswith((".webp", ".png", ".jpg")):
-                file = tar.extractfile(member)
-                if file is not None:
-                    photos.append(np.asarray(Image.open(io.BytesIO(file.read())).convert("RGB")))
-    return photos
+        files = [
+            file.read()
+            for member in tar
+            if member.name.endswith(SUFFIXES) and (sources is None or source_of(member.name) in sources)
+            if (file := tar.extractfile(member)) is not None
+        ]
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(lambda data: _read(io.BytesIO(data)), files))
 
 
 def folder_photos(path: Path) -> list[np.ndarray]:
     """Every picture of a folder, uint8 (H, W, 3), by name."""
-    files = sorted(p for p in path.rglob("*") if p.suffix.lower() in {".png", ".jpg", ".jpeg", ".webp"})
-    return [np.asarray(Image.open(p).convert("RGB")) for p in files]
+    return [_read(p) for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES]
+
+
+def _read(file: Path | io.BytesIO) -> np.ndarray:
+    with Image.open(file) as image:
+        return np.asarray(image.convert("RGB"))
+
+
+def load_photos(data: Path, sources: Sequence[str] | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Training and validation photos under `data`: the packs where they are, otherwise the pictures in the folder.
+
+    sources: only these of the packs. Raises FileNotFoundError without pictures, ValueError if a plain folder is to be
+    filtered by source.
+    """
+    tars = [data / name for name in PHOTO_TARS if (data / name).is_file()]
+    if tars:
+        train = [photo for tar in tars for photo in tar_photos(tar, sources)]
+        valid = tar_photos(data / VALID_TAR) if (data / VALID_TAR).is_file() else []
+        return train, valid
+    if sources is not None:
+        raise ValueError(f"only the packs {', '.join(PHOTO_TARS)} name the source of a picture, and {data} has none")
+    photos = folder_photos(data) if data.is_dir() else []
+    if not photos:
+        raise FileNotFoundError(f"{data} has neither {' nor '.join(PHOTO_TARS)} nor pictures; pass --data")
+    valid = photos[::HELD_OUT]
+    return [p for i, p in enumerate(photos) if i % HELD_OUT] or photos, valid
 
 
 def load_training_photos(data: Path) -> list[np.ndarray]:
-    """The training photos under `data`: the packs where they are, otherwise every picture in the folder."""
-    tars = [data / name for name in PHOTO_TARS if (data / name).is_file()]
-    if tars:
-        return [photo for tar in tars for photo in tar_photos(tar)]
-    photos = folder_photos(data)
-    if not photos:
-        raise FileNotFoundError(f"{data} has neither {' nor '.join(PHOTO_TARS)} nor pictures; pass --data")
-    return photos
+    """The training photos under `data`, all sources."""
+    return load_photos(data)[0]
+
+
+def corners(photos: Sequence[np.ndarray], side: int = 256) -> Tensor:
+    """The upper left of every photo, float (N, 3, s, s), s the largest multiple of 32 up to `side` that all have."""
+    side = min([side, *(n // 32 * 32 for photo in photos for n in photo.shape[:2])])
+    cut = [torch.from_numpy(photo[:side, :side].copy()) for photo in photos]
+    return torch.stack(cut).permute(0, 3, 1, 2).float()
 
 
 class Crops:
@@ -54,29 +94,63 @@ class Crops:
         self.short = np.array([min(p.shape[:2]) for p in photos])
         self.area = np.array([p.shape[0] * p.shape[1] for p in photos], float)
 
-    def batch(self, count: int, side: int, shrink: bool = False) -> Tensor:
-        """(count, 3, side, side) float RGB 0..255. shrink: halve every photo, so that 4:2:0 chroma becomes whole."""
-        weight = self.area**0.5 * (self.short >= side * (1.7 if shrink else 1))
-        picks = self.rng.choice(len(self.photos), count, p=weight / weight.sum())
-        return torch.from_numpy(np.stack([self._crop(self.photos[i], side, shrink) for i in picks]))
+    def batch(self, count: int, side: int, shrink: bool = False, rng: np.random.Generator | None = None) -> Tensor:
+        """(count, 3, side, side) float RGB 0..255, whole numbers.
 
-    def _crop(self, photo: np.ndarray, side: int, shrink: bool) -> np.ndarray:
-        rng = self.rng
-        smallest = max(0.5, side / min(photo.shape[:2]))
-        if shrink:
-            factor = rng.uniform(smallest, max(0.6, smallest))
-        else:
-            factor = 1.0 if rng.random() < 0.4 else rng.uniform(smallest, 1)
-        source = min(round(side / factor), min(photo.shape[:2]))
-        top, left = (rng.integers(n - source + 1) for n in photo.shape[:2])
-        crop = photo[top : top + source, left : left + source]
-        if source != side:
-            crop = np.asarray(Image.fromarray(crop).resize((side, side), Image.Resampling.LANCZOS))
-        crop = np.rot90(crop, rng.integers(4))
-        if rng.random() < 0.5:
-            crop = crop[:, ::-1]
-        crop = crop.astype(np.float32)
-        if rng.random() < 0.5:
-            gain = np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.04, 3)).astype(np.float32)
-            crop = np.clip(np.round(crop * gain.astype(np.float32)), 0, 255)
-        return np.ascontiguousarray(crop.transpose(2, 0, 1))
+        shrink: halve every photo, so that 4:2:0 chroma becomes whole. rng: draw with this one, so that the batch
+        depends on nothing drawn before. Raises ValueError if no photo is large enough.
+        """
+        rng = rng or self.rng
+        needed = side * (1.7 if shrink else 1)
+        weight = self.area**0.5 * (self.short >= needed)
+        if not weight.any():
+            raise ValueError(f"no training picture has {needed:.0f} pixels on its short side")
+        picks = rng.choice(len(self.photos), count, p=weight / weight.sum())
+        return torch.from_numpy(np.stack([_crop(self.photos[i], side, shrink, rng) for i in picks]))
+
+
+def _crop(photo: np.ndarray, side: int, shrink: bool, rng: np.random.Generator) -> np.ndarray:
+    smallest = max(0.5, side / min(photo.shape[:2]))
+    if shrink:
+        factor = rng.uniform(smallest, max(0.6, smallest))
+    else:
+        factor = 1.0 if rng.random() < 0.4 else rng.uniform(smallest, 1)
+    source = min(round(side / factor), min(photo.shape[:2]))
+    top, left = (rng.integers(n - source + 1) for n in photo.shape[:2])
+    crop = photo[top : top + source, left : left + source]
+    if source != side:
+        crop = np.asarray(Image.fromarray(crop).resize((side, side), Image.Resampling.LANCZOS))
+    crop = np.rot90(crop, rng.integers(4))
+    if rng.random() < 0.5:
+        crop = crop[:, ::-1]
+    crop = crop.astype(np.float32)
+    if rng.random() < 0.5:
+        gain = np.exp(rng.normal(0, 0.15)) * np.exp(rng.normal(0, 0.04, 3)).astype(np.float32)
+        crop = np.clip(np.round(crop * gain.astype(np.float32)), 0, 255)
+    return np.ascontiguousarray(crop.transpose(2, 0, 1))
+
+
+class Ahead(Generic[T]):
+    """`make(0), make(1), ...` in any order asked for, made ahead by threads; 0 workers makes each when asked."""
+
+    def __init__(self, make: Callable[[int], T], workers: int) -> None:
+        self.make, self.depth = make, 2 * workers
+        self.pool = ThreadPoolExecutor(workers) if workers else None
+        self.made: dict[int, Future[T]] = {}
+
+    def __getitem__(self, number: int) -> T:
+        if self.pool is None:
+            return self.make(number)
+        for n in self._wanted(number):
+            if n not in self.made:
+                self.made[n] = self.pool.submit(self.make, n)
+        self.made = {n: future for n, future in self.made.items() if n >= number}
+        return self.made[number].result()
+
+    def _wanted(self, number: int) -> Iterator[int]:
+        yield from range(number, number + self.depth + 1)
+
+
+def counter_rng(*key: int) -> np.random.Generator:
+    """A generator that depends on `key` alone (a seed, a rank, the number of a batch ...): nothing to store."""
+    return np.random.default_rng(key)

@@ -6,9 +6,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..models.dct_prior import LINEAR_SHIFT, MAX_LINEAR_LEVEL, linear_inputs
-from ..models.layout import STEPS, Band, Step, dc_phases
-from ..models.prior_net import PriorNet, linear_patch
+from hvaecodec.models.dct_prior import LINEAR_SHIFT, MAX_LINEAR_LEVEL
+from hvaecodec.models.layout import STEPS, Band, Step, dc_phases
+from hvaecodec.models.prior_net import PriorNet, linear_patch
 
 
 def fit_linear(net: PriorNet, coefficients: Tensor, noise: float) -> None:
@@ -42,7 +42,10 @@ def _fit_band(step: Step, band: Band, coefficients: Tensor, noise: float) -> Ten
 
 
 def _fit_dc(dc: Tensor, kind: str, scale_class: int, noise: float) -> Tensor:
-    """(3, 12) integer weights that sum to 2**LINEAR_SHIFT, from lattices of the class's stride."""
+    """(3, 12) integer weights that sum to 2**LINEAR_SHIFT, from lattices of the class's stride.
+
+    The mean of the four nearest if the pictures are too small to have that stride.
+    """
     stride = 1 << scale_class
     rows = []
     for channel in range(3):
@@ -55,6 +58,9 @@ def _fit_dc(dc: Tensor, kind: str, scale_class: int, noise: float) -> Tensor:
             centre = near[..., :4].mean(-1)
             xs.append((near - centre[..., None]).flatten(0, 1))
             ys.append((flat[:, torch.as_tensor(phase.at)].double() - centre).flatten())
+        if not xs:
+            rows.append(torch.tensor([2.0**LINEAR_SHIFT / 4] * 4 + [0.0] * 8))
+            continue
         x, y = torch.cat(xs), torch.cat(ys)
         ridge = torch.eye(12, dtype=x.dtype) * (noise**2 + 0.01 * x.var()) * len(x)
         weight = torch.linalg.solve(x.T @ x + ridge, x.T @ y)

@@ -1,0 +1,115 @@
+"""From trained nets to a folder of weights that a codec loads: integers and tables, the generator, a model card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save as save_arrays
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from hvaecodec.codec.coder import Tables
+from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.symbols import Decide, chunk_of, encode_symbols
+from hvaecodec.codec.weights import BITSTREAM
+from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
+from hvaecodec.models.exact import ExactArithmetic, export_integers
+from hvaecodec.models.generator import Generator
+from hvaecodec.models.integers import fit_tables, logistic_tables
+from hvaecodec.models.layout import Step
+from hvaecodec.models.prior_net import PriorNet
+from hvaecodec.models.quantiser import N_INDICES, frequency_weights, step_table
+from hvaecodec.training.data import Crops, counter_rng
+from hvaecodec.training.recipes import PriorTraining
+from hvaecodec.training.searched import RoundingSearch, Search
+
+GENERATOR = "generator.safetensors"
+_COUNTS = 6  # kind of random draws
+
+
+def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[tuple[np.ndarray, int]]) -> list[np.ndarray]:
+    """How often each entry of each table occurs in (symbols (3, 32, 32, rows, columns), step index) pairs, int64."""
+    tables = Tables(logistic_tables())
+    counts = np.zeros(len(tables.flat_bits), np.int64)
+
+    def counting(symbols: np.ndarray) -> Decide:
+        def decide(
+            level: int, step: Step | None, where: Any, table: np.ndarray, mean: np.ndarray, sign: np.ndarray
+        ) -> np.ndarray:
+            values = chunk_of(symbols, step, where)
+            radius = tables.radius[table]
+            entry = (values - mean) * sign + radius
+            entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
+            counts[:] += np.bincount((tables.starts[table] + entry).ravel(), minlength=len(counts))
+            return values
+
+        return decide
+
+    with torch.no_grad():
+        for symbols, index in pictures:
+            grid = symbols.shape[3], symbols.shape[4]
+            encode_symbols(arithmetic, tables, grid, index, counting(symbols))
+    return np.split(counts, tables.starts[1:-1])
+
+
+def tables_for(
+    net: PriorNet, task: PriorTraining, train: Sequence[np.ndarray], count: int, seed: int
+) -> list[np.ndarray]:
+    """Tables fitted to the symbols of `count` training crops at step indices spread over all, as `task` makes them."""
+    arrays = export_integers(net)
+    arithmetic = ExactArithmetic(arrays, net.config)
+    search: Search = RoundingSearch(arrays, net.config) if task.symbols == "searched" else _rounded
+    crops, s, delta = Crops(train, seed), frequency_weights()[None, ..., None, None], step_table()
+
+    def pictures() -> Iterable[tuple[np.ndarray, int]]:
+        for number in range(count):
+            rng = counter_rng(seed, 0, _COUNTS, number)
+            index = round((number + 0.5) / count * (N_INDICES - 1))
+            fine = index >= task.fine_indices[0] and rng.random() < 0.5
+            pixels = crops.batch(1, task.fine_side if fine else task.side, fine, rng)
+            coefficients = tiles_to_coefficients(rgb_to_ycc(pixels)) / (s * delta[index])
+            yield search(coefficients, index)[0].numpy(), index
+
+    return fit_tables(count_entries(arithmetic, pictures()))
+
+
+def _rounded(coefficients: Tensor, index: int) -> Tensor:
+    return torch.round(coefficients).short()
+
+
+def export_bitstream(net: PriorNet, tables: Sequence[np.ndarray], folder: Path, force: bool = False) -> Path:
+    """Write the bitstream weights: the net's integers, the tables, the step table and S.
+
+    Raises ValueError if a layer could exceed exact float32, CodecError if the file exists and not `force`.
+    """
+    arrays = export_integers(net)
+    ExactArithmetic(arrays, net.config)  # checks every layer's bound
+    Tables([np.asarray(table, np.int64) for table in tables])  # checks every table's sum
+    arrays |= {f"table.{i:03d}": np.asarray(table, np.int32) for i, table in enumerate(tables)}
+    arrays |= {"delta": step_table().numpy(), "S": frequency_weights().numpy()}
+    arrays = {name: np.ascontiguousarray(value) for name, value in sorted(arrays.items())}
+    return _write(folder / BITSTREAM, save_arrays(arrays, _metadata(net)), force)
+
+
+def export_generator(net: Generator, folder: Path, name: str = GENERATOR, force: bool = False) -> Path:
+    """Write a generator's weights in half precision. Raises CodecError if the file exists and not `force`."""
+    tensors = {key: value.detach().cpu().half().contiguous() for key, value in net.state_dict().items()}
+    if not all(value.isfinite().all() for value in tensors.values()):
+        raise ValueError("a weight of the generator is too large for half precision, or not a number")
+    return _write(folder / name, save_tensors(tensors, _metadata(net)), force)
+
+
+def _metadata(net: PriorNet | Generator) -> dict[str, str]:
+    return {"config": json.dumps(dataclasses.asdict(net.config))}
+
+
+def _write(path: Path, data: bytes, force: bool) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, data, force)
+    return path

@@ -1,0 +1,251 @@
+"""What is trained, how and for how long: frozen dataclasses, so that a misspelt field is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from hvaecodec.models.dct_prior import PriorConfig
+from hvaecodec.models.generator import GeneratorConfig, ScaleConfig
+from hvaecodec.training.data import FREE_SOURCES
+
+Symbols = Literal["plain", "searched"]
+Indices = tuple[int, int]  # step indices [low, high)
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """AdamW with warm-up, then a cosine to `floor` over the budget: `steps` if given, else `minutes` of wall clock."""
+
+    minutes: float = 90
+    steps: int | None = None
+    learning_rate: float = 1e-3
+    floor: float = 0.02
+    warm_up: int = 200
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.01
+    clip: float = 1.0
+    ema: float = 0.999
+    save_minutes: float = 7
+    log_every: int = 200
+    bf16: bool = True
+    channels_last: bool = False
+    workers: int = 0  # threads that make batches ahead
+
+
+@dataclass(frozen=True)
+class PoolConfig:
+    """Searched symbols are used again: `entries` of `crops` crops each, one made anew every `every` steps."""
+
+    entries: int
+    crops: int
+    every: int
+
+
+@dataclass(frozen=True)
+class PriorTraining:
+    """The prior on estimated bits. A share of the batches are halved photos at fine steps, their chroma whole."""
+
+    net: PriorConfig = field(default_factory=PriorConfig)
+    crops: int = 16
+    side: int = 256
+    indices: Indices = (0, 640)
+    fine_share: float = 0.3
+    fine_crops: int = 64
+    fine_side: int = 128
+    fine_indices: Indices = (480, 793)
+    uses: int = 2  # steps that share a batch, each at a step index of its own
+    rounding_from: float = 0.4  # part of the budget after which weights and activations are rounded as the integers are
+    linear_crops: int = 384  # crops of `side` that the linear predictions are fitted on
+    symbols: Symbols = "plain"
+    pool: PoolConfig = PoolConfig(16, 16, 8)
+
+
+@dataclass(frozen=True)
+class GeneratorTraining:
+    """The generator on distortion at temperature 0 and, for the last `elbo_crops` of a batch, on the ELBO."""
+
+    net: GeneratorConfig = field(default_factory=GeneratorConfig)
+    crops: int = 16
+    elbo_crops: int = 4
+    elbo_weight: float = 0.25
+    kl_warm_up: int = 1500  # steps over which the weight of the KL rises from 0.2 to 1
+    side: int = 128
+    indices: Indices = (0, 620)
+    fine_share: float = 0.22
+    fine_indices: Indices = (460, 793)
+    symbols: Symbols = "plain"
+    pool: PoolConfig = PoolConfig(64, 4, 4)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One run of the loop. start: the earlier stage, or "init", whose weights it begins with."""
+
+    name: str
+    task: PriorTraining | GeneratorTraining
+    loop: LoopConfig
+    share: float = 1.0  # of the recipe's budget
+    start: str = ""
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Stages in order. sources: only these of the photo packs. count_crops: crops that the tables are fitted on."""
+
+    name: str
+    preset: str
+    stages: tuple[Stage, ...]
+    sources: tuple[str, ...] | None = None
+    needs_init: bool = False
+    count_crops: int = 256
+
+    def stage(self, name: str) -> Stage:
+        return next(stage for stage in self.stages if stage.name == name)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """The sizes that a preset gives to every recipe; minutes and learning rates are those of plain symbols."""
+
+    prior: PriorTraining
+    generator: GeneratorTraining
+    loop: LoopConfig
+    minutes: float = 90  # for each of the two nets
+    count_crops: int = 256
+
+
+_WIDE = GeneratorConfig(
+    (
+        ScaleConfig(32, 96, 1, 8),
+        ScaleConfig(16, 128, 2, 8),
+        ScaleConfig(8, 176, 4, 8),
+        ScaleConfig(4, 104, 4, 6, context_side=3),
+        ScaleConfig(2, 36, 1, 3, context_side=3),
+    ),
+    encoder=56,
+)
+_TINY = GeneratorConfig((ScaleConfig(8, 8, 1, 2), ScaleConfig(4, 8, 1, 2), ScaleConfig(2, 8, 1, 2)), encoder=8)
+
+PRESETS = {
+    # hours on two cores: the sizes that the weights in the package have
+    "cpu": Preset(PriorTraining(), GeneratorTraining(), LoopConfig(log_every=200)),
+    # minutes on one large GPU: batches four times the size, nets as wide as 20 MB of weights allow
+    "gpu": Preset(
+        PriorTraining(
+            PriorConfig(coarse=144, fine=208), crops=64, fine_crops=256, pool=PoolConfig(16, 64, 16), linear_crops=768
+        ),
+        GeneratorTraining(_WIDE, crops=64, elbo_crops=16, pool=PoolConfig(128, 8, 4)),
+        LoopConfig(learning_rate=1.5e-3, save_minutes=2, channels_last=True, workers=12),
+        minutes=12,
+    ),
+    # seconds anywhere: to see that everything runs, never for weights
+    "tiny": Preset(
+        PriorTraining(
+            PriorConfig(coarse=8, fine=8, luma_blocks=1, dc_hidden=8),
+            crops=2, side=64, fine_crops=2, fine_side=32, linear_crops=8, pool=PoolConfig(2, 2, 2),
+        ),
+        GeneratorTraining(_TINY, crops=4, elbo_crops=2, side=64, pool=PoolConfig(3, 2, 2)),
+        LoopConfig(log_every=1, warm_up=2),
+        minutes=0.1,
+        count_crops=2,
+    ),
+}  # fmt: skip
+
+_TUNE_RATE = 0.3  # learning rate of the fine-tuning on searched symbols, relative to plain training
+_TUNE_SHARE = 0.15  # of the whole budget
+
+
+def recipe(name: str, preset: str = "cpu", minutes: float | None = None, steps: int | None = None) -> Recipe:
+    """A recipe by name, its budget divided among its stages. Raises ValueError for an unknown name or preset."""
+    if name not in RECIPES:
+        close = difflib.get_close_matches(name, RECIPES, 1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(RECIPES)}"
+        raise ValueError(f"no recipe {name!r}; {hint}")
+    if preset not in PRESETS:
+        raise ValueError(f"no preset {preset!r}; known are {', '.join(PRESETS)}")
+    if minutes is not None and steps is not None:
+        raise ValueError("give one of minutes and steps, not both")
+    if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
+        raise ValueError("a budget must be positive")
+    made: Recipe = RECIPES[name](name, preset)
+    return replace(made, stages=tuple(_budgeted(stage, minutes, steps) for stage in made.stages))
+
+
+def _budgeted(stage: Stage, minutes: float | None, steps: int | None) -> Stage:
+    if steps is not None:
+        return replace(stage, loop=replace(stage.loop, steps=max(1, round(steps * stage.share))))
+    if minutes is not None:
+        return replace(stage, loop=replace(stage.loop, minutes=minutes * stage.share))
+    return stage
+
+
+def _prior(name: str, preset: str) -> Recipe:
+    sizes = PRESETS[preset]
+    stage = Stage("prior", sizes.prior, replace(sizes.loop, minutes=sizes.minutes), start="init")
+    return Recipe(name, preset, (stage,), count_crops=sizes.count_crops)
+
+
+def _generator(name: str, preset: str) -> Recipe:
+    sizes = PRESETS[preset]
+    loop = replace(sizes.loop, minutes=sizes.minutes)
+    return Recipe(name, preset, (Stage("generator", sizes.generator, loop, start="init"),))
+
+
+def _no_latents(name: str, preset: str) -> Recipe:
+    made = _generator(name, preset)
+    (stage,) = made.stages
+    task = PRESETS[preset].generator
+    return replace(made, stages=(replace(stage, task=replace(task, net=replace(task.net, latents=False))),))
+
+
+def _finetune(name: str, preset: str) -> Recipe:
+    """Both nets on symbols from the encoder's search against the current prior, from weights that there are."""
+    sizes = PRESETS[preset]
+    minutes = sizes.minutes * _TUNE_SHARE / (1 - _TUNE_SHARE)
+    loop = replace(sizes.loop, minutes=minutes, learning_rate=sizes.loop.learning_rate * _TUNE_RATE)
+    prior = replace(sizes.prior, symbols="searched", rounding_from=-1.0, uses=1)
+    generator = replace(sizes.generator, symbols="searched", kl_warm_up=0)
+    stages = (
+        Stage("prior-searched", prior, loop, 0.5, "init"),
+        Stage("generator-searched", generator, loop, 0.5, "init"),
+    )
+    return Recipe(name, preset, stages, needs_init=True, count_crops=sizes.count_crops)
+
+
+def _whole(name: str, preset: str) -> Recipe:
+    plain = [*_prior(name, preset).stages, *_generator(name, preset).stages]
+    tuned = _finetune(name, preset)
+    stages = [replace(stage, share=(1 - _TUNE_SHARE) / 2) for stage in plain]
+    for stage, start in zip(tuned.stages, plain, strict=True):
+        stages.append(replace(stage, share=_TUNE_SHARE / 2, start=start.name))
+    return replace(tuned, stages=tuple(stages), needs_init=False)
+
+
+_MAKERS = {
+    "dct-vae-photo": _whole,
+    "dct-vae-photo-prior": _prior,
+    "dct-vae-photo-generator": _generator,
+    "dct-vae-photo-generator-no-latents": _no_latents,
+    "dct-vae-photo-finetune": _finetune,
+}
+
+
+def _free(make: Any) -> Any:
+    return lambda name, preset: replace(make(name, preset), sources=FREE_SOURCES)
+
+
+RECIPES = _MAKERS | {f"{name}-free": _free(make) for name, make in _MAKERS.items() if "no-latents" not in name}
+
+
+def as_dict(made: Recipe) -> dict[str, Any]:
+    """A recipe as JSON has it: lists for tuples."""
+    return _listed(dataclasses.asdict(made))
+
+
+def _listed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _listed(part) for key, part in value.items()}
+    return [_listed(part) for part in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,68 @@
+"""Recipes: every name in every preset, budgets, and that a misspelt field is an error."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError, replace
+
+import pytest
+
+from hvaecodec.models.generator import Generator
+from hvaecodec.models.prior_net import PriorNet
+from hvaecodec.training.data import FREE_SOURCES
+from hvaecodec.training.recipes import PRESETS, RECIPES, GeneratorTraining, LoopConfig, PriorTraining, as_dict, recipe
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_divides_its_budget(name, preset):
+    made = recipe(name, preset, minutes=60)
+    assert sum(stage.loop.minutes for stage in made.stages) == pytest.approx(60)
+    made = recipe(name, preset, steps=1000)
+    assert sum(stage.loop.steps for stage in made.stages) == pytest.approx(1000, abs=2)
+    assert made.sources == (FREE_SOURCES if name.endswith("-free") else None)
+    assert as_dict(made)["name"] == name
+
+
+def test_a_misspelt_field_is_an_error():
+    with pytest.raises(TypeError, match="learning_rte"):
+        LoopConfig(learning_rte=1e-3)
+    with pytest.raises(TypeError, match="crop"):
+        replace(PriorTraining(), crop=8)
+    with pytest.raises(FrozenInstanceError):
+        PriorTraining().crops = 8
+
+
+def test_a_misspelt_recipe_or_preset_is_an_error():
+    with pytest.raises(ValueError, match="did you mean dct-vae-photo-prior"):
+        recipe("dct-vae-photo-pior")
+    with pytest.raises(ValueError, match="cpu, gpu"):
+        recipe("dct-vae-photo", "cpus")
+    with pytest.raises(ValueError, match="one of"):
+        recipe("dct-vae-photo", minutes=1, steps=1)
+    with pytest.raises(ValueError, match="positive"):
+        recipe("dct-vae-photo", steps=0)
+
+
+def test_the_ablation_differs_in_its_latents_alone():
+    whole, ablated = (recipe(f"dct-vae-photo-generator{end}").stages[0] for end in ("", "-no-latents"))
+    assert whole.task.net.latents and not ablated.task.net.latents
+    assert replace(ablated, task=whole.task) == whole
+    assert replace(ablated.task, net=whole.task.net) == whole.task
+
+
+def test_the_last_part_of_the_whole_recipe_is_on_searched_symbols():
+    stages = recipe("dct-vae-photo", "gpu").stages
+    assert [stage.name for stage in stages] == ["prior", "generator", "prior-searched", "generator-searched"]
+    assert [stage.start for stage in stages] == ["init", "init", "prior", "generator"]
+    searched = sum(stage.share for stage in stages if stage.task.symbols == "searched")
+    assert 0.1 <= searched <= 0.2
+    assert recipe("dct-vae-photo-finetune").needs_init
+
+
+@pytest.mark.parametrize("preset", ["cpu", "gpu"])
+def test_both_nets_fit_in_twenty_megabytes(preset):
+    sizes = PRESETS[preset]
+    prior = sum(p.numel() for p in PriorNet(sizes.prior.net).parameters())
+    generator = sum(p.numel() for p in Generator(sizes.generator.net).parameters())
+    assert prior + 2 * generator < 19.8e6
+    assert isinstance(sizes.generator, GeneratorTraining)
