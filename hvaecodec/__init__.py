@@ -50,6 +50,9 @@ def models() -> list[dict[str, Any]]:
     return registry.models()
 
 
+_models = models  # under a name that the package `hvaecodec.models` does not take over
+
+
 def encode(
     image: np.ndarray | Image.Image,
     model: str | PathLike[str] = "dct-vae-photo",

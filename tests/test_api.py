@@ -99,3 +99,9 @@ def test_models_says_what_is_installed(monkeypatch, tmp_path):
 def test_two_targets_are_refused(stand_in):
     with pytest.raises(ValueError, match="one of"):
         hvaecodec.encode(PIXELS, stand_in, quality=50, bpp=1.0)
+
+
+def test_models_can_be_asked_for_after_the_package_of_that_name_is_imported():
+    code = "import hvaecodec, hvaecodec.models.layout; print([model['name'] for model in hvaecodec.models()])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "dct-vae-photo" in done.stdout

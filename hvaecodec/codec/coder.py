@@ -48,7 +48,7 @@ class Tables:
 def _runs(table: np.ndarray) -> tuple[np.ndarray, Iterator[tuple[int, int, int]]]:
     """A stable order by table, and (table, start, stop) of every run in that order."""
     order = np.argsort(table.astype(np.uint8), kind="stable")
-    ends = np.cumsum(np.bincount(table))
+    ends = np.cumsum(np.bincount(table, minlength=1))
     starts = np.concatenate([[0], ends[:-1]])
     return order, ((t, int(a), int(b)) for t, (a, b) in enumerate(zip(starts, ends, strict=True)) if b > a)
 
@@ -78,7 +78,7 @@ class Encoder:
             self.coder.encode(run, self.tables.models[t])
             self.est_bits += float(self.tables.bits[t].take(run).sum(dtype=np.float64))
         if escapes:
-            values = residual[order[outside[order]]] + _ESCAPE_OFFSET
+            values = symbols[order[outside[order]]] + _ESCAPE_OFFSET
             self.coder.encode(values, self.tables.escape)
 
     def bytes(self) -> bytes:
@@ -109,10 +109,10 @@ class Decoder:
         symbols = np.empty(len(table), np.int32)
         symbols[order] = residual
         symbols *= sign
+        symbols += mean
         for where in escaped:
             if len(where):
                 symbols[where] = self._decode(self.tables.escape, len(where)) - _ESCAPE_OFFSET
-        symbols += mean
         return symbols
 
     def _decode(self, model: Any, count: int) -> np.ndarray:

@@ -29,7 +29,10 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
         key = name.replace(".", "_")
         weight, bias = net.weights[key].detach().float(), net.biases[key].detach().double()
         shift = weight_exponents(weight, bias)
-        out[f"{name}.weight"] = torch.round(weight * torch.exp2(shift)[:, None, None, None]).to(torch.int8).numpy()
+        integers = torch.round(weight * torch.exp2(shift)[:, None, None, None])
+        if integers.abs().max() > 127:
+            raise ValueError(f"a weight of layer {name} is above 127 and does not fit int8; train with weight decay")
+        out[f"{name}.weight"] = integers.to(torch.int8).numpy()
         out[f"{name}.bias"] = torch.round(bias * 32 * torch.exp2(shift)).to(torch.int32).numpy()
         out[f"{name}.shift"] = shift.to(torch.uint8).numpy()
     for name, value in net.named_buffers():
@@ -47,6 +50,12 @@ def check_bound(name: str, weight: np.ndarray, bias: np.ndarray, shift: np.ndarr
         raise ValueError(f"layer {name} can exceed 2**24; export the weights again")
 
 
+def check_linear(name: str, weight: np.ndarray) -> None:
+    """Raise ValueError unless the predictions of a linear table stay below 2**24 quarter symbols."""
+    if (np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * 32767 >= 2**34).any():
+        raise ValueError(f"predictions of {name} can exceed 2**24; fit them again")
+
+
 class ExactArithmetic:
     """`dct_prior.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers."""
 
@@ -58,9 +67,13 @@ class ExactArithmetic:
             weight, bias, shift = (weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
             check_bound(name, weight, bias, shift)
             matrix = torch.from_numpy(weight.astype(np.float32)).flatten(1)
-            half = torch.from_numpy(bias.astype(np.float64) + 0.5 * 2.0 ** shift.astype(np.float64)).float()
+            rounding = (1 << shift.astype(np.int64)) >> 1
+            half = torch.from_numpy((bias + rounding).astype(np.float32))
             scale = torch.from_numpy(2.0 ** -shift.astype(np.float32))
             self.layers[name] = tuple(t.to(device) for t in (matrix, half[:, None], scale[:, None])), weight.shape[-1]
+        for name, table in weights.items():
+            if "linear" in name:
+                check_linear(name, table)
         self.tables = {
             k: torch.from_numpy(v.astype(np.float64)).to(device) for k, v in weights.items() if "linear" in k
         }

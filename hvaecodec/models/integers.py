@@ -104,12 +104,14 @@ def logistic_tables() -> list[np.ndarray]:
 
 
 def to_integers(mass: np.ndarray) -> np.ndarray:
-    """Masses to int64 frequencies >= 1 that sum to 2**22; what rounding leaves over goes to the largest."""
+    """Masses to int64 frequencies >= 1 that sum to 2**22, by largest remainders."""
     total = 1 << TOTAL_BITS
     mass = np.maximum(mass, 0) / mass.sum()
-    counts = np.maximum(np.round(mass * (total - len(mass))), 0).astype(np.int64) + 1
-    counts[counts.argmax()] += total - counts.sum()
-    return counts
+    exact = mass * (total - len(mass))
+    counts = np.floor(exact).astype(np.int64)
+    left = total - len(mass) - int(counts.sum())
+    counts[np.argsort(counts - exact, kind="stable")[:left]] += 1
+    return counts + 1
 
 
 def fit_tables(counts: list[np.ndarray], strength: float = 200.0) -> list[np.ndarray]:

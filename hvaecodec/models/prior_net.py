@@ -106,7 +106,7 @@ class PriorNet(nn.Module):
         return rate.expand(-1, -1, *like.shape[2:])
 
     def linear(self, name: str, symbols: Tensor, step: Step) -> Tensor:
-        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        with torch.no_grad(), torch.autocast(symbols.device.type, enabled=False):
             means = []
             for i, band in enumerate(step.bands):
                 weight = getattr(self, _key(f"linear.{name}.{i}")) / 2 ** (LINEAR_SHIFT - 2)

@@ -81,5 +81,5 @@ class ReferenceDecoder:
                 escaped.append(k)
             symbols[k] = int(mean[k]) + int(sign[k]) * (entry - radius)
         for k in escaped:
-            symbols[k] = int(mean[k]) + self.coder.decode(ESCAPES) - 2**15
+            symbols[k] = self.coder.decode(ESCAPES) - 2**15
         return symbols
