@@ -13,9 +13,8 @@ from typing import Any
 
 class _Models(ModuleType):
     def __call__(self) -> list[dict[str, Any]]:
-        import hvaecodec
-
-        return hvaecodec._models()
+        listed: list[dict[str, Any]] = sys.modules["hvaecodec"]._models()
+        return listed
 
 
 sys.modules[__name__].__class__ = _Models

@@ -50,7 +50,8 @@ def context_prices(net: _Priced, symbols: np.ndarray, index: int) -> np.ndarray:
 
     symbols: int16 (3, 32, 32, rows, columns). DCs and the last step have no price here.
     """
-    net.leaves = kept = []
+    kept: list[Tensor] = []
+    net.leaves = kept
     with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16):
         bits = net.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([index]))
         torch.stack(list(bits)).sum().backward()
