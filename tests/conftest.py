@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+# Tiny nets are faster on one thread, above all on a busy machine; what depends on threads says how many it wants.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import pytest
 import standin
 from hypothesis import settings
