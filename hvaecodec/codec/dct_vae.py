@@ -17,7 +17,7 @@ from hvaecodec.codec.container import ALPHA, EXIF, EXTRA_NAMES, ICC, Container, 
 from hvaecodec.codec.encoder import Encoding, encode_picture
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.picture import render, thumbnail, tile_grid
+from hvaecodec.codec.picture import dequantised_picture, render, thumbnail, tile_grid
 from hvaecodec.codec.symbols import decode_symbols
 from hvaecodec.codec.weights import Bitstream, Generators, load_bitstream
 from hvaecodec.models.layout import N_LEVELS
@@ -224,6 +224,15 @@ class DctVaeCodec:
             "est_bits": {f"level {level}": value for level, value in enumerate(bits)},
             "levels": N_LEVELS,
         }
+
+    def context_of(self, data: bytes) -> tuple[torch.Tensor, int]:
+        """What the generator sees of a file: the dequantised picture, (1, 3, 32 rows, 32 columns) RGB float, and the
+        step index."""
+        found = unpack(data)
+        with torch.no_grad():
+            symbols, _ = self._decode_symbols(found, self.bitstream.arithmetic)
+        index = found.header.step_index
+        return dequantised_picture(symbols, self._steps(index)), index
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
         """The decoded integers: level 0 the DCs, (3, rows, columns); level j the bands H, V, D of k = 2**j,
