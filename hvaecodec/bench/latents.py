@@ -48,7 +48,7 @@ def measure(codec: Any, photos: Sequence[np.ndarray], quality: float) -> Table:
         add("detail of the photo (deviation from its 3x3 mean), grey levels", _detail(x))
         add("detail at temperature 0, grey levels", _detail(still))
         add("detail at temperature 1, grey levels", _detail(one))
-    body = [(name, f"{np.mean(values):.4f}") for name, values in rows.items()]
+    body: list[tuple[str, ...]] = [(name, f"{np.mean(values):.4f}") for name, values in rows.items()]
     return Table(f"Latents of {codec.name}, quality {quality:g}, {len(photos)} photos", ("", "mean"), body, [])
 
 
