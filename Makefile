@@ -42,7 +42,7 @@ demo:
 	$(BIN)/hvaecodec encode $(DEMO)/photo.png -o $(DEMO)/photo.hvc --quality 50 --force
 	$(BIN)/hvaecodec info $(DEMO)/photo.hvc
 	$(BIN)/hvaecodec decode $(DEMO)/photo.hvc -o $(DEMO)/decoded.png --force
-	$(BIN)/hvaecodec bench photos --codec dct-vae-photo --baseline jpeg --out $(DEMO)/bench
+	$(BIN)/hvaecodec bench photos --codec dct-vae-photo --baseline jpeg --quality 5,20,40,60,80,95 --effort 1 --out $(DEMO)/bench
 	@echo "Compare $(DEMO)/photo.png with $(DEMO)/decoded.png; the rate-distortion plots are in $(DEMO)/bench."
 
 lint: $(VENV)/ready
