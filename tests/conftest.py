@@ -14,6 +14,7 @@ from hypothesis import settings
 
 import hvaecodec
 from hvaecodec.codec import registry
+from hvaecodec.codec.images import read_image
 
 settings.register_profile("ours", deadline=None)  # a busy machine is no failure
 settings.load_profile("ours")
@@ -38,3 +39,15 @@ def data_dir() -> Path:
     folder = os.environ.get("HVAECODEC_DATA")
     assert folder, "set HVAECODEC_DATA to the folder with the data packs"
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def kodak_files(data_dir, tmp_path_factory) -> list[Path]:
+    """Every Kodak photo as an .hvc file at qualities 10, 50 and 90, with the weights in the package."""
+    folder, codec, paths = tmp_path_factory.mktemp("kodak"), hvaecodec.load(), []
+    for photo in sorted((data_dir / "kodak").glob("*.png")):
+        for quality in (10, 50, 90):
+            paths.append(folder / f"{photo.stem}-{quality}.hvc")
+            paths[-1].write_bytes(codec.encode(read_image(photo), quality=quality, effort=1))
+    assert len(paths) == 72
+    return paths
