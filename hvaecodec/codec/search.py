@@ -28,7 +28,7 @@ class SearchConfig:
     """lagrangian: price of a bit, in squared luma steps (at high rate 2 ln 2 / 12 = 0.116 balances exactly)."""
 
     lagrangian: float = 0.07
-    passes: tuple[int, int, int] = (0, 3, 12)  # refinements through the generator, by effort
+    passes: tuple[int, int, int] = (0, 7, 16)  # refinements through the generator, by effort
     rate: float = 0.5  # how far a target moves to where the gradient points
     context: float = 1.0  # weight of the bits that a symbol costs later (`models.context_price`)
     reach: float = 1.0  # how far from its coefficient a target may go, in steps
