@@ -33,7 +33,7 @@ EXTRA_NAMES = {ALPHA: "alpha", ICC: "icc", EXIF: "exif"}
 LATENT_TYPES = range(16, 32)
 
 _HAS_EXTRAS = 0b100
-_FIXED = struct.Struct("<3sBBB4s2s")
+_FIXED = struct.Struct("<3sBB4s2s")
 _MAX_LENGTH = 2**32 - 1
 
 
@@ -120,7 +120,7 @@ def pack(header: Header, levels: Sequence[bytes], extras: Sequence[tuple[int, by
 
     flags = MODES.index(header.mode) | (_HAS_EXTRAS if extras else 0) | len(levels) << 3
     codec = CODEC_IDS[header.codec]
-    out = bytearray(_FIXED.pack(MAGIC, VERSION, codec, flags, header.weights, header.generator))
+    out = bytearray(_FIXED.pack(MAGIC, codec << 4 | VERSION, flags, header.weights, header.generator))
     out += varint(header.height) + varint(header.width) + struct.pack("<H", header.step_index)
     if extras:
         out.append(len(extras))
@@ -177,7 +177,7 @@ def _read_table(data: bytes) -> _Table:
     """Header and length table, everything checked that can be without the payloads."""
     _check_magic(data)
     reader = Reader(data)
-    _, _, codec_id, flags, weights, generator = _FIXED.unpack(reader.take(_FIXED.size, "header"))
+    _, version_and_codec, flags, weights, generator = _FIXED.unpack(reader.take(_FIXED.size, "header"))
     height = reader.varint("height", MAX_SIDE)
     width = reader.varint("width", MAX_SIDE)
     if problem := size_problem(height, width):
@@ -201,7 +201,7 @@ def _read_table(data: bytes) -> _Table:
     reader.take(4, "header checksum")
 
     mode = MODES[flags & 0b11]
-    codec = _check_ids(codec_id, mode, [kind for _, kind, _, _ in rows[:n_extras]])
+    codec = _check_ids(version_and_codec >> 4, mode, [kind for _, kind, _, _ in rows[:n_extras]])
     starts = accumulate((length for _, _, length, _ in rows), initial=reader.at)
     streams = tuple(
         _Stream(name, kind, start, length, crc) for (name, kind, length, crc), start in zip(rows, starts, strict=False)
@@ -230,8 +230,10 @@ def _check_magic(data: bytes) -> None:
         if MAGIC.startswith(data):
             raise CorruptFile(f"the file ends after {len(data)} bytes; it is truncated")
         raise NotThisFormat(f"starts with {data[:3].hex()}, not with HVC; this is not an .hvc file")
-    if len(data) > 3 and data[3] != VERSION:
-        raise UnsupportedVersion(f"format version {data[3]}, this program reads version {VERSION}; upgrade hvaecodec")
+    if len(data) > 3 and data[3] & 0x0F != VERSION:
+        raise UnsupportedVersion(
+            f"format version {data[3] & 0x0F}, this program reads version {VERSION}; upgrade hvaecodec"
+        )
 
 
 def _check_lengths(table: _Table, n_bytes: int, partial: bool) -> bool:
