@@ -33,6 +33,7 @@ def test_float_twin_estimates_what_the_integers_cost(bitstream, symbols):
         floats = bitstream.twin.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([INDEX]))
     for level in range(1, 6):
         assert float(floats[level]) == pytest.approx(bits[level], rel=0.05)
+    assert sum(float(level) for level in floats[1:]) == pytest.approx(sum(bits[1:]), rel=0.02)
 
 
 def test_prices_are_the_slope_of_the_bits_of_later_steps(bitstream, symbols):
