@@ -35,7 +35,7 @@ def test_python_of_the_readme(in_folder_with_photo):
 
 
 def test_shell_of_the_readme(in_folder_with_photo, monkeypatch):
-    lines = [line for block in blocks("shell") for line in block.splitlines()]
+    lines = [line for block in blocks("shell") for line in block.replace("\\\n", "").splitlines()]
     commands = [shlex.split(line, comments=True) for line in lines if line.startswith("hvaecodec ")]
     assert {words[1] for words in commands} >= {"encode", "decode", "info"}
     for words in commands:

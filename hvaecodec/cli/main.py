@@ -13,7 +13,7 @@ from typer.exceptions import TyperException
 from hvaecodec import __version__, cli
 from hvaecodec.cli.console import say
 
-_HELPERS = {"main", "console"}
+_HELPERS = {"main", "console", "long_work"}
 _ORDER = ["encode", "decode", "info", "models", "bench", "paper", "train"]
 
 app = typer.Typer(

@@ -26,7 +26,7 @@ from hvaecodec.models.layout import Step
 from hvaecodec.models.prior_net import PriorNet
 from hvaecodec.models.quantiser import N_INDICES, frequency_weights, step_table
 from hvaecodec.training.data import Crops, counter_rng
-from hvaecodec.training.recipes import PriorTraining
+from hvaecodec.training.recipes.dct_vae import PriorTraining
 from hvaecodec.training.searched import RoundingSearch, Search
 
 GENERATOR = "generator.safetensors"

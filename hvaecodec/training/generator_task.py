@@ -15,7 +15,7 @@ from hvaecodec.models.quantiser import dequantise, frequency_weights, quantise, 
 from hvaecodec.training.data import Ahead, Crops, corners, counter_rng
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.prior_task import VALID_INDICES, Batch
-from hvaecodec.training.recipes import GeneratorTraining
+from hvaecodec.training.recipes.dct_vae import GeneratorTraining
 from hvaecodec.training.searched import Entry, Pool, Search
 
 VALID_PICTURES, VALID_ELBO = 40, 12

@@ -27,7 +27,7 @@ from hvaecodec.training.checkpoint import (
 )
 from hvaecodec.training.data import counter_rng
 from hvaecodec.training.ranks import Ranks
-from hvaecodec.training.recipes import LoopConfig
+from hvaecodec.training.recipes.common import LoopConfig
 
 LOG = "log.jsonl"
 

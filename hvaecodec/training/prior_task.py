@@ -15,7 +15,7 @@ from hvaecodec.models.quantiser import frequency_weights, step_table
 from hvaecodec.training.data import Ahead, Crops, corners, counter_rng
 from hvaecodec.training.linear import fit_linear
 from hvaecodec.training.loop import Moment
-from hvaecodec.training.recipes import PriorTraining
+from hvaecodec.training.recipes.dct_vae import PriorTraining
 from hvaecodec.training.searched import Entry, Pool, RoundingSearch
 
 VALID_INDICES = (100, 232, 400, 560, 720)

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
-from functools import cached_property
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, cast
 
-import numpy as np
 import torch
 
 from hvaecodec.codec.errors import CodecError
-from hvaecodec.codec.weights import BITSTREAM
-from hvaecodec.models.generator import Generator
-from hvaecodec.models.prior_net import PriorNet
-from hvaecodec.training import card
-from hvaecodec.training.checkpoint import NAME, Checkpoint, load_checkpoint, load_weights
-from hvaecodec.training.data import load_photos
-from hvaecodec.training.export import GENERATOR, export_bitstream, export_generator, tables_for
-from hvaecodec.training.generator_task import GeneratorTask
-from hvaecodec.training.loop import Loop, fraction
-from hvaecodec.training.prior_task import PriorTask
+from hvaecodec.training.checkpoint import load_checkpoint
+from hvaecodec.training.loop import Loop, Task, fraction
 from hvaecodec.training.ranks import Ranks, joined
-from hvaecodec.training.recipes import PriorTraining, Recipe, Stage, as_dict
-from hvaecodec.training.searched import RoundingSearch
+from hvaecodec.training.recipes.common import Recipe, Stage, as_dict
 
-CODEC = "dct-vae-photo"
+# Recipe.family -> (module, class of the protocol Family); imported when a recipe of it runs
+FAMILIES: dict[str, tuple[str, str]] = {
+    "dct-vae": ("hvaecodec.training.dct_vae_run", "DctVaeRun"),
+}
 
 # (stage, part of its budget that is spent, words)
 StageReport = Callable[[str, float, str], None]
@@ -53,56 +46,82 @@ def train(recipe: Recipe, settings: Settings, report: StageReport = lambda stage
     """
     _check(recipe, settings)
     with joined() as (ranks, device):
-        run = _Run(recipe, settings, ranks, device, report)
+        run = Run(recipe, settings, ranks, device, report)
+        family = family_of(recipe)(run)
         for stage in recipe.stages:
-            run.train(stage)
-        exported = run.export() if settings.export is not None and ranks.rank == 0 else []
+            run.train(stage, family)
+        exported = family.export() if settings.export is not None and ranks.rank == 0 else []
         ranks.wait()
     return exported
+
+
+class Family(Protocol):
+    """What a kind of model adds to a run."""
+
+    def __init__(self, run: Run) -> None: ...
+
+    @staticmethod
+    def check(recipe: Recipe, settings: Settings) -> None:
+        """Raise ValueError for settings that cannot work."""
+        ...
+
+    @staticmethod
+    def exports(recipe: Recipe) -> Mapping[str, Stage]:
+        """The files that a recipe exports and the stage each comes from."""
+        ...
+
+    def task(self, stage: Stage) -> Task:
+        """The net of a stage and what it is trained on."""
+        ...
+
+    def begin(self, stage: Stage, task: Any) -> None:
+        """Give the net of a stage that starts its first weights."""
+        ...
+
+    def export(self) -> list[Path]:
+        """Write the weights and their card into `run.settings.export` and return the files."""
+        ...
+
+
+def family_of(recipe: Recipe) -> type[Family]:
+    """The class that runs a recipe."""
+    module, name = FAMILIES[recipe.family]
+    return cast("type[Family]", getattr(import_module(module), name))
 
 
 def _check(recipe: Recipe, settings: Settings) -> None:
     if recipe.needs_init and settings.init is None:
         raise ValueError(f"{recipe.name} begins with trained weights; pass --init")
-    kinds = {type(stage.task) for stage in recipe.stages}
-    if settings.init is not None and len(kinds) > 1 and not settings.init.is_dir():
-        raise ValueError(f"{recipe.name} trains two nets; --init must be a folder with the weights of both")
+    family = family_of(recipe)
+    family.check(recipe, settings)
     if settings.export is not None and not settings.force:
-        for name in _exports(recipe):
+        for name in family.exports(recipe):
             if (settings.export / name).exists():
                 raise CodecError(f"{settings.export / name} exists and is kept; --force replaces it")
 
 
-def _exports(recipe: Recipe) -> dict[str, Stage]:
-    """The files that a recipe makes and the stage each comes from: the last of its kind."""
-    return {BITSTREAM if isinstance(stage.task, PriorTraining) else GENERATOR: stage for stage in recipe.stages}
-
-
-class _Run:
-    """What the stages of a recipe share."""
+class Run:
+    """A recipe that runs: what its stages share, and how one of them is trained."""
 
     def __init__(
         self, recipe: Recipe, settings: Settings, ranks: Ranks, device: torch.device, report: StageReport
     ) -> None:
         self.recipe, self.settings, self.ranks, self.device, self.report = recipe, settings, ranks, device, report
 
-    @cached_property
-    def photos(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Read when first needed: a finished run needs none."""
-        return load_photos(self.settings.data, self.recipe.sources)
-
     def folder(self, stage: str) -> Path:
+        """Of a stage's checkpoint and log."""
         return self.settings.out / stage
 
-    def train(self, stage: Stage) -> None:
+    def train(self, stage: Stage, family: Family) -> None:
+        """Train a stage from its checkpoint, or begin it; nothing to do if it is finished."""
         found = load_checkpoint(self.folder(stage.name))
         run = self._identity(stage)
         if found is not None and found.run == run and fraction(stage.loop, found.position) >= 1:
             return
         self.report(stage.name, 0, "reading pictures")
-        task = self._task(stage)
+        task = family.task(stage)
         if found is None:
-            self._begin(stage, task)
+            family.begin(stage, task)
         about = {"hardware": _hardware(self.device, self.ranks.world)}
         loop = Loop(
             task, stage.loop, self.folder(stage.name), self.settings.seed, self.ranks, run, about,
@@ -117,84 +136,6 @@ class _Run:
             del told["loop"][name]
         del told["share"]
         return {"recipe": self.recipe.name, "preset": self.recipe.preset, "seed": self.settings.seed, "stage": told}
-
-    def _task(self, stage: Stage) -> PriorTask | GeneratorTask:
-        where: dict[str, Any] = {
-            "seed": self.settings.seed,
-            "rank": self.ranks.rank,
-            "device": self.device,
-            "bf16": stage.loop.bf16,
-            "workers": stage.loop.workers,
-        }
-        if isinstance(stage.task, PriorTraining):
-            return PriorTask(stage.task, *self.photos, **where)
-        search = RoundingSearch.of(self._prior()) if stage.task.symbols == "searched" else None
-        return GeneratorTask(stage.task, *self.photos, search=search, **where)
-
-    def _begin(self, stage: Stage, task: PriorTask | GeneratorTask) -> None:
-        """The weights of an earlier stage, those that were given, or new ones."""
-        if stage.start not in ("", "init"):
-            load_weights(task.net, self.folder(stage.start))
-        elif self.settings.init is not None:
-            load_weights(task.net, self.settings.init)
-        elif isinstance(task, PriorTask):
-            task.fit_linear()
-
-    def _prior(self) -> PriorNet:
-        """The prior of the last stage that trained one."""
-        stage = _exports(self.recipe)[BITSTREAM]
-        return self._averaged(stage)
-
-    def _averaged(self, stage: Stage) -> Any:
-        net: Any = PriorNet(stage.task.net) if isinstance(stage.task, PriorTraining) else Generator(stage.task.net)
-        load_weights(net, self.folder(stage.name) / NAME)
-        return net
-
-    def export(self) -> list[Path]:
-        folder = self.settings.export
-        assert folder is not None
-        data = card.data_and_terms(self.settings.data, self.recipe.sources)
-        written, parts = [], {}
-        for name, stage in _exports(self.recipe).items():
-            self.report(stage.name, 1, "exporting")
-            net = self._averaged(stage)
-            if isinstance(stage.task, PriorTraining):
-                tables = tables_for(net, stage.task, self.photos[0], self.recipe.count_crops, self.settings.seed)
-                path = export_bitstream(net, tables, folder, self.settings.force)
-            else:
-                path = export_generator(net, folder, name, self.settings.force)
-            written.append(path)
-            parts[path.stem] = card.part(path, self._training(type(stage.task), data))
-        return [*written, card.write_card(folder, CODEC, parts)]
-
-    def _training(self, kind: type, data: Sequence[dict[str, Any]]) -> dict[str, Any]:
-        """How a net was trained, for the card: its stages from their checkpoints."""
-        stages = []
-        for stage in self.recipe.stages:
-            found = load_checkpoint(self.folder(stage.name))
-            if isinstance(stage.task, kind) and found is not None:
-                stages.append(_told(stage, found))
-        return {
-            "recipe": self.recipe.name,
-            "preset": self.recipe.preset,
-            "seed": self.settings.seed,
-            "commit": card.commit(),
-            "from_given_weights": self.settings.init is not None,
-            "stages": stages,
-            "data": list(data),
-            "licence": card.licence(data, self.recipe.sources),
-        }
-
-
-def _told(stage: Stage, found: Checkpoint) -> dict[str, Any]:
-    position = found.position
-    return {
-        "name": stage.name,
-        "steps": position.step,
-        "minutes": round(position.seconds / 60, 1),
-        "symbols": stage.task.symbols,
-        "net": asdict(stage.task.net),
-    } | found.about
 
 
 def _hardware(device: torch.device, world: int) -> str:

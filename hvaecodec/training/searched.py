@@ -23,7 +23,7 @@ from hvaecodec.models.exact import ExactArithmetic, export_integers
 from hvaecodec.models.integers import logistic_tables
 from hvaecodec.models.prior_net import PriorNet
 from hvaecodec.models.quantiser import frequency_weights
-from hvaecodec.training.recipes import PoolConfig
+from hvaecodec.training.recipes.dct_vae import PoolConfig
 
 
 class Search(Protocol):

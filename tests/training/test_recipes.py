@@ -9,7 +9,8 @@ import pytest
 from hvaecodec.models.generator import Generator
 from hvaecodec.models.prior_net import PriorNet
 from hvaecodec.training.data import FREE_SOURCES
-from hvaecodec.training.recipes import PRESETS, RECIPES, GeneratorTraining, LoopConfig, PriorTraining, as_dict, recipe
+from hvaecodec.training.recipes import RECIPES, LoopConfig, as_dict, recipe
+from hvaecodec.training.recipes.dct_vae import PRESETS, GeneratorTraining, PriorTraining
 
 
 @pytest.mark.parametrize("preset", PRESETS)

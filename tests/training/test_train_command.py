@@ -16,7 +16,7 @@ from smooth import pictures, write_pictures
 from typer.testing import CliRunner
 
 import hvaecodec
-from hvaecodec.cli import train as command
+from hvaecodec.cli import long_work
 from hvaecodec.cli.main import app
 from hvaecodec.training.checkpoint import NAME, load_checkpoint
 
@@ -28,7 +28,7 @@ def photos(tmp_path_factory):
 
 @pytest.fixture
 def run(monkeypatch):
-    for name, value in command._KEEP_PAGES.items():
+    for name, value in long_work._KEEP_PAGES.items():
         monkeypatch.setenv(name, value)
     return lambda *words: CliRunner().invoke(app, ["train", *map(str, words)])
 
@@ -76,18 +76,18 @@ def test_mistakes_are_one_line(run, tmp_path, words, code, told):
 
 def test_the_command_starts_again_with_pages_kept(monkeypatch):
     seen = []
-    monkeypatch.setattr(command.platform, "libc_ver", lambda: ("glibc", "2.36"))
+    monkeypatch.setattr(long_work.platform, "libc_ver", lambda: ("glibc", "2.36"))
     monkeypatch.setattr(os, "execve", lambda path, words, environment: seen.append((path, words, environment)))
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "hvaecodec", "train", "x"])
     monkeypatch.setenv("MALLOC_TOP_PAD_", "7")
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
-    command._keep_pages()
+    long_work.keep_pages()
     ((path, words, environment),) = seen
     assert path == sys.executable and words == [sys.executable, "-m", "hvaecodec", "train", "x"]
     assert environment["MALLOC_TRIM_THRESHOLD_"] == "8589934592" and environment["MALLOC_TOP_PAD_"] == "7"
-    for name in command._KEEP_PAGES:
+    for name in long_work._KEEP_PAGES:
         monkeypatch.setenv(name, "1")
-    command._keep_pages()
+    long_work.keep_pages()
     assert len(seen) == 1
 
 

@@ -1,38 +1,17 @@
-"""What is trained, how and for how long: frozen dataclasses, so that a misspelt field is an error."""
+"""Recipes of `dct-vae-photo`: the prior, the generator, and both tuned on searched symbols."""
 
 from __future__ import annotations
 
-import dataclasses
-import difflib
 from dataclasses import dataclass, field, replace
-from typing import Any, Literal
+from typing import Literal
 
 from hvaecodec.models.dct_prior import PriorConfig
 from hvaecodec.models.generator import GeneratorConfig, ScaleConfig
 from hvaecodec.training.data import FREE_SOURCES
+from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 Symbols = Literal["plain", "searched"]
 Indices = tuple[int, int]  # step indices [low, high)
-
-
-@dataclass(frozen=True)
-class LoopConfig:
-    """AdamW with warm-up, then a cosine to `floor` over the budget: `steps` if given, else `minutes` of wall clock."""
-
-    minutes: float = 90
-    steps: int | None = None
-    learning_rate: float = 1e-3
-    floor: float = 0.02
-    warm_up: int = 200
-    betas: tuple[float, float] = (0.9, 0.99)
-    weight_decay: float = 0.01
-    clip: float = 1.0
-    ema: float = 0.999
-    save_minutes: float = 7
-    log_every: int = 200
-    bf16: bool = True
-    channels_last: bool = False
-    workers: int = 0  # threads that make batches ahead
 
 
 @dataclass(frozen=True)
@@ -78,32 +57,6 @@ class GeneratorTraining:
     fine_indices: Indices = (460, 793)
     symbols: Symbols = "plain"
     pool: PoolConfig = PoolConfig(64, 4, 4)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One run of the loop. start: the earlier stage, or "init", whose weights it begins with."""
-
-    name: str
-    task: PriorTraining | GeneratorTraining
-    loop: LoopConfig
-    share: float = 1.0  # of the recipe's budget
-    start: str = ""
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """Stages in order. sources: only these of the photo packs. count_crops: crops that the tables are fitted on."""
-
-    name: str
-    preset: str
-    stages: tuple[Stage, ...]
-    sources: tuple[str, ...] | None = None
-    needs_init: bool = False
-    count_crops: int = 256
-
-    def stage(self, name: str) -> Stage:
-        return next(stage for stage in self.stages if stage.name == name)
 
 
 @dataclass(frozen=True)
@@ -158,30 +111,6 @@ _TUNE_RATE = 0.3  # learning rate of the fine-tuning on searched symbols, relati
 _TUNE_SHARE = 0.15  # of the whole budget
 
 
-def recipe(name: str, preset: str = "cpu", minutes: float | None = None, steps: int | None = None) -> Recipe:
-    """A recipe by name, its budget divided among its stages. Raises ValueError for an unknown name or preset."""
-    if name not in RECIPES:
-        close = difflib.get_close_matches(name, RECIPES, 1)
-        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(RECIPES)}"
-        raise ValueError(f"no recipe {name!r}; {hint}")
-    if preset not in PRESETS:
-        raise ValueError(f"no preset {preset!r}; known are {', '.join(PRESETS)}")
-    if minutes is not None and steps is not None:
-        raise ValueError("give one of minutes and steps, not both")
-    if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
-        raise ValueError("a budget must be positive")
-    made: Recipe = RECIPES[name](name, preset)
-    return replace(made, stages=tuple(_budgeted(stage, minutes, steps) for stage in made.stages))
-
-
-def _budgeted(stage: Stage, minutes: float | None, steps: int | None) -> Stage:
-    if steps is not None:
-        return replace(stage, loop=replace(stage.loop, steps=max(1, round(steps * stage.share))))
-    if minutes is not None:
-        return replace(stage, loop=replace(stage.loop, minutes=minutes * stage.share))
-    return stage
-
-
 def _prior(name: str, preset: str) -> Recipe:
     sizes = PRESETS[preset]
     stage = Stage("prior", sizes.prior, replace(sizes.loop, minutes=sizes.minutes), start="init")
@@ -224,7 +153,7 @@ def _whole(name: str, preset: str) -> Recipe:
     return replace(tuned, stages=tuple(stages), needs_init=False)
 
 
-_MAKERS = {
+_MAKERS: dict[str, Maker] = {
     "dct-vae-photo": _whole,
     "dct-vae-photo-prior": _prior,
     "dct-vae-photo-generator": _generator,
@@ -233,19 +162,8 @@ _MAKERS = {
 }
 
 
-def _free(make: Any) -> Any:
+def _free(make: Maker) -> Maker:
     return lambda name, preset: replace(make(name, preset), sources=FREE_SOURCES)
 
 
 RECIPES = _MAKERS | {f"{name}-free": _free(make) for name, make in _MAKERS.items() if "no-latents" not in name}
-
-
-def as_dict(made: Recipe) -> dict[str, Any]:
-    """A recipe as JSON has it: lists for tuples."""
-    return _listed(dataclasses.asdict(made))
-
-
-def _listed(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _listed(part) for key, part in value.items()}
-    return [_listed(part) for part in value] if isinstance(value, list | tuple) else value

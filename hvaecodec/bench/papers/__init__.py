@@ -1,0 +1,51 @@
+"""The papers' experiments: each trains what it needs, resumably, and puts our numbers beside the printed ones."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, cast
+
+if TYPE_CHECKING:
+    from hvaecodec.bench.tables import Table
+
+# name -> module with a function `run` of the protocol Experiment
+PAPERS: dict[str, str] = {}
+
+# (what runs, part of it that is done, words)
+Report = Callable[[str, float, str], None]
+
+
+@dataclass(frozen=True)
+class PaperSettings:
+    """data: folder of the data packs. out: runs, records and figures; what it holds is reused. seeds: how many of
+    each system, None for the experiment's own number. only: names of systems, none for all."""
+
+    data: Path
+    out: Path
+    preset: str = "cpu"
+    seeds: int | None = None
+    only: tuple[str, ...] = ()
+
+
+class Experiment(Protocol):
+    """`run` of a module in PAPERS."""
+
+    def __call__(self, settings: PaperSettings, report: Report) -> Sequence[Table]:
+        """Train and measure what OUT does not have yet, write figures there, return the tables.
+
+        Raises FileNotFoundError without the data, ValueError for settings that cannot work.
+        """
+        ...
+
+
+def experiment(name: str) -> Experiment:
+    """An experiment by name. Raises ValueError for one that there is not."""
+    if name not in PAPERS:
+        close = difflib.get_close_matches(name, PAPERS, 1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(PAPERS) or 'none'}"
+        raise ValueError(f"no experiment {name!r}; {hint}")
+    return cast("Experiment", import_module(PAPERS[name]).run)

@@ -1,0 +1,51 @@
+"""`hvaecodec paper`: a paper's experiments, ours beside the printed numbers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hvaecodec.cli.console import Debug, errors, say
+from hvaecodec.cli.long_work import keep_pages, stage_bars
+
+
+def paper(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="As in hqa-mnist; docs/PAPERS.md lists all.")],
+    data: Annotated[Path | None, typer.Option(help="Folder with the data packs; HVAECODEC_DATA if not given.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder for runs and figures; runs/paper-NAME if not given.")] = None,
+    preset: Annotated[str, typer.Option(help="cpu: reduced sizes; gpu: the paper's; tiny: to try.")] = "cpu",
+    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each system.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this system; may be repeated.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads of this process.")] = None,
+    debug: Debug = False,
+) -> None:
+    """Train and measure a paper's systems, and print our numbers beside the paper's.
+
+    Long: hours on two cores for some. An interrupted run is continued; what OUT has is not trained again. Several
+    processes may share OUT, each with an --only of its own.
+    """
+    with errors(debug):
+        from hvaecodec.bench.papers import PaperSettings, experiment
+
+        run = experiment(name)
+        keep_pages()
+        folder = data or (Path(os.environ["HVAECODEC_DATA"]) if "HVAECODEC_DATA" in os.environ else None)
+        if folder is None:
+            raise ValueError("pass --data DIR with the data packs, or set HVAECODEC_DATA")
+        from hvaecodec.bench.runner import torch_threads
+
+        target = out or Path("runs") / f"paper-{name}"
+        with torch_threads(threads), stage_bars() as report:
+            tables = run(PaperSettings(folder, target, preset, seeds, tuple(only or ())), report)
+        for table in tables:
+            if sys.stdout.isatty():
+                from rich.console import Console
+
+                Console().print(table.rich())
+            else:
+                print(table.markdown())
+        say(f"written: {target}")

@@ -1,0 +1,131 @@
+"""The stages of `dct-vae-photo`: which nets they train, what they begin with, which files they export."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hvaecodec.codec.weights import BITSTREAM
+from hvaecodec.models.generator import Generator
+from hvaecodec.models.prior_net import PriorNet
+from hvaecodec.training import card
+from hvaecodec.training.checkpoint import NAME, Checkpoint, load_checkpoint, load_weights
+from hvaecodec.training.data import load_photos
+from hvaecodec.training.export import GENERATOR, export_bitstream, export_generator, tables_for
+from hvaecodec.training.generator_task import GeneratorTask
+from hvaecodec.training.prior_task import PriorTask
+from hvaecodec.training.recipes.common import Recipe, Stage
+from hvaecodec.training.recipes.dct_vae import PriorTraining
+from hvaecodec.training.run import Run, Settings
+from hvaecodec.training.searched import RoundingSearch
+
+CODEC = "dct-vae-photo"
+
+
+class DctVaeRun:
+    """`run.Family` of the default codec."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @staticmethod
+    def check(recipe: Recipe, settings: Settings) -> None:
+        """Raise ValueError for settings that cannot work."""
+        kinds = {type(stage.task) for stage in recipe.stages}
+        if settings.init is not None and len(kinds) > 1 and not settings.init.is_dir():
+            raise ValueError(f"{recipe.name} trains two nets; --init must be a folder with the weights of both")
+
+    @staticmethod
+    def exports(recipe: Recipe) -> dict[str, Stage]:
+        """The files that a recipe makes and the stage each comes from: the last of its kind."""
+        return {BITSTREAM if isinstance(stage.task, PriorTraining) else GENERATOR: stage for stage in recipe.stages}
+
+    @cached_property
+    def photos(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Read when first needed: a finished run needs none."""
+        return load_photos(self.run.settings.data, self.run.recipe.sources)
+
+    def task(self, stage: Stage) -> PriorTask | GeneratorTask:
+        where: dict[str, Any] = {
+            "seed": self.run.settings.seed,
+            "rank": self.run.ranks.rank,
+            "device": self.run.device,
+            "bf16": stage.loop.bf16,
+            "workers": stage.loop.workers,
+        }
+        if isinstance(stage.task, PriorTraining):
+            return PriorTask(stage.task, *self.photos, **where)
+        search = RoundingSearch.of(self._prior()) if stage.task.symbols == "searched" else None
+        return GeneratorTask(stage.task, *self.photos, search=search, **where)
+
+    def begin(self, stage: Stage, task: PriorTask | GeneratorTask) -> None:
+        """The weights of an earlier stage, those that were given, or new ones."""
+        if stage.start not in ("", "init"):
+            load_weights(task.net, self.run.folder(stage.start))
+        elif self.run.settings.init is not None:
+            load_weights(task.net, self.run.settings.init)
+        elif isinstance(task, PriorTask):
+            task.fit_linear()
+
+    def _prior(self) -> PriorNet:
+        """The prior of the last stage that trained one."""
+        stage = self.exports(self.run.recipe)[BITSTREAM]
+        return self._averaged(stage)
+
+    def _averaged(self, stage: Stage) -> Any:
+        net: Any = PriorNet(stage.task.net) if isinstance(stage.task, PriorTraining) else Generator(stage.task.net)
+        load_weights(net, self.run.folder(stage.name) / NAME)
+        return net
+
+    def export(self) -> list[Path]:
+        folder = self.run.settings.export
+        assert folder is not None
+        data = card.data_and_terms(self.run.settings.data, self.run.recipe.sources)
+        written, parts = [], {}
+        for name, stage in self.exports(self.run.recipe).items():
+            self.run.report(stage.name, 1, "exporting")
+            net = self._averaged(stage)
+            if isinstance(stage.task, PriorTraining):
+                tables = tables_for(
+                    net, stage.task, self.photos[0], self.run.recipe.count_crops, self.run.settings.seed
+                )
+                path = export_bitstream(net, tables, folder, self.run.settings.force)
+            else:
+                path = export_generator(net, folder, name, self.run.settings.force)
+            written.append(path)
+            parts[path.stem] = card.part(path, self._training(type(stage.task), data))
+        return [*written, card.write_card(folder, CODEC, parts)]
+
+    def _training(self, kind: type, data: Sequence[dict[str, Any]]) -> dict[str, Any]:
+        """How a net was trained, for the card: its stages from their checkpoints."""
+        stages = []
+        for stage in self.run.recipe.stages:
+            found = load_checkpoint(self.run.folder(stage.name))
+            if isinstance(stage.task, kind) and found is not None:
+                stages.append(_told(stage, found))
+        return {
+            "recipe": self.run.recipe.name,
+            "preset": self.run.recipe.preset,
+            "seed": self.run.settings.seed,
+            "commit": card.commit(),
+            "from_given_weights": self.run.settings.init is not None,
+            "stages": stages,
+            "data": list(data),
+            "licence": card.licence(data, self.run.recipe.sources),
+        }
+
+
+def _told(stage: Stage, found: Checkpoint) -> dict[str, Any]:
+    position = found.position
+    return {
+        "name": stage.name,
+        "steps": position.step,
+        "minutes": round(position.seconds / 60, 1),
+        "symbols": stage.task.symbols,
+        "net": asdict(stage.task.net),
+    } | found.about

@@ -1,0 +1,38 @@
+"""What is trained, how and for how long: recipes by name. Each family has a module here and a run in `run.FAMILIES`."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import replace
+
+from hvaecodec.training.recipes import dct_vae
+from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage, as_dict
+
+__all__ = ["RECIPES", "LoopConfig", "Recipe", "Stage", "as_dict", "recipe"]
+
+PRESETS = ("cpu", "gpu", "tiny")  # every family has these
+RECIPES: dict[str, Maker] = dct_vae.RECIPES
+
+
+def recipe(name: str, preset: str = "cpu", minutes: float | None = None, steps: int | None = None) -> Recipe:
+    """A recipe by name, its budget divided among its stages. Raises ValueError for an unknown name or preset."""
+    if name not in RECIPES:
+        close = difflib.get_close_matches(name, RECIPES, 1)
+        hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(RECIPES)}"
+        raise ValueError(f"no recipe {name!r}; {hint}")
+    if preset not in PRESETS:
+        raise ValueError(f"no preset {preset!r}; known are {', '.join(PRESETS)}")
+    if minutes is not None and steps is not None:
+        raise ValueError("give one of minutes and steps, not both")
+    if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
+        raise ValueError("a budget must be positive")
+    made = RECIPES[name](name, preset)
+    return replace(made, stages=tuple(_budgeted(stage, minutes, steps) for stage in made.stages))
+
+
+def _budgeted(stage: Stage, minutes: float | None, steps: int | None) -> Stage:
+    if steps is not None:
+        return replace(stage, loop=replace(stage.loop, steps=max(1, round(steps * stage.share))))
+    if minutes is not None:
+        return replace(stage, loop=replace(stage.loop, minutes=minutes * stage.share))
+    return stage
