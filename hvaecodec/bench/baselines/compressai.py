@@ -88,12 +88,16 @@ class Baseline:
 
 
 def _load(model: str, quality: int, optimised_for: str, weights: str) -> Any:
+    import torch
+
     zoo = _import_zoo()
     if model not in zoo.image_models:
         raise ValueError(f"CompressAI has no model {model!r}; it has {', '.join(sorted(zoo.image_models))}")
     make = zoo.image_models[model]
     try:
-        net = make(quality=quality, metric=optimised_for, pretrained=weights == "pretrained", progress=False)
+        with torch.random.fork_rng():  # the random weights of encoder and decoder are two objects and must be equal
+            torch.manual_seed(quality)
+            net = make(quality=quality, metric=optimised_for, pretrained=weights == "pretrained", progress=False)
     except OSError as error:
         raise CodecUnavailable(f"CompressAI's weights for {model} quality {quality} cannot be had: {error}") from error
     if weights not in {"pretrained", "random"}:
