@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from fractions import Fraction
 from pathlib import Path
@@ -13,13 +12,16 @@ import torch
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.container import ALPHA, EXIF, EXTRA_NAMES, ICC, Container, Header, pack, unpack
+from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
+from hvaecodec.codec.container import EXTRA_NAMES, Container, Header, pack, unpack
 from hvaecodec.codec.encoder import Encoding, encode_picture
-from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
+from hvaecodec.codec.errors import CorruptFile, ModelMismatch
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.picture import dequantised_picture, render, thumbnail, tile_grid
+from hvaecodec.codec.settings import check_sampling, check_targets, thumbnail_size
 from hvaecodec.codec.symbols import decode_symbols
-from hvaecodec.codec.weights import Bitstream, Generators, load_bitstream
+from hvaecodec.codec.targets import Ladder
+from hvaecodec.codec.weights import Bitstream, Generators, load_bitstream, read_card
 from hvaecodec.models.layout import N_LEVELS
 from hvaecodec.models.quantiser import N_INDICES, quality_of, step_index
 
@@ -39,12 +41,8 @@ class DctVaeCodec:
     def load(cls, path: Path | None = None) -> DctVaeCodec:
         """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
         folder = path or PACKAGE_WEIGHTS
-        try:
-            card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError) as cause:
-            raise CodecUnavailable(f"cannot read the model card {folder / 'card.json'}: {cause}") from cause
-        newest = card.get("generator", "generator.safetensors")
-        return cls(load_bitstream(folder), Generators(folder, newest), card)
+        card = read_card(folder)
+        return cls(load_bitstream(folder), Generators(folder, card.get("generator", "generator.safetensors")), card)
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
@@ -63,10 +61,7 @@ class DctVaeCodec:
         rounding, is there to measure what the search brings).
         ValueError for settings out of range or a target that no quality reaches.
         """
-        if sum(target is not None for target in (quality, bpp, psnr)) > 1:
-            raise ValueError("give one of quality, bpp and psnr, not several")
-        if effort not in (0, 1, 2, 3):
-            raise ValueError(f"effort must be 1, 2 or 3, got {effort}")
+        check_targets(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
         if bpp is not None:
             return self._search_bpp(loaded, bpp, effort)
@@ -76,14 +71,11 @@ class DctVaeCodec:
 
     def _encode(self, loaded: LoadedImage, index: int, effort: int) -> bytes:
         pixels, mode = loaded.pixels, images.mode_of(loaded.pixels)
-        extras = [(kind, data) for kind, data in ((ICC, loaded.icc), (EXIF, loaded.exif)) if data]
-        if mode.endswith("A"):
-            extras.append((ALPHA, images.encode_alpha(np.ascontiguousarray(pixels[..., -1]))))
-        encoding = self._symbols_for(_colour(pixels), index, effort)
+        encoding = self._symbols_for(colour(pixels), index, effort)
         digest = self.generators.newest
         height, width = pixels.shape[:2]
         header = Header(self.name, mode, height, width, index, self.bitstream.digest, digest)
-        return pack(header, encoding.streams, extras)
+        return pack(header, encoding.streams, extras_of(loaded))
 
     def _symbols_for(self, colour: np.ndarray, index: int, effort: int) -> Encoding:
         with torch.no_grad():
@@ -95,29 +87,23 @@ class DctVaeCodec:
 
     def _search_bpp(self, loaded: LoadedImage, bpp: float, effort: int) -> bytes:
         pixels = loaded.pixels.shape[0] * loaded.pixels.shape[1]
-
-        def fits(index: int, at: int) -> bytes | None:
-            data = self._encode(loaded, index, at)
-            return data if 8 * len(data) / pixels <= bpp else None
-
-        best = _bisect(lambda index: fits(index, 1) is not None)
-        for index in range(best or 0, -1, -1):  # the final effort may differ by a few bytes
-            if data := fits(index, effort):
-                return data
-        smallest = 8 * len(self._encode(loaded, 0, effort)) / pixels
-        raise ValueError(f"bpp {bpp} is out of reach, quality 1 needs {smallest:.4f} bits per pixel for this picture")
+        found = self._ladder(loaded).largest(lambda data: 8 * len(data) / pixels <= bpp, effort)
+        if found is None:
+            smallest = 8 * len(self._encode(loaded, 0, effort)) / pixels
+            raise ValueError(
+                f"bpp {bpp} is out of reach, quality 1 needs {smallest:.4f} bits per pixel for this picture"
+            )
+        return found
 
     def _search_psnr(self, loaded: LoadedImage, psnr: float, effort: int) -> bytes:
-        def reaches(index: int, at: int) -> bytes | None:
-            data = self._encode(loaded, index, at)
-            return data if _psnr_db(loaded.pixels, self.decode(data)) >= psnr else None
+        found = self._ladder(loaded).smallest(lambda data: psnr_db(loaded.pixels, self.decode(data)) >= psnr, effort)
+        if found is None:
+            best = psnr_db(loaded.pixels, self.decode(self._encode(loaded, N_INDICES - 1, effort)))
+            raise ValueError(f"psnr {psnr} is out of reach, quality 100 gives {best:.2f} dB for this picture")
+        return found
 
-        missed = _bisect(lambda index: reaches(index, 1) is None)
-        for index in range(0 if missed is None else missed + 1, N_INDICES):
-            if data := reaches(index, effort):
-                return data
-        best = _psnr_db(loaded.pixels, self.decode(self._encode(loaded, N_INDICES - 1, effort)))
-        raise ValueError(f"psnr {psnr} is out of reach, quality 100 gives {best:.2f} dB for this picture")
+    def _ladder(self, loaded: LoadedImage) -> Ladder:
+        return Ladder(lambda index, effort: self._encode(loaded, index, effort), N_INDICES)
 
     # -- decoding -------------------------------------------------------------------------------------------------
 
@@ -149,8 +135,8 @@ class DctVaeCodec:
         generator: str = "file",
     ) -> LoadedImage:
         """`decode` with the ICC profile and EXIF that the file carries."""
-        size = _thumbnail_size(scale)
-        _check_sampling(temperature, seed, generator)
+        size = thumbnail_size(scale)
+        check_sampling(temperature, seed, generator)
         found = unpack(data, partial=partial, max_levels=size.bit_length())
         if found.truncated and len(found.levels) < size.bit_length():
             kept, all_levels = len(found.levels), len(found.level_lengths)
@@ -162,23 +148,11 @@ class DctVaeCodec:
             symbols, _ = self._decode_symbols(found, self.bitstream.arithmetic)
             steps = self._steps(header.step_index)
             if size == 32:
-                net = self.generators.get(self._choose_generator(header.generator, generator))
+                net = self.generators.get(self.generators.choose(header.generator, generator))
                 picture = render(net, symbols, steps, header.step_index, temperature, seed)
             else:
                 picture = thumbnail(symbols, steps, size)
-        return LoadedImage(_assemble(picture, found, size), found.extra(ICC), found.extra(EXIF))
-
-    def _choose_generator(self, wanted: bytes, generator: str) -> bytes:
-        if generator == "latest" or wanted == self.generators.newest:
-            return self.generators.newest
-        if wanted in self.generators.paths:
-            return wanted
-        warnings.warn(
-            f"generator {wanted.hex()} is not installed; decoding with {self.generators.newest.hex()}, the picture may "
-            "differ a little from the one that was encoded",
-            stacklevel=4,
-        )
-        return self.generators.newest
+        return assemble(picture, found, size)
 
     def _decode_symbols(self, found: Container, arithmetic: Any) -> tuple[np.ndarray, list[float]]:
         header = found.header
@@ -251,60 +225,3 @@ class DctVaeCodec:
             low, high = slice(0, half), slice(half, 2 * half)
             levels.append(np.stack([symbols[:, u, v] for u, v in ((low, high), (high, low), (high, high))], 1))
         return levels
-
-
-def _colour(pixels: np.ndarray) -> np.ndarray:
-    """The pixels without alpha, (H, W) or (H, W, 3)."""
-    if pixels.ndim == 2:
-        return pixels
-    return {2: pixels[..., 0], 3: pixels, 4: pixels[..., :3]}[pixels.shape[2]]
-
-
-def _assemble(picture: np.ndarray, found: Container, size: int) -> np.ndarray:
-    """Crop to the file's size (rounded up at a scale) and put grey and alpha back."""
-    header = found.header
-    height, width = (-(-n * size // 32) for n in (header.height, header.width))
-    picture = picture[:height, :width]
-    if header.mode.startswith("L"):
-        # Grey went in as three equal channels; luma is what comes out of them.
-        picture = np.rint(picture @ np.array([0.299, 0.587, 0.114])).astype(np.uint8)
-    if header.mode.endswith("A"):
-        alpha = images.decode_alpha(found.extra(ALPHA) or b"", header.height, header.width)
-        if size < 32:
-            alpha = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.BOX))
-        picture = np.dstack([picture, alpha])
-    return np.ascontiguousarray(picture)
-
-
-def _thumbnail_size(scale: float | Fraction) -> int:
-    """Pixels a tile has at a scale."""
-    for size in (32, 16, 8, 4, 2, 1):
-        if abs(float(scale) - size / 32) < 1e-9:
-            return size
-    raise ValueError(f"scale must be 1, 1/2, 1/4, 1/8, 1/16 or 1/32, got {scale}")
-
-
-def _check_sampling(temperature: float, seed: int, generator: str) -> None:
-    if not 0 <= temperature <= 2:
-        raise ValueError(f"temperature must lie in 0..2, got {temperature}")
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed must lie in 0..2**64-1, got {seed}")
-    if generator not in ("file", "latest"):
-        raise ValueError(f'generator must be "file" or "latest", got {generator!r}')
-
-
-def _psnr_db(x: np.ndarray, x_hat: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of the colour of two uint8 pictures, peak 255."""
-    mse = float(np.mean((_colour(x).astype(np.float64) - _colour(x_hat)) ** 2))
-    return 10 * np.log10(255**2 / mse) if mse else np.inf
-
-
-def _bisect(holds: Any) -> int | None:
-    """The largest step index for which a property of low indices holds; None if it does not hold at 0."""
-    if not holds(0):
-        return None
-    low, high = 0, N_INDICES
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low

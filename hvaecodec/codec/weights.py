@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -69,38 +70,77 @@ class Bitstream:
 
 def load_bitstream(folder: Path) -> Bitstream:
     """The bitstream weights of a folder. Raises CodecUnavailable."""
-    data, metadata = _read(folder / BITSTREAM)
+    data, metadata = read_weights(folder / BITSTREAM)
     config = PriorConfig(**json.loads(metadata["config"]))
     return Bitstream(hashlib.sha256(data).digest()[:4], config, load_arrays(data))
 
 
-class Generators:
-    """The generators installed in a folder, by digest (2 bytes); each loaded when first asked for."""
+def build_generator(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Generator:
+    """The generator of `dct-vae-photo` in inference form, float32."""
+    raw = json.loads(metadata["config"])
+    raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
+    net = Generator(GeneratorConfig(**raw))
+    net.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return net.eval().requires_grad_(False)
 
-    def __init__(self, folder: Path, newest: str) -> None:
+
+class Generators:
+    """The generators installed in a folder, by digest (2 bytes); each loaded when first asked for.
+
+    build: makes the net from a file's metadata and tensors.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        newest: str,
+        build: Callable[[Mapping[str, str], Mapping[str, torch.Tensor]], Any] = build_generator,
+    ) -> None:
+        self.build = build
         self.paths = {_digest(path): path for path in sorted(folder.glob(GENERATORS))}
         if not (folder / newest).is_file():
             raise CodecUnavailable(f"no {newest} in {folder}; the installation is incomplete")
         self.newest = _digest(folder / newest)
-        self.loaded: dict[bytes, Generator] = {}
+        self.loaded: dict[bytes, Any] = {}
 
-    def get(self, digest: bytes) -> Generator:
-        """The generator in inference form, float32, channels last."""
+    def get(self, digest: bytes) -> Any:
+        """The net of a digest in `paths`."""
         if digest not in self.loaded:
-            data, metadata = _read(self.paths[digest])
-            raw = json.loads(metadata["config"])
-            raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
-            net = Generator(GeneratorConfig(**raw))
-            net.load_state_dict({name: value.float() for name, value in load_tensors(data).items()})
-            self.loaded[digest] = net.eval().requires_grad_(False)
+            data, metadata = read_weights(self.paths[digest])
+            self.loaded[digest] = self.build(metadata, load_tensors(data))
         return self.loaded[digest]
+
+    def choose(self, wanted: bytes, generator: str) -> bytes:
+        """The digest to decode with: the one a file names, or the newest if told so or, with a warning, at need."""
+        if generator == "latest" or wanted == self.newest:
+            return self.newest
+        if wanted in self.paths:
+            return wanted
+        warnings.warn(
+            f"generator {wanted.hex()} is not installed; decoding with {self.newest.hex()}, the picture may differ a "
+            "little from the one that was encoded",
+            stacklevel=4,
+        )
+        return self.newest
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The model card of a folder of weights. Raises CodecUnavailable."""
+    try:
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as cause:
+        raise CodecUnavailable(f"cannot read the model card {folder / 'card.json'}: {cause}") from cause
+    if not isinstance(card, dict):
+        raise CodecUnavailable(f"the model card {folder / 'card.json'} is not an object")
+    return card
 
 
 def _digest(path: Path) -> bytes:
     return hashlib.sha256(path.read_bytes()).digest()[:2]
 
 
-def _read(path: Path) -> tuple[bytes, dict[str, str]]:
+def read_weights(path: Path) -> tuple[bytes, dict[str, str]]:
+    """A whole file of weights and its metadata. Raises CodecUnavailable."""
     try:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}

@@ -1,0 +1,31 @@
+"""What every codec of ours checks of the settings it is given. Each function raises ValueError."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+
+def check_targets(quality: float | None, bpp: float | None, psnr: float | None, effort: int) -> None:
+    """At most one target, and an effort of 1, 2 or 3 (0, plain rounding, is there to measure what the search brings)."""
+    if sum(target is not None for target in (quality, bpp, psnr)) > 1:
+        raise ValueError("give one of quality, bpp and psnr, not several")
+    if effort not in (0, 1, 2, 3):
+        raise ValueError(f"effort must be 1, 2 or 3, got {effort}")
+
+
+def check_sampling(temperature: float, seed: int, generator: str) -> None:
+    """The settings of a decoder that draws."""
+    if not 0 <= temperature <= 2:
+        raise ValueError(f"temperature must lie in 0..2, got {temperature}")
+    if not 0 <= seed < 2**64:
+        raise ValueError(f"seed must lie in 0..2**64-1, got {seed}")
+    if generator not in ("file", "latest"):
+        raise ValueError(f'generator must be "file" or "latest", got {generator!r}')
+
+
+def thumbnail_size(scale: float | Fraction) -> int:
+    """Pixels a tile of 32 x 32 has at a scale."""
+    for size in (32, 16, 8, 4, 2, 1):
+        if abs(float(scale) - size / 32) < 1e-9:
+            return size
+    raise ValueError(f"scale must be 1, 1/2, 1/4, 1/8, 1/16 or 1/32, got {scale}")
