@@ -18,6 +18,7 @@ from hvaecodec.training.recipes.common import Recipe, Stage, as_dict
 
 # Recipe.family -> (module, class of the protocol Family); imported when a recipe of it runs
 FAMILIES: dict[str, tuple[str, str]] = {
+    "classifier": ("hvaecodec.training.classifier_run", "ClassifierRun"),
     "dct-vae": ("hvaecodec.training.dct_vae_run", "DctVaeRun"),
 }
 
