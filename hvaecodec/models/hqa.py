@@ -139,12 +139,13 @@ class HqaLayer(nn.Module):
         """Let the running mean and deviation take in one more batch of targets; only a layer in training is called."""
         if self.bottom:
             return
-        values = cells_of(target).double()
-        n, seen = len(values), int(self.seen)
+        n, seen = target.numel() // target.shape[1], int(self.seen)
         share = n / (seen + n)
-        apart = values.mean(0) - self.mean
-        variance = (1 - share) * (self.std.double() ** 2 - _EPSILON) * (seen > 0) + share * values.var(0, correction=0)
-        variance += share * (1 - share) * apart**2 * (seen > 0)
+        now, mean = torch.var_mean(target.float(), (0, 2, 3), correction=0)
+        apart = mean - self.mean
+        variance = share * now
+        if seen:
+            variance += (1 - share) * (self.std**2 - _EPSILON) + share * (1 - share) * apart**2
         self.mean.copy_(self.mean + share * apart)
         self.std.copy_((variance.clamp_min(0) + _EPSILON).sqrt())
         self.seen += n

@@ -11,13 +11,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any, cast
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvaecodec.models.hqa import HqaLayer, cells_of, grid_of
+from hvaecodec.models.hqa import HqaLayer, cells_of, choose, grid_of
 
+_ROWS = 512  # cells whose logits stay in a core's cache
 Noise = Callable[[int], Tensor]  # count -> standard Gumbel numbers
 
 
@@ -61,18 +63,54 @@ class GumbelPool:
         return torch.cat(parts) if len(parts) > 1 else parts[0]
 
 
-def relaxed(logits: Tensor, noise: Tensor, temperature: float) -> Tensor:
-    """A Gumbel-softmax sample of every row, (N, K); soft, not straight through."""
-    return torch.softmax((logits + noise) / temperature, 1)
+class Relaxed(torch.autograd.Function):
+    """A Gumbel-softmax sample of the posterior of every cell, mixed from the codes, with its two extra terms.
 
-
-def probabilistic_loss(logits: Tensor, weight: float) -> Tensor:
-    """weight (KL(q || uniform) + sum_k q_k ||z_e - e_k||^2) of every row, (N,), in nats.
-
-    With logits l = -||z_e - e||^2 and log q = l - lse(l), the sum is sum q (l - lse) + log K - sum q l, and that is
-    log K - lse(l): the negative log-likelihood of a mixture of Gaussians, of which the paper's appendix B speaks.
+    cells (N, D), codes (K, D), noise (N, K) standard Gumbel, temperature -> mixed (N, D) = sum_k y_k e_k, nll (N,),
+    and the nearest codes (N,). With logits l = -||z_e - e||^2 and log q = l - lse(l), y = softmax((l + noise) /
+    temperature), soft and not straight through, and
+        nll = KL(q || uniform) + sum_k q_k ||z_e - e_k||^2 = sum q (l - lse) + log K - sum q l = log K - lse(l):
+    the two probabilistic terms of eq. 4 at equal weights, in nats, are the negative log-likelihood of a mixture of
+    Gaussians. Written out by hand because it is most of the time of training on CPUs: rows go in chunks that stay in
+    a core's cache, and gradients multiply in bfloat16 where autocast would.
     """
-    return weight * (math.log(logits.shape[1]) - torch.logsumexp(logits, 1))
+
+    @staticmethod
+    def forward(
+        ctx: Any, cells: Tensor, codes: Tensor, noise: Tensor, temperature: float
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        device = cells.device.type
+        ctx.dtype = torch.bfloat16 if torch.is_autocast_enabled(device) else codes.dtype
+        ctx.temperature, low = temperature, codes.to(ctx.dtype)
+        parts = []
+        with torch.autocast(device, enabled=False):
+            norms = (codes**2).sum(1)
+            for z, g in zip(cells.split(_ROWS), noise.split(_ROWS), strict=True):
+                logits = torch.addmm(norms, z, codes.T, beta=-1, alpha=2).sub_((z**2).sum(1, keepdim=True))
+                q = torch.softmax(logits, 1)
+                best, used = logits.max(1)
+                nll = math.log(len(codes)) - best + q.amax(1).log()  # lse = the best logit - log of its q
+                y = torch.softmax(logits.add_(g).div_(temperature), 1).to(ctx.dtype)
+                parts.append((y @ low, nll, used, y, q.to(ctx.dtype)))
+        mixed, nll, used, ctx.y, ctx.q = (torch.cat(part) for part in zip(*parts, strict=True))
+        ctx.save_for_backward(cells, codes)
+        ctx.mark_non_differentiable(used)
+        return mixed.to(cells.dtype), nll, used
+
+    @staticmethod
+    def backward(ctx: Any, d_mixed: Tensor, d_nll: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        cells, codes = ctx.saved_tensors
+        low, d_cells, d_codes = codes.to(ctx.dtype), [], torch.zeros_like(codes)
+        rows = (x.split(_ROWS) for x in (cells, ctx.y, ctx.q, d_mixed, d_nll[:, None]))
+        with torch.autocast(cells.device.type, enabled=False):
+            for z, y, q, d_mix, d_one in zip(*rows, strict=True):
+                d_mix = d_mix.to(ctx.dtype)
+                d_y = d_mix @ low.T
+                mean = (d_mix * (y @ low)).sum(1, keepdim=True)  # of d_y under y
+                d_logits = ((d_y - mean) * y).div_(ctx.temperature).sub_(q * d_one.to(ctx.dtype))
+                d_cells.append(2 * (d_logits @ low - z * d_logits.sum(1, keepdim=True)))
+                d_codes += y.T @ d_mix + 2 * (d_logits.T @ z.to(ctx.dtype) - d_logits.sum(0)[:, None] * codes)
+        return torch.cat(d_cells).to(cells.dtype), d_codes, None, None
 
 
 @dataclass(frozen=True)
@@ -95,33 +133,31 @@ def layer_loss(
     """
     z_e = layer.encode(target)
     cells = cells_of(z_e).float()
-    with torch.autocast(target.device.type, enabled=False):
-        logits = layer.cell_logits(cells)
-    used = logits.detach().argmax(1)
     if objective.stochastic:
-        drawn = noise(logits.numel()).view_as(logits)
-        mixed = relaxed(logits, drawn, temperature_at(objective, fraction)) @ layer.codebook
-        extra = probabilistic_loss(logits, objective.probabilistic).sum() if objective.probabilistic else None
+        temperature = temperature_at(objective, fraction)
+        drawn = noise(len(cells) * len(layer.codebook)).view(len(cells), -1)
+        mixed, nll, used = cast(
+            "tuple[Tensor, Tensor, Tensor]", Relaxed.apply(cells, layer.codebook, drawn, temperature)
+        )
+        extra = objective.probabilistic * nll.sum()
     else:
+        used = choose(layer.cell_logits, z_e.detach().float()).flatten()
         nearest = F.embedding(used, layer.codebook.detach())
         mixed = cells + (nearest - cells).detach()
         extra = objective.commitment * ((cells - nearest) ** 2).sum()
     decoded = layer.decode(grid_of(mixed, z_e)).float()
     size = target.shape[0] * target[0].numel()
     if codes is None:
-        error = squared_error(layer, decoded, target).sum() / size
+        error = squared_error(layer, decoded, target).mean()
     else:
         error = F.cross_entropy(decoded, codes)  # nats a cell
         size = cells.numel()
-    loss = error if extra is None else error + extra / size
-    return LayerLoss(loss, {"error": error.detach()}, used, cells.detach())
+    return LayerLoss(error + extra / size, {"error": error.detach()}, used, cells.detach())
 
 
 def squared_error(layer: HqaLayer, decoded: Tensor, target: Tensor) -> Tensor:
-    """Between reconstruction and target, of pictures as they are and of values from below standardised."""
-    if layer.bottom:
-        return (layer.unstandardise(decoded) - target) ** 2
-    return (decoded - layer.standardise(target)) ** 2
+    """Between an output of `decode` and the target: of pictures as they are, of values standardised."""
+    return ((layer.unstandardise(decoded) if layer.bottom else decoded) - layer.standardise(target)) ** 2
 
 
 @torch.no_grad()

@@ -1,0 +1,143 @@
+"""Training of one layer of HQA, HAMs or VQ-VAE on top of frozen ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hvaecodec.models.hqa import HqaStack, choose
+from hvaecodec.models.hqa_build import Config, make_layer
+from hvaecodec.models.hqa_losses import (
+    GumbelPool,
+    LayerLoss,
+    Objective,
+    average_codes,
+    codes_from_cells,
+    layer_loss,
+    perplexity,
+    reset_rarest,
+    squared_error,
+)
+from hvaecodec.training.hqa_data import Source
+from hvaecodec.training.loop import Moment
+
+
+@dataclass(frozen=True)
+class LayerTraining:
+    """layer: the net. objective: how it is trained. batch: pictures a step. window: side of random squares of them in
+    pixels, 0 for whole pictures."""
+
+    layer: Config
+    objective: Objective = field(default_factory=Objective)
+    batch: int = 128
+    window: int = 0
+
+
+class HqaLayerTask:
+    """`loop.Task` of one layer.
+
+    below: the layers under it, None for the bottom; they are frozen here, and nothing of them moves. source: pictures,
+    float (B, C, H, W) in 0..1, or z_e of `below` if `encoded`. valid: the same, for validation.
+    """
+
+    def __init__(
+        self,
+        config: LayerTraining,
+        below: HqaStack | None,
+        source: Source,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        bf16: bool = True,
+        valid: Tensor | None = None,
+        encoded: bool = False,
+    ) -> None:
+        self.config, self.source, self.bf16, self.encoded = config, source, bf16, encoded
+        self.device = torch.device(device)
+        self.below = None if below is None else below.freeze().to(self.device)
+        self.valid = valid
+        torch.manual_seed(seed)
+        self.net = make_layer(config.layer, below is None).to(self.device)
+        self.net.codebook.requires_grad_(config.objective.stochastic)
+        self.pool = GumbelPool(torch.Generator().manual_seed(seed), device=self.device)
+        self.uses = torch.zeros(len(self.net.codebook), device=self.device)
+        self.counts, self.sums = torch.zeros_like(self.uses), torch.zeros_like(self.net.codebook)
+
+    def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """The layer's objective; before it a code may be reset, after it codes are averaged, as that says."""
+        target = self._target(self.source(moment, rng))
+        self.net.observe(target)
+        c = self.config.objective
+        if c.stochastic:
+            self._reset(moment, rng)
+        elif moment.step == 0:
+            self._begin_codes(target, rng)
+        found = self._loss(target, moment.fraction, rng)
+        self.uses += torch.bincount(found.used, minlength=len(self.uses))
+        if not c.stochastic:
+            average_codes(self.net.codebook, self.counts, self.sums, found.cells, found.used, c.decay)
+        return found.loss, found.parts
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, Any]:
+        """Error in the layer's own target with hard codes (mean squared, or share of wrong codes), and how many codes
+        are in use, effectively."""
+        if self.valid is None:
+            return {}
+        errors, uses = [], torch.zeros_like(self.uses)
+        for part in self.valid.split(self.config.batch):
+            target = self._target(part)
+            indices = choose(self.net.cell_logits, self.net.encode(target))
+            uses += torch.bincount(indices.flatten(), minlength=len(uses))
+            errors.append(self._error(self.net.decode(self.net.lookup(indices)), target))
+        return {"error": round(float(torch.stack(errors).mean()), 5), "perplexity": round(perplexity(uses), 1)}
+
+    def state(self) -> dict[str, Tensor]:
+        return {"uses": self.uses, "counts": self.counts, "sums": self.sums}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        for name, value in state.items():
+            getattr(self, name).copy_(value)
+
+    def _target(self, batch: Tensor) -> Tensor:
+        batch = batch.to(self.device)
+        if self.below is None or self.encoded:
+            return batch
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.below.encode(batch, len(self.below) - 1).float()
+
+    def _codes(self, target: Tensor) -> Tensor | None:
+        """The codes below that the decoder is to name, None if it reconstructs values."""
+        if self.below is None or not getattr(self.config.layer, "outputs", 0):
+            return None
+        with torch.no_grad():
+            return choose(self.below[len(self.below) - 1].cell_logits, target)
+
+    def _error(self, decoded: Tensor, target: Tensor) -> Tensor:
+        codes = self._codes(target)
+        if codes is not None:
+            return (decoded.argmax(1) != codes).float().mean()
+        return squared_error(self.net, decoded, target).mean()
+
+    def _loss(self, target: Tensor, fraction: float, rng: torch.Generator) -> LayerLoss:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return layer_loss(
+                self.net, target, self.config.objective, fraction,
+                lambda count: self.pool.take(count, rng), self._codes(target),
+            )  # fmt: skip
+
+    def _begin_codes(self, target: Tensor, rng: torch.Generator) -> None:
+        with torch.no_grad():
+            z_e = self.net.encode(target)
+        cells = z_e.permute(0, 2, 3, 1).flatten(0, 2)
+        codes_from_cells(self.net.codebook, self.counts, self.sums, cells, rng)
+
+    def _reset(self, moment: Moment, rng: torch.Generator) -> None:
+        """Now and then, move the least used code of the steps before."""
+        c = self.config.objective
+        if moment.step % c.reset_every == 0:
+            if moment.step and moment.fraction < c.reset_until:
+                reset_rarest(self.net.codebook, self.uses, c.reset_below, rng)
+            self.uses.zero_()
