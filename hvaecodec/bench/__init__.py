@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hvaecodec.bench.curves import BDRate, Curve
     from hvaecodec.bench.datasets import NamedImage
 
-__all__ = ["bd_rate", "check", "load_dataset", "rate_distortion", "run", "write_report"]
+__all__ = ["bd_rate", "check", "load_dataset", "rate_distortion", "run", "score_sets", "write_report"]
 
 
 def run(
@@ -40,12 +40,16 @@ def run(
 
     codecs: specifications such as `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:mbt2018-mean`.
     quality: the sweep of our own codecs; baselines sweep their `settings`. limit: only the first images.
-    out: a folder whose `records.jsonl` is added to; lines in it that still hold are reused unless `fresh`.
+    out: a folder whose `records.jsonl` is added to; lines in it that still hold are reused unless `fresh`. Metrics of
+    a whole set, as in `fd-cifar`, need it: the features of decoded pictures are kept there for `score_sets`.
     Raises ValueError for an unknown name, DatasetError (an OSError) if the pictures cannot be had.
     """
-    from hvaecodec.bench import datasets, runner, specs
+    from hvaecodec.bench import datasets, runner, set_metrics, specs
 
     check(metrics=metrics)
+    of_image, of_set = set_metrics.split(metrics)
+    if of_set and out is None:
+        raise ValueError(f"{of_set[0]} needs out=, where it keeps what it sees of every decoded picture")
     chosen = [specs.parse(text, effort) for text in codecs]
     if len({spec.label for spec in chosen}) < len(chosen):
         raise ValueError(f"a codec is named twice in {', '.join(spec.label for spec in chosen)}")
@@ -53,26 +57,30 @@ def run(
         raise ValueError(f"effort is 1, 2 or 3, not {effort}")
     images = datasets.load_dataset(dataset, data)[:limit]
     known, keep = _store(out, fresh)
+    keeper = set_metrics.FeatureStore(Path(out), of_set) if out is not None and of_set else None
     with runner.torch_threads(threads):
         return runner.run_all(
             images,
             chosen,
-            ["mse", *(name for name in metrics if name != "mse")],
+            ["mse", *(name for name in of_image if name != "mse")],
             dataset=dataset,
             qualities=quality,
             known=known,
             keep=keep,
+            keeper=keeper,
             progress=progress or (lambda done, total, what: None),
         )
 
 
 def check(*, metrics: Sequence[str] = (), published: Sequence[str] = ()) -> None:
     """Raise ValueError for a metric or published curve that we do not have, before any time is spent."""
-    from hvaecodec.bench import curves
+    from hvaecodec.bench import curves, set_metrics
     from hvaecodec.bench import metrics as known
 
-    for name in metrics:
-        known.get(name)
+    for name in set_metrics.split(metrics)[0]:
+        if name not in known.METRICS:
+            listed = ", ".join([*known.METRICS, *set_metrics.SET_METRICS])
+            raise ValueError(f"no metric {name!r}; there are {listed}")
     for name in published:
         curves.published_entry(name)
 
@@ -98,6 +106,23 @@ def bd_rate(anchor: Curve, test: Curve) -> BDRate:
     return curves.bd_rate(anchor, test)
 
 
+def score_sets(
+    records: Sequence[dict[str, Any]], out: str | os.PathLike[str], metrics: Sequence[str] = ("fd-cifar", "kd-cifar")
+) -> list[dict[str, Any]]:
+    """Metrics of whole sets for every (codec, setting) that `run` measured into `out`, also written to its `sets.json`.
+
+    Other metrics in `metrics` are passed over. See `hvaecodec.bench.set_metrics.score`.
+    """
+    from hvaecodec.bench import set_metrics
+
+    names = set_metrics.split(metrics)[1]
+    if not names:
+        return []
+    scores = set_metrics.score(records, set_metrics.FeatureStore(Path(out), names), names)
+    set_metrics.write_summary(scores, Path(out))
+    return scores
+
+
 def write_report(
     records: Sequence[dict[str, Any]],
     out: str | os.PathLike[str],
@@ -105,11 +130,12 @@ def write_report(
     metrics: Sequence[str] = ("psnr", "ms-ssim"),
     anchor: str = "jpeg",
     published: Sequence[str] = (),
+    sets: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Path]:
-    """Write `table.md` and a plot for each metric into `out`; the paths by name."""
+    """Write `table.md` and a plot for each metric into `out`; the paths by name. sets: from `score_sets`."""
     from hvaecodec.bench import output
 
-    return output.write(records, Path(out), metric_names=metrics, anchor=anchor, published=published)
+    return output.write(records, Path(out), metric_names=metrics, anchor=anchor, published=published, sets=sets)
 
 
 def _store(

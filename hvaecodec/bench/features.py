@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 NAMES = ("features-cifar", "features-cifar-check", "digits")
 FILE = "features.safetensors"
-_BATCH = 256
+_BATCH = 128  # larger ones leave the cache
 
 
 @dataclass(frozen=True)
@@ -69,6 +69,7 @@ def load_features(name: str | Path) -> Features:
 
     Raises CodecUnavailable if its weights are missing or cannot be read.
     """
+    import torch
     from safetensors import SafetensorError, safe_open
 
     from hvaecodec.models.feature_nets import config_from, make
@@ -84,7 +85,7 @@ def load_features(name: str | Path) -> Features:
         net.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in tensors.items()})
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as cause:
         raise CodecUnavailable(f"cannot read the classifier {name} from {folder}: {cause}") from cause
-    net.eval().requires_grad_(False)
+    net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return Features(card["network"], net, hashlib.sha256(data).hexdigest()[:8], card)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hvaecodec.bench import curves, metrics
+from hvaecodec.bench import curves, metrics, set_metrics
 from hvaecodec.bench.curves import Curve
 
 _COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
@@ -39,6 +39,34 @@ def rate_distortion(
         if name in estimates and _apart(measured[name], estimates[name]):
             _draw(axes, estimates[name], colour, ours=False)
     _label(axes, records, metric, max_bpp)
+    figure.savefig(path)
+    return path
+
+
+def rate_perception(sets: Sequence[dict[str, Any]], metric: str, path: Path, *, max_bpp: float = 2.5) -> Path:
+    """Draw every codec's distance over the whole set against its rate into the picture file `path`; returns it.
+
+    sets: scores, see `set_metrics.score`. Logarithmic where every distance is above 0; lower is better.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6.2), dpi=140, layout="constrained")
+    axes = figure.add_subplot()
+    baselines = {entry["codec"] for entry in sets if entry["baseline"]}
+    found = set_metrics.curves_of(sets, metric)
+    for index, name in enumerate(sorted(found, key=lambda name: name in baselines)):
+        _draw(axes, found[name], _COLOURS[index % len(_COLOURS)], ours=name not in baselines)
+    if all(value > 0 for curve in found.values() for value in curve.values):
+        axes.set_yscale("log")
+    axes.set_xscale("log")
+    names = ", ".join(dict.fromkeys(entry["dataset"] for entry in sets))
+    patches = max((entry["patches"] for entry in sets), default=0)
+    axes.set_title(f"{names}: {patches} patches of {sets[0]['images']} images, over the whole set", fontsize=11)
+    axes.set_xlabel("rate (bits per pixel of the whole file)")
+    axes.set_ylabel(f"{set_metrics.SET_METRICS[metric].label} (lower is better)")
+    axes.set_xlim(right=max_bpp)
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(loc="upper right", fontsize=8.5, framealpha=0.9)
     figure.savefig(path)
     return path
 

@@ -15,7 +15,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,6 +28,18 @@ Record = dict[str, Any]
 Progress = Callable[[int, int, str], None]  # done, total, what is being measured
 
 
+class Keeper(Protocol):
+    """Keeps more of a decoded picture than its record does."""
+
+    def has(self, head: Record) -> bool:
+        """Whether it has all of this picture."""
+        ...
+
+    def keep(self, head: Record, x: np.ndarray, x_hat: np.ndarray) -> None:
+        """Called with the fields that identify a record, the original and the decoded picture."""
+        ...
+
+
 def run_all(
     images: Sequence[NamedImage],
     specs: Sequence[CodecSpec],
@@ -37,11 +49,13 @@ def run_all(
     qualities: Sequence[float] | None = None,
     known: Iterable[Record] = (),
     keep: Callable[[Record], None] = lambda record: None,
+    keeper: Keeper | None = None,
     progress: Progress = lambda done, total, what: None,
 ) -> list[Record]:
     """A record for every codec, quality and image; those in `known` that still hold are reused, not measured again.
 
     qualities: for our codecs; a baseline sweeps its own `settings`. keep: called with each new record as it is made.
+    keeper: given every decoded picture; a record whose picture it does not have is measured again.
     """
     reusable = {_key(record): record for record in known if "error" not in record}
     digests = {image.name: pixel_digest(image.pixels()) for image in images}
@@ -55,8 +69,8 @@ def run_all(
                 progress(len(records), total, f"{spec.label} {quality:g} {image.name}")
                 head = {"dataset": dataset, "image": image.name, "pixels": digests[image.name], **pair.head()}
                 record = reusable.get(_key(head))
-                if record is None or not _has(record, metric_names):
-                    record = head | _attempt(pair, image, metric_names)
+                if record is None or not _has(record, metric_names) or not (keeper is None or keeper.has(head)):
+                    record = head | _attempt(pair, image, metric_names, head, keeper)
                     keep(record)
                 records.append(record)
     progress(total, total, "done")
@@ -141,20 +155,28 @@ class _Pair:
         return self._made
 
 
-def _attempt(pair: _Pair, image: NamedImage, metric_names: Sequence[str]) -> Record:
+def _attempt(
+    pair: _Pair, image: NamedImage, metric_names: Sequence[str], head: Record, keeper: Keeper | None
+) -> Record:
     x = image.pixels()
-    head: Record = {"height": x.shape[0], "width": x.shape[1], "baseline": pair.spec.is_baseline}
-    head["commit"] = pair.commit
+    found: Record = {"height": x.shape[0], "width": x.shape[1], "baseline": pair.spec.is_baseline}
+    found["commit"] = pair.commit
     if pair.spec.unavailable:
-        return head | {"error": f"CodecUnavailable: {pair.spec.unavailable}"}
+        return found | {"error": f"CodecUnavailable: {pair.spec.unavailable}"}
     try:
-        return head | _measure(pair, x, metric_names)
+        measured, x_hat = _measure(pair, x, metric_names)
+        if keeper is not None:
+            keeper.keep(head, x, x_hat)
+        return found | measured
     except Exception as error:
-        return head | {"error": f"{type(error).__name__}: {error}"}
+        return found | {"error": f"{type(error).__name__}: {error}"}
 
 
-def _measure(pair: _Pair, x: np.ndarray, metric_names: Sequence[str]) -> Record:
-    """Encode, decode with the other object, score. Seconds are wall time after a warm-up; memory see `PeakMemory`."""
+def _measure(pair: _Pair, x: np.ndarray, metric_names: Sequence[str]) -> tuple[Record, np.ndarray]:
+    """Encode, decode with the other object, score; and the decoded picture.
+
+    Seconds are wall time after a warm-up; memory see `PeakMemory`.
+    """
     encoder, decoder = pair.codecs(x)
     with PeakMemory() as encode_peak:
         start = time.perf_counter()
@@ -170,7 +192,7 @@ def _measure(pair: _Pair, x: np.ndarray, metric_names: Sequence[str]) -> Record:
     record |= {"encode_s": round(encode_s, 5), "decode_s": round(decode_s, 5), "warm_up": True}
     record |= {"encode_peak_bytes": encode_peak.n_bytes, "decode_peak_bytes": decode_peak.n_bytes}
     record |= {"device": str(getattr(decoder, "device", "cpu")), "threads": _threads(pair.spec, decoder)}
-    return record | ({} if pair.spec.is_baseline else _estimate(encoder, data, x))
+    return record | ({} if pair.spec.is_baseline else _estimate(encoder, data, x)), x_hat
 
 
 def _estimate(codec: Any, data: bytes, x: np.ndarray) -> Record:

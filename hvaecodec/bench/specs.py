@@ -101,9 +101,8 @@ def _our_version(name: str) -> str:
 
     package = Path(hvaecodec.__file__).parent
     paths = [p for part in ("codec", "models") for p in sorted((package / part).rglob("*.py"))]
-    paths += [p for p in sorted((package / "weights").rglob("*")) if p.is_file() and p.suffix != ".md"]
-    if Path(name).is_dir():
-        paths += [p for p in sorted(Path(name).iterdir()) if p.is_file()]
+    weights = Path(name) if Path(name).is_dir() else package / "weights" / name
+    paths += [p for p in sorted(weights.rglob("*")) if p.is_file() and p.suffix != ".md"]
     digest = hashlib.sha256()
     for path in paths:
         digest.update(path.name.encode() + path.read_bytes())

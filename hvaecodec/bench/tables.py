@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hvaecodec.bench import curves, metrics
+from hvaecodec.bench import curves, metrics, set_metrics
 from hvaecodec.bench.curves import Curve
 
 if TYPE_CHECKING:
@@ -49,15 +49,22 @@ class Table:
 
 
 def all_tables(
-    records: Sequence[dict[str, Any]], metric_names: Sequence[str], anchor: str, published: Sequence[str] = ()
+    records: Sequence[dict[str, Any]],
+    metric_names: Sequence[str],
+    anchor: str,
+    published: Sequence[str] = (),
+    sets: Sequence[dict[str, Any]] = (),
 ) -> list[Table]:
-    """Every table that the records can fill, in reading order."""
-    drawn = [name for name in metric_names if metrics.get(name).higher_is_better]
+    """Every table that the records and the scores of whole sets can fill, in reading order."""
+    of_image, of_set = set_metrics.split(metric_names)
+    drawn = [name for name in of_image if metrics.get(name).higher_is_better]
     tables = [summary(records, drawn, anchor, published)]
     tables += [fixed_rates(records, name, published) for name in drawn]
     has_anchor = anchor in {record["codec"] for record in records}
     ours = [name for name in _names(records) if name != anchor and not _is_baseline(records, name)]
     tables += [per_image(records, name, codec, anchor) for codec in ours for name in drawn if has_anchor]
+    if of_set and sets:
+        tables.append(perception(sets, of_set))
     failed = failures(records)
     return tables + ([failed] if failed.rows else [])
 
@@ -127,6 +134,27 @@ def per_image(records: Sequence[dict[str, Any]], metric: str, codec: str, anchor
     header = ("image", "BD-rate %", "worst: bits %", "at dB", "range dB")
     rows = [cells for _, cells in sorted(found, reverse=True)]
     return Table(f"{codec} against {anchor}, image by image, {metric}", header, rows, notes)
+
+
+def perception(sets: Sequence[dict[str, Any]], metric_names: Sequence[str]) -> Table:
+    """Every codec and setting by rate, with its distances over the whole set and the number of patches."""
+    found = [set_metrics.SET_METRICS[name] for name in metric_names]
+    order = {codec: number for number, codec in enumerate(_names(sets))}
+    rows, reasons = [], []
+    for entry in sorted(
+        sets, key=lambda entry: (order[entry["codec"]], entry["bpp"] or 0, entry["settings"]["quality"])
+    ):
+        setting = f"{entry['codec']}, quality {entry['settings']['quality']:g}"
+        cells = ("–" if entry[metric.key] is None else f"{entry[metric.key]:.4g}" for metric in found)
+        rows.append((setting, "–" if entry["bpp"] is None else f"{entry['bpp']:.3f}", *cells, f"{entry['patches']}"))
+        reasons += [f"{setting}: no {key}, {why}." for key, why in entry.get("not_measured", {}).items()]
+    nets = ", ".join(f"{name} {digest}" for name, digest in (sets[0]["nets"] if sets else {}).items())
+    note = (
+        f"Distances between all decoded and all original patches, 32x32 with half shift, in the features of small "
+        f"CIFAR-10 classifiers ({nets}); lower is better. Not FID or KID, and no part of any BD-rate: docs/METRICS.md."
+    )
+    header = ("codec and setting", "bpp", *(metric.label for metric in found), "patches")
+    return Table("Perception over the whole set", header, rows, [note, *reasons])
 
 
 def failures(records: Sequence[dict[str, Any]]) -> Table:

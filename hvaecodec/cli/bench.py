@@ -25,7 +25,10 @@ def bench(
     ] = None,
     quality: Annotated[str, typer.Option(help="Qualities of our codecs with commas between, 1..100.")] = "",
     effort: Annotated[int | None, typer.Option(min=1, max=3, help="Effort of our codecs.")] = None,
-    metric: Annotated[list[str] | None, typer.Option(help="psnr, ms-ssim, mse; may be repeated.")] = None,
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(help="psnr, ms-ssim, mse; fd-cifar, kd-cifar over the whole set; may be repeated."),
+    ] = None,
     anchor: Annotated[str, typer.Option(help="The codec BD-rates are against; the first baseline if not given.")] = "",
     published: Annotated[
         str, typer.Option(help="Published Kodak curves with commas between, as in hyperprior,qarv_base,vtm18.0.")
@@ -66,8 +69,9 @@ def bench(
                 progress=progress,
             )
         against = anchor or (baselines or [records[0]["codec"]])[0]
-        paths = api.write_report(records, folder, metrics=metrics, anchor=against, published=curves)
-        _show(records, metrics, against, curves)
+        sets = api.score_sets(records, folder, metrics)
+        paths = api.write_report(records, folder, metrics=metrics, anchor=against, published=curves, sets=sets)
+        _show(records, metrics, against, curves, sets)
         say(f"written: {folder / 'records.jsonl'}, {', '.join(str(path) for path in paths.values())}")
         n_failed = sum("error" in record for record in records)
         if n_failed:
@@ -82,10 +86,12 @@ def _numbers(text: str) -> list[float] | None:
         raise ValueError(f"--quality wants numbers with commas between, not {text!r}") from error
 
 
-def _show(records: list[dict[str, Any]], metrics: list[str], anchor: str, published: list[str]) -> None:
+def _show(
+    records: list[dict[str, Any]], metrics: list[str], anchor: str, published: list[str], sets: list[dict[str, Any]]
+) -> None:
     from hvaecodec.bench import tables
 
-    found = tables.all_tables(records, metrics, anchor, published)
+    found = tables.all_tables(records, metrics, anchor, published, sets)
     if not sys.stdout.isatty():
         print("\n".join(table.markdown() for table in found), end="")
         return
