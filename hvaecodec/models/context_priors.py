@@ -1,0 +1,31 @@
+"""The priors that a context may have."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from .context import ContextConfig
+from .context_autoregressive import AutoregressiveConfig, AutoregressivePrior
+from .context_diffusion import DiffusionConfig, DiffusionPrior
+
+PriorConfig = DiffusionConfig | AutoregressiveConfig
+
+
+class ContextPrior(Protocol):
+    """Both are modules; symbols are integers as float (B, C, d, d)."""
+
+    def nats(self, symbols: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(B,) -log p, or an upper bound on it."""
+        ...
+
+    def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor: ...
+
+
+def make_context_prior(config: PriorConfig, context: ContextConfig) -> Any:
+    """The prior of a configuration, a module that is a `ContextPrior`."""
+    if isinstance(config, DiffusionConfig):
+        return DiffusionPrior(config, context)
+    return AutoregressivePrior(config, context)

@@ -1,0 +1,153 @@
+"""Likelihoods p(x | parameters) of the VAEs of the papers: bits, and 8-bit samples under mixtures of logistics.
+
+All log-probabilities are nats of a distribution that sums to one over the values of a picture.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .generator import logistic_nll
+
+# Of a logistic, on a scale where black is -1 and white 1: the smallest as in openai/vdvae (vae_helpers.py); far above
+# the largest all samples are as likely, and float32 loses the difference between the edges of a bin.
+LOG_SCALES = (-7.0, 4.0)
+_HALF_RANGE = 127.5  # grey levels per unit of that scale
+
+
+class Likelihood(Protocol):
+    """What the last layer of a net parametrises. Pictures are float (B, C, H, W), whole numbers 0..`levels` - 1."""
+
+    levels: int
+
+    def n_parameters(self, channels: int) -> int:
+        """Channels of the net's output for pictures of so many channels."""
+        ...
+
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """(B,) nats of whole pictures."""
+        ...
+
+    def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """One picture each, (B, C, H, W)."""
+        ...
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """The expected picture, not rounded."""
+        ...
+
+
+@dataclass(frozen=True)
+class Bernoulli:
+    """Independent bits; the parameters are logits."""
+
+    levels: int = 2
+
+    def n_parameters(self, channels: int) -> int:
+        return channels
+
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+        return -F.binary_cross_entropy_with_logits(parameters.float(), x, reduction="none").flatten(1).sum(1)
+
+    def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        return torch.bernoulli(self.mean(parameters), generator=generator)
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        return parameters.float().sigmoid()
+
+
+@dataclass(frozen=True)
+class LogisticMixture:
+    """8-bit samples under mixtures of logistics binned to 0..255, the mixture weights shared by the channels.
+
+    coupled: the means of green and blue move with the channels before (arXiv:1701.05517, section 2.2; as in VDVAE);
+    not so in the DCT-VAE's code, whose mixtures have 1 + 2 C numbers each.
+    """
+
+    mixtures: int = 10
+    coupled: bool = True
+    levels: int = 256
+
+    def n_parameters(self, channels: int) -> int:
+        return self.mixtures * (1 + 2 * channels + self._couplings(channels))
+
+    def _couplings(self, channels: int) -> int:
+        return channels * (channels - 1) // 2 if self.coupled else 0
+
+    def _split(self, parameters: Tensor, channels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Log-weights (B, K, H, W); means and log-scales (B, K, C, H, W) in grey levels; couplings (B, K, n, H, W)."""
+        b, _, h, w = parameters.shape
+        parts = parameters.float().reshape(b, self.mixtures, -1, h, w)
+        logits, mean, log_scale, coupling = parts.split([1, channels, channels, self._couplings(channels)], 2)
+        mean = (mean + 1) * _HALF_RANGE
+        log_scale = log_scale.clamp(*LOG_SCALES) + math.log(_HALF_RANGE)
+        return logits[:, :, 0].log_softmax(1), mean, log_scale, coupling.tanh()
+
+    def _mean_given(self, mean: Tensor, coupling: Tensor, channel: int, before: Tensor) -> Tensor:
+        """Means of a channel once the channels `before` (B, ., C, H, W) are known, (B, K, H, W) in grey levels."""
+        out, first = mean[:, :, channel], channel * (channel - 1) // 2
+        for other in range(channel if self.coupled else 0):
+            out = out + coupling[:, :, first + other] * (before[:, :, other] - _HALF_RANGE)
+        return out
+
+    def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
+        total = self.channel_log_probs(parameters, x)  # (B, K, C, H, W)
+        weights = self._split(parameters, x.shape[1])[0]
+        return torch.logsumexp(weights + total.sum(2), 1).flatten(1).sum(1)
+
+    def channel_log_probs(self, parameters: Tensor, x: Tensor) -> Tensor:
+        """log p of every sample under each mixture, the channels before it known: (B, K, C, H, W) nats."""
+        _, mean, log_scale, coupling = self._split(parameters, x.shape[1])
+        values = x[:, None]
+        means = [self._mean_given(mean, coupling, c, values) for c in range(x.shape[1])]
+        return -logistic_nll(values, torch.stack(means, 2), log_scale)
+
+    def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        channels = self._channels(parameters)
+        weights, mean, log_scale, coupling = self._split(parameters, channels)
+        gumbel = -torch.log(-torch.log(_uniform(weights, generator)))
+        pick = (weights + gumbel).argmax(1, keepdim=True)  # (B, 1, H, W)
+        out = torch.zeros_like(mean[:, :1])  # (B, 1, C, H, W)
+        for c in range(channels):
+            centre = self._mean_given(mean, coupling, c, out).gather(1, pick)
+            u = _uniform(centre, generator)
+            noise = torch.log(u) - torch.log1p(-u)
+            value = centre + log_scale[:, :, c].gather(1, pick).exp() * noise
+            out[:, :, c] = value.round().clamp(0, self.levels - 1)
+        return out[:, 0]
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """With the expected values of the channels before in place of their values; of unbinned logistics."""
+        channels = self._channels(parameters)
+        weights, mean, _, coupling = self._split(parameters, channels)
+        out = torch.zeros_like(mean[:, :1])
+        for c in range(channels):
+            expected = (weights.exp() * self._mean_given(mean, coupling, c, out)).sum(1, keepdim=True)
+            out[:, :, c] = expected.clamp(0, self.levels - 1)
+        return out[:, 0]
+
+    def likeliest(self, parameters: Tensor) -> Tensor:
+        """The mean of the likeliest mixture of every pixel, not rounded: what the srVAE's paper shows."""
+        channels = self._channels(parameters)
+        weights, mean, _, coupling = self._split(parameters, channels)
+        pick = weights.argmax(1, keepdim=True)  # (B, 1, H, W)
+        out = torch.zeros_like(mean[:, :1])  # (B, 1, C, H, W)
+        for c in range(channels):
+            out[:, :, c] = self._mean_given(mean, coupling, c, out).gather(1, pick).clamp(0, self.levels - 1)
+        return out[:, 0]
+
+    def _channels(self, parameters: Tensor) -> int:
+        return next(c for c in (1, 2, 3, 4) if self.n_parameters(c) == parameters.shape[1])
+
+
+def _uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:
+    """In (0, 1), drawn where the generator is."""
+    device = like.device if generator is None else generator.device
+    u = torch.rand(like.shape, generator=generator, device=device)
+    return u.to(like.device).clamp(1e-6, 1 - 1e-6)

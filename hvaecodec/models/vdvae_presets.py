@@ -1,0 +1,125 @@
+"""The papers' nets by name, and CIFAR-10's at a reduced size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from .context import ContextConfig
+from .context_autoregressive import AutoregressiveConfig
+from .context_diffusion import DiffusionConfig
+from .likelihoods import LogisticMixture
+from .vdvae import Scale, VdvaeConfig
+from .vdvae_blocks import REZERO, Cells
+
+# arXiv:2302.09976, tables 1 and 6: layers of a scale -> (widths at 14 and 7, cells a layer); equal numbers of
+# parameters. Of six latents the printed 624K has no whole widths by these rules; ours come nearest.
+_LATENT_SWEEP = {2: (36, 45, 2), 3: (36, 45, 1), 4: (32, 40, 1), 5: (32, 32, 1)}
+SMALL = 96  # width of `cifar10-small`
+_CIFAR_MEAN, _CIFAR_SCALE = 120.63838, 64.16736  # grey levels, of the training pictures
+
+
+def binary(layers: int = 4, context: ContextConfig | None = None, prior: str = "diffusion") -> VdvaeConfig:
+    """The net of MNIST and OMNIGLOT, 28 x 28 bits. With a context the top scale has one latent less."""
+    fine, coarse, resnet = _LATENT_SWEEP[layers]
+    n_top = layers - (context is not None)
+    scales = (
+        Scale(7, n_top, n_top, coarse, 1, resnet=resnet),
+        Scale(14, layers, layers, fine, 1, resnet=resnet),
+    )
+    return _with_context(VdvaeConfig(28, 1, scales, REZERO), context, prior)
+
+
+def binary_context(kind: str = "dct", size: int = 6, half: int = 2) -> ContextConfig:
+    """half 2 is the step of the paper's two bits."""
+    return ContextConfig("dct" if kind == "dct" else "downsample", 28, 1, size, half)
+
+
+def cifar(width: int = 384, context: ContextConfig | None = None, prior: str = "diffusion") -> VdvaeConfig:
+    """The net of CIFAR-10: 10 x 32, 10 x 16, 5 x 8, 3 x 4 and 1 latents of 8 channels; one less at 4 with a context."""
+    counts = {1: 1, 4: 2 if context else 3, 8: 5, 16: 10, 32: 10}
+    scales = tuple(Scale(side, n, 1, width, 8) for side, n in counts.items())
+    cells = replace(REZERO, bottleneck=0.25, weight_norm=True)
+    likelihood = LogisticMixture(coupled=False)
+    config = VdvaeConfig(
+        32, 3, scales, cells, likelihood,
+        top_latent=context is None, input_mean=_CIFAR_MEAN, input_scale=_CIFAR_SCALE,
+    )  # fmt: skip
+    return _with_context(config, context, prior)
+
+
+def cifar_context(kind: str = "dct", size: int = 6, half: int = 16) -> ContextConfig:
+    """half 16 is the step of the released five bits."""
+    return ContextConfig("dct" if kind == "dct" else "downsample", 32, 3, size, half, centre=0.5)
+
+
+def _with_context(config: VdvaeConfig, context: ContextConfig | None, prior: str) -> VdvaeConfig:
+    if context is None:
+        return config
+    if prior == "autoregressive":
+        return replace(
+            config, context=context, context_prior=AutoregressiveConfig(192 if config.channels == 1 else 256)
+        )
+    if config.channels == 1:
+        diffusion = DiffusionConfig(7, "linear", 32)
+    else:
+        diffusion = DiffusionConfig(40, "cosine", 64 if config.scales[0].width > SMALL else 48)
+    return replace(config, context=context, context_prior=diffusion)
+
+
+def stacked(blocks: int = 1, repeats: int = 1, width: int = 32, z: int = 8, channels: int = 1) -> VdvaeConfig:
+    """arXiv:2301.08187, figure 4: `blocks` a resolution (x1 .. x4), or one applied `repeats` times (r2 .. r20)."""
+    scales = tuple(Scale(side, blocks, blocks, width, z, repeats=repeats, mixin=side > 1) for side in (1, 4, 8, 16, 32))
+    return _original(scales, channels)
+
+
+def vdvae(width: int = 32, z: int = 8, channels: int = 1) -> VdvaeConfig:
+    """VDVAE with the numbers of blocks of its CIFAR-10 net (openai/vdvae, hps.py); MNIST at 32 x 32 is 32 wide."""
+    counts = {1: (1, 3), 4: (2, 3), 8: (5, 6), 16: (10, 6), 32: (21, 11)}
+    scales = tuple(Scale(side, dec, enc, width, z, mixin=side > 1) for side, (dec, enc) in counts.items())
+    return _original(scales, channels)
+
+
+def single_resolution(width: int = 32, z: int = 8, layers: int = 42, encoder: int = 32) -> VdvaeConfig:
+    """All blocks at 32 x 32, as many parameters as `vdvae` (the printed 328k)."""
+    return _original((Scale(32, layers, encoder, width, z),), 1)
+
+
+def _original(scales: tuple[Scale, ...], channels: int) -> VdvaeConfig:
+    likelihood = {"likelihood": LogisticMixture()} if channels == 3 else {}
+    means = {"input_mean": _CIFAR_MEAN, "input_scale": _CIFAR_SCALE} if channels == 3 else {}
+    return VdvaeConfig(32, channels, scales, Cells(), **likelihood, **means)  # type: ignore[arg-type]
+
+
+# name -> configuration; the names of experiments and recipes
+NETS: dict[str, Callable[[], VdvaeConfig]] = {
+    "mnist-vdvae": binary,
+    "mnist-dct": lambda: binary(context=binary_context()),
+    "mnist-downsample": lambda: binary(context=binary_context("downsample")),
+    "omniglot-vdvae": binary,
+    "omniglot-dct": lambda: binary(context=binary_context(size=7)),
+    "omniglot-downsample": lambda: binary(context=binary_context("downsample", 7)),
+    "cifar10-vdvae": cifar,
+    "cifar10-dct": lambda: cifar(context=cifar_context()),
+    "cifar10-downsample": lambda: cifar(context=cifar_context("downsample")),
+    "cifar10-small-vdvae": lambda: cifar(SMALL),
+    "cifar10-small-dct": lambda: cifar(SMALL, cifar_context()),
+    "cifar10-small-downsample": lambda: cifar(SMALL, cifar_context("downsample")),
+    "mnist-large": vdvae,
+    "mnist-single": single_resolution,
+    "mnist-x1-normalised": lambda: replace(stacked(), normalise="unit"),
+    "mnist-x1-rms": lambda: replace(stacked(), normalise="rms"),
+    "mnist-x1-fourier": lambda: replace(stacked(), fourier=(0, 1, 2)),
+    "mnist-x1-no-residual": lambda: replace(stacked(), cells=replace(Cells(), residual=False)),
+}
+NETS |= {f"mnist-L{2 * n}": partial(binary, n) for n in _LATENT_SWEEP}
+NETS |= {f"mnist-x{n}": partial(stacked, n) for n in (1, 2, 3, 4)}
+NETS |= {f"mnist-r{n}": partial(stacked, 1, n) for n in (2, 3, 5, 10, 20)}
+
+
+def net(name: str) -> VdvaeConfig:
+    """A configuration by name. Raises ValueError for one that there is not."""
+    if name not in NETS:
+        raise ValueError(f"no net {name!r}; there are {', '.join(NETS)}")
+    return NETS[name]()

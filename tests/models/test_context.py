@@ -1,0 +1,130 @@
+"""The context and its priors: integers that round-trip, probabilities that sum to one, bounds that hold."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hvaecodec.models.context import ContextConfig, binned_normal, make_context
+from hvaecodec.models.context_autoregressive import AutoregressiveConfig, AutoregressivePrior, frequency_order
+from hvaecodec.models.context_diffusion import DiffusionConfig, DiffusionPrior, betas
+
+SMALL = ContextConfig("dct", 8, 1, 2, 1)  # 81 contexts in all
+
+
+def everything(config: ContextConfig) -> torch.Tensor:
+    values = range(-config.half, config.half + 1)
+    rows = torch.tensor(list(itertools.product(values, repeat=config.n_symbols)), dtype=torch.float32)
+    return rows.reshape(-1, config.channels, config.size, config.size)
+
+
+@pytest.mark.parametrize("kind", ["dct", "downsample"])
+def test_a_picture_of_the_context_has_the_same_context(kind):
+    torch.manual_seed(0)
+    x = torch.rand(16, 3, 8, 8).cumsum(-1) / 8
+    context = make_context(ContextConfig(kind, 8, 3, 4, 8, centre=0.5))
+    context.fit(x)
+    symbols = context.symbols(x)
+    assert symbols.shape == (16, 3, 4, 4) and (symbols == symbols.round()).all() and symbols.abs().max() <= 8
+    picture = context.expand(symbols / 8)
+    assert picture.shape == x.shape
+    assert torch.equal(context.symbols(picture), symbols)
+
+
+def test_the_whole_dct_finely_stepped_is_the_picture():
+    x = torch.rand(5, 1, 8, 8)
+    context = make_context(ContextConfig("dct", 8, 1, 8, 4000))
+    context.fit(x)
+    assert (context.picture(context.symbols(x)) - x).abs().max() < 0.01
+    assert (context.symbols(torch.zeros(1, 1, 8, 8)) == 0).all()
+
+
+@pytest.mark.parametrize("half", [1, 2, 16])
+def test_binned_normals_sum_to_one(half):
+    symbols = torch.arange(-half, half + 1.0, dtype=torch.float64)[:, None, None]
+    mean = torch.tensor([-5.0, -1.0, -0.3, 0.0, 0.25, 1.0, 40.0], dtype=torch.float64)[None, :, None]
+    log_sigma = torch.tensor([-6.0, -3.0, -1.0, 0.0, 2.0], dtype=torch.float64)
+    total = binned_normal(symbols, mean, log_sigma, half).exp().sum(0)
+    torch.testing.assert_close(total, torch.ones_like(total), atol=1e-9, rtol=0)
+
+
+def test_binned_normals_far_out_have_finite_gradients():
+    mean = torch.tensor([-300.0, 0.0, 300.0], requires_grad=True)
+    log_sigma = torch.tensor([-7.0, -7.0, -7.0], requires_grad=True)
+    binned_normal(torch.tensor([2.0, 1.0, -2.0]), mean, log_sigma, 2).sum().backward()
+    assert mean.grad.isfinite().all() and log_sigma.grad.isfinite().all()
+
+
+def _shaken(net: torch.nn.Module) -> torch.nn.Module:
+    torch.manual_seed(0)
+    for parameter in net.parameters():
+        parameter.data += 0.3 * torch.randn_like(parameter)
+    return net.eval()
+
+
+def test_the_autoregressive_prior_sums_to_one_and_samples_itself():
+    prior = _shaken(AutoregressivePrior(AutoregressiveConfig(12, 2, 2), SMALL))
+    contexts = everything(SMALL)
+    p = torch.exp(-prior.nats(contexts)).detach()
+    assert float(p.sum()) == pytest.approx(1, abs=1e-5)
+    drawn = prior.sample(3000, torch.Generator().manual_seed(0))
+    index = (drawn.flatten(1) + 1) @ torch.tensor([27.0, 9.0, 3.0, 1.0])
+    seen = torch.bincount(index.long(), minlength=81) / 3000
+    assert (seen - p).abs().sum() < 0.2 < (seen - 1 / 81).abs().sum()
+
+
+def test_low_frequencies_come_first():
+    order = frequency_order(ContextConfig("dct", 8, 2, 2, 1))
+    assert order.tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
+
+
+def _mean_nats(prior: DiffusionPrior, symbols: torch.Tensor, n: int) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        return torch.stack([prior.nats(symbols, generator) for _ in range(n)]).mean(0)
+
+
+@pytest.mark.parametrize("schedule", ["linear", "cosine"])
+def test_the_diffusion_bound_is_of_a_distribution(schedule):
+    """exp(-bound) sums to at most one over all contexts, for any weights; the published code's does not."""
+    prior = _shaken(DiffusionPrior(DiffusionConfig(3, schedule, 8, 1), SMALL))
+    assert torch.exp(-_mean_nats(prior, everything(SMALL), 60)).sum() < 1
+    prior = DiffusionPrior(DiffusionConfig(3, schedule, 8, 1), SMALL).eval()
+    assert torch.exp(-_mean_nats(prior, everything(SMALL), 30)).sum() < 1
+
+
+def test_one_step_of_diffusion_is_exact_when_nothing_is_left_of_the_context():
+    """With y_T pure noise and a denoiser that ignores it, the bound is the binned normal itself: L_T is all the rest."""
+    prior = DiffusionPrior(DiffusionConfig(1, "linear", 8, 1), SMALL).eval()
+    prior.kept[1] = 1e-12
+    contexts = everything(SMALL)
+    masses = torch.exp(-_mean_nats(prior, contexts, 1))
+    assert float(masses.sum()) == pytest.approx(1, abs=1e-4)
+
+
+def test_drawing_one_step_is_unbiased():
+    prior = _shaken(DiffusionPrior(DiffusionConfig(4, "linear", 8, 1), SMALL))
+    symbols = everything(SMALL)[:1].expand(400, -1, -1, -1)
+    every = _mean_nats(prior, symbols, 4).mean()
+    prior.train()
+    assert float(_mean_nats(prior, symbols, 8).mean()) == pytest.approx(float(every), rel=0.1)
+
+
+def test_schedules():
+    kept = torch.cumprod(1 - betas(DiffusionConfig(7)), 0)
+    assert float(kept[-1]) == pytest.approx(0.1825, abs=1e-3)  # what the papers' first schedule leaves of y_0
+    beta = betas(DiffusionConfig(40))
+    assert float(beta[0]) == pytest.approx(0.025) and float(beta[-1]) == pytest.approx(0.5)
+    cosine = betas(DiffusionConfig(40, "cosine"))
+    assert (cosine > 0).all() and float(torch.cumprod(1 - cosine, 0)[-1]) < 1e-4
+
+
+def test_samples_of_diffusion_are_contexts():
+    config = replace(SMALL, channels=3)
+    prior = _shaken(DiffusionPrior(DiffusionConfig(3, "cosine", 8, 1), config))
+    drawn = prior.sample(5, torch.Generator().manual_seed(0))
+    assert drawn.shape == (5, 3, 2, 2) and drawn.abs().max() <= 1 and (drawn == drawn.round()).all()
+    assert torch.equal(drawn, prior.sample(5, torch.Generator().manual_seed(0)))
