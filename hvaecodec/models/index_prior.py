@@ -1,0 +1,165 @@
+"""The prior of an HQA layer's indices: a quad-tree of phases, each cell priced from decoded neighbours, bit by bit.
+
+Cells of a phase do not see each other, so a phase is one pass of a small network whatever its size: 16 phases decode
+any grid. A code's 9 bits are a path in a binary tree (codes that are alike lie close together, see `tree_order`), and
+the network gives the logit of every node of that tree: a softmax over 512 codes that needs no division.
+
+`walk` is written once. An `Arithmetic` supplies the numbers: `index_exact` integers held in float32, `index_numpy` the
+plain reference; `index_net` is the trainable form.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+Array = Any  # torch.Tensor or numpy.ndarray, by arithmetic
+
+DEPTH = 9  # bits of an index
+CODES = 1 << DEPTH
+NODES = CODES - 1
+OUTSIDE = CODES  # the index that stands for a neighbour outside the grid
+BASE_STRIDE = 32
+STRIDES = (16, 8, 4, 2, 1)
+CHUNK = 8192  # cells priced and coded together: a part of the format
+N_TABLES = 33  # logits 0, 1/4 ... 8; negative ones are their mirror images
+
+# Neighbours of a cell, (rows, columns) in strides, nearest first. In a stride's three phases ever more cells are known:
+# both coordinates even (diagonal), then both odd (vertical), then odd rows (horizontal).
+OFFSETS: dict[str, tuple[tuple[int, int], ...]] = {
+    "diagonal": (
+        (-1, -1), (-1, 1), (1, -1), (1, 1), (-1, -3), (-1, 3), (1, -3), (1, 3),
+        (-3, -1), (-3, 1), (3, -1), (3, 1), (-3, -3), (-3, 3), (3, -3), (3, 3),
+    ),
+    "vertical": (
+        (-1, 0), (0, -1), (0, 1), (1, 0), (-1, -2), (-1, 2), (1, -2), (1, 2),
+        (-2, -1), (-2, 1), (2, -1), (2, 1), (-3, 0), (0, -3), (0, 3), (3, 0),
+    ),
+    "horizontal": (
+        (-1, 0), (0, -1), (0, 1), (1, 0), (-1, -1), (-1, 1), (1, -1), (1, 1),
+        (-1, -2), (-1, 2), (1, -2), (1, 2), (-2, -1), (-2, 1), (2, -1), (2, 1),
+    ),
+}  # fmt: skip
+KINDS = tuple(OFFSETS)
+NEIGHBOURS = 16
+CLASSES = len(STRIDES) + 1  # strides 1, 2 ... 16 and the base
+
+
+@dataclass(frozen=True)
+class IndexPriorConfig:
+    """Widths: numbers that stand for a neighbour's index, and hidden units of the two inner layers."""
+
+    embedding: int = 16
+    hidden: int = 128
+
+
+def layer_shapes(config: IndexPriorConfig) -> Iterator[tuple[str, int, int]]:
+    """Every dense layer as (name, inputs, outputs)."""
+    for kind in KINDS:
+        yield f"{kind}.in", NEIGHBOURS * config.embedding + CLASSES, config.hidden
+    yield "mid", config.hidden, config.hidden
+    yield "head", config.hidden, NODES
+
+
+@dataclass(frozen=True)
+class Phase:
+    """Cells decoded together. `rows`, `columns`: (N,) where they are, raster order. scale_class: log2 of the stride."""
+
+    kind: str
+    stride: int
+    rows: np.ndarray
+    columns: np.ndarray
+
+    @property
+    def scale_class(self) -> int:
+        return self.stride.bit_length() - 1
+
+    def near(self, grid: tuple[int, int], part: slice | np.ndarray) -> np.ndarray:
+        """Flat indices of the neighbours of some cells, int64 (n, 16); -1 outside the grid."""
+        offsets = np.array(OFFSETS[self.kind]) * self.stride
+        r, c = self.rows[part, None] + offsets[:, 0], self.columns[part, None] + offsets[:, 1]
+        inside = (r >= 0) & (r < grid[0]) & (c >= 0) & (c < grid[1])
+        return np.where(inside, r * grid[1] + c, -1)
+
+
+@functools.lru_cache(maxsize=8)
+def phases(rows: int, columns: int) -> tuple[Phase, ...]:
+    """The phases that fill a grid, coarse to fine; those without cells are left out.
+
+    The base has no known neighbours; the first kind codes it.
+    """
+    found = [_phase(KINDS[0], BASE_STRIDE, np.arange(0, rows, BASE_STRIDE), np.arange(0, columns, BASE_STRIDE))]
+    for t in STRIDES:
+        even_rows, even_columns = np.arange(0, rows, 2 * t), np.arange(0, columns, 2 * t)
+        odd_rows, odd_columns = np.arange(t, rows, 2 * t), np.arange(t, columns, 2 * t)
+        found.append(_phase("diagonal", t, odd_rows, odd_columns))
+        found.append(_phase("vertical", t, odd_rows, even_columns))
+        found.append(_phase("horizontal", t, even_rows, odd_columns))
+    return tuple(phase for phase in found if len(phase.rows))
+
+
+def _phase(kind: str, stride: int, rows: np.ndarray, columns: np.ndarray) -> Phase:
+    r, c = np.meshgrid(rows, columns, indexing="ij")
+    return Phase(kind, stride, r.ravel(), c.ravel())
+
+
+class Arithmetic(Protocol):
+    """What `walk` needs. Values are integers in units of 1/32."""
+
+    def logits(self, kind: str, scale_class: int, near: np.ndarray) -> np.ndarray:
+        """Logits of the tree's nodes, int32 (n, 511), from the neighbours' indices (n, 16), 512 outside the grid."""
+        ...
+
+
+class Coder(Protocol):
+    """Codes the cells of a chunk: their logits, and flat places in the grid -> indices, decoded or given, (n,)."""
+
+    def __call__(self, logits: np.ndarray, at: np.ndarray) -> np.ndarray: ...
+
+
+def walk(a: Arithmetic, grid: tuple[int, int], code: Coder) -> np.ndarray:
+    """Go through a grid phase by phase, chunk by chunk; the indices, int16 (rows, columns)."""
+    rows, columns = grid
+    indices = np.full(rows * columns + 1, OUTSIDE, np.int16)  # the last is what -1 finds
+    for phase in phases(rows, columns):
+        for start in range(0, len(phase.rows), CHUNK):
+            part = slice(start, start + CHUNK)
+            near = indices[phase.near(grid, part)]
+            at = phase.rows[part] * columns + phase.columns[part]
+            indices[at] = code(a.logits(phase.kind, phase.scale_class, near), at)
+    return indices[:-1].reshape(rows, columns)
+
+
+def table_of(logit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Table (0..32) and flip (0 or 1) of logits in 1/32: the bit is coded as bit xor flip."""
+    quarter = np.clip((logit + 4) >> 3, 1 - N_TABLES, N_TABLES - 1)
+    return np.abs(quarter), (quarter < 0).astype(np.int32)
+
+
+def bit_tables() -> np.ndarray:
+    """Frequencies of bits 0 and 1, int32 (33, 2), sums 2**22: the logistic function at 0, 1/4 ... 8."""
+    ones = np.round(2**22 / (1 + np.exp(-np.arange(N_TABLES) / 4))).astype(np.int32)
+    return np.stack([2**22 - ones, ones], 1)
+
+
+def tree_order(codebook: np.ndarray) -> np.ndarray:
+    """Codes in the order of a balanced tree: halves, quarters ... are split at the median of their main direction.
+
+    codebook: (512, dim). Returns (512,): which code takes each place; a place's bits are its path from the root.
+    """
+
+    def split(members: np.ndarray) -> np.ndarray:
+        if len(members) == 1:
+            return members
+        centred = codebook[members] - codebook[members].mean(0)
+        main = np.linalg.svd(centred, full_matrices=False)[2][0]
+        main = main * np.sign(main[np.abs(main).argmax()])  # the sign of a singular vector is nobody's choice
+        order = members[np.argsort(centred @ main, kind="stable")]
+        half = len(members) // 2
+        return np.concatenate([split(order[:half]), split(order[half:])])
+
+    return split(np.arange(len(codebook)))
