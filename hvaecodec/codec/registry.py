@@ -24,6 +24,7 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 # name -> (module, class). The name is the one that container.CODEC_IDS gives an id on the wire.
 CODECS: dict[str, tuple[str, str]] = {
     "dct-vae-photo": ("hvaecodec.codec.dct_vae", "DctVaeCodec"),
+    "hqa-photo": ("hvaecodec.codec.hqa_photo", "HqaPhotoCodec"),
 }
 
 
