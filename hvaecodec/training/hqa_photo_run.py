@@ -1,0 +1,119 @@
+"""The stages of `hqa-photo`: layers from the bottom up, then the priors of their indices; what they export."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from torch import nn
+
+from hvaecodec.codec.weights import BITSTREAM
+from hvaecodec.models.hqa import HqaLayer, HqaStack
+from hvaecodec.models.index_net import IndexPriorNet
+from hvaecodec.training import card
+from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
+from hvaecodec.training.data import load_photos
+from hvaecodec.training.hqa_photo_export import (
+    GENERATOR,
+    export_hqa_bitstream,
+    export_hqa_generator,
+    finished_stack,
+)
+from hvaecodec.training.hqa_photo_task import LayerTask
+from hvaecodec.training.index_task import IndexTask
+from hvaecodec.training.recipes.common import Recipe, Stage
+from hvaecodec.training.recipes.hqa_photo import IndexTraining, LayerTraining, layer_stage
+from hvaecodec.training.run import Run, Settings
+
+CODEC = "hqa-photo"
+
+
+class HqaPhotoRun:
+    """`run.Family` of `hqa-photo`."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    @staticmethod
+    def check(recipe: Recipe, settings: Settings) -> None:
+        """Raise ValueError for settings that cannot work."""
+        if settings.init is not None:
+            raise ValueError(f"{recipe.name} begins with nothing; --init has no place in it")
+
+    @staticmethod
+    def exports(recipe: Recipe) -> Mapping[str, Stage]:
+        """The files that a recipe makes and a stage that each comes from."""
+        layers = [stage for stage in recipe.stages if isinstance(stage.task, LayerTraining)]
+        return {BITSTREAM: recipe.stages[-1], GENERATOR: layers[-1]}
+
+    @cached_property
+    def photos(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Read when first needed: a finished run needs none."""
+        return load_photos(self.run.settings.data, self.run.recipe.sources)
+
+    def task(self, stage: Stage) -> LayerTask | IndexTask:
+        where: dict[str, Any] = {
+            "seed": self.run.settings.seed,
+            "rank": self.run.ranks.rank,
+            "device": self.run.device,
+            "bf16": stage.loop.bf16,
+        }
+        if isinstance(stage.task, LayerTraining):
+            below = [self._layer(stage.task.nets, number) for number in range(stage.task.number)]
+            return LayerTask(stage.task, below, *self.photos, workers=stage.loop.workers, **where)
+        return IndexTask(stage.task, self._stack(stage.task.nets), *self.photos, **where)
+
+    def begin(self, stage: Stage, task: LayerTask | IndexTask) -> None:
+        """Every stage starts from nothing but what lies below it."""
+        task.fit()
+
+    def export(self) -> list[Path]:
+        folder = self.run.settings.export
+        assert folder is not None
+        stage = self.run.recipe.stages[-1]
+        stack = self._stack(stage.task.nets)
+        self.run.report(stage.name, 1, "exporting")
+        priors = nn.ModuleList(IndexPriorNet(stage.task.net) for _ in stage.task.nets)
+        load_weights(priors, self.run.folder(stage.name) / NAME)
+        nets = [prior for prior in priors if isinstance(prior, IndexPriorNet)]
+        written = [
+            export_hqa_bitstream(stack, nets, folder, self.run.settings.force),
+            export_hqa_generator(stack, folder, self.run.settings.force),
+        ]
+        data = card.data_and_terms(self.run.settings.data, self.run.recipe.sources)
+        kinds = {"bitstream": IndexTraining, "generator": LayerTraining}
+        parts = {path.stem: card.part(path, self._training(kinds[path.stem]) | self._terms(data)) for path in written}
+        return [*written, card.write_card(folder, CODEC, parts)]
+
+    def _stack(self, nets: tuple[Any, ...]) -> HqaStack:
+        """All layers as the codec will have them."""
+        return finished_stack([self._layer(nets, number) for number in range(len(nets))])
+
+    def _layer(self, nets: tuple[Any, ...], number: int) -> HqaLayer:
+        """A trained layer, its averaged weights."""
+        layer = HqaLayer(nets[number], bottom=number == 0)
+        load_weights(layer, self.run.folder(layer_stage(number)) / NAME)
+        return layer
+
+    def _training(self, kind: type) -> dict[str, Any]:
+        """How a file was trained, for the card: its stages from their checkpoints."""
+        stages = []
+        for stage in self.run.recipe.stages:
+            found = load_checkpoint(self.run.folder(stage.name))
+            if isinstance(stage.task, kind) and found is not None:
+                position = found.position
+                told = {"name": stage.name, "steps": position.step, "minutes": round(position.seconds / 60, 1)}
+                stages.append(told | found.about)
+        return {
+            "recipe": self.run.recipe.name,
+            "preset": self.run.recipe.preset,
+            "seed": self.run.settings.seed,
+            "commit": card.commit(),
+            "stages": stages,
+        }
+
+    def _terms(self, data: list[dict[str, Any]]) -> dict[str, Any]:
+        return {"data": data, "licence": card.licence(data, self.run.recipe.sources)}

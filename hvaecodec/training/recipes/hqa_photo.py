@@ -1,0 +1,154 @@
+"""Recipes of `hqa-photo`: five layers from the bottom up, each on frozen ones, then a prior for the indices of each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from hvaecodec.models.hqa import LayerConfig
+from hvaecodec.models.index_prior import IndexPriorConfig
+from hvaecodec.training.data import FREE_SOURCES
+from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
+
+FAMILY = "hqa-photo"
+
+
+@dataclass(frozen=True)
+class LayerTraining:
+    """One layer of the stack `nets`, counted from 0, the lower ones frozen.
+
+    crops of `side` pixels make a batch. pool: so many crops are kept as what the lower layers make of them, `fresh` of
+    them new at every step (0: all are new). probabilistic: weight of the two terms of the paper's loss. picture: weight
+    of the squared error of the picture itself, through the frozen decoders with the mean of every posterior below,
+    on the first `picture_crops` of a batch and from the part `picture_from` of the budget on (a picture's error is
+    small beside that of standardised values).
+    """
+
+    number: int
+    nets: tuple[LayerConfig, ...]
+    crops: int
+    side: int
+    pool: int = 0
+    fresh: int = 0
+    probabilistic: float = 0.001
+    temperature: tuple[float, float] = (0.667, 0.001)
+    reset_every: int = 20
+    reset_below: float = 0.2  # of the mean use of a code
+    reset_until: float = 0.6  # part of the budget after which no code is moved
+    picture: float = 0.0
+    picture_from: float = 0.4
+    picture_crops: int = 0
+    observed: int = 48  # batches that the standardisation of the target is measured on
+
+
+@dataclass(frozen=True)
+class IndexTraining:
+    """The five index priors at once, on the indices of `pictures` augmented photos that are coded before the first step.
+
+    kept: cells of each layer that are kept of them. cells: of each layer in a step. rounding_from: as in the prior of
+    `dct-vae-photo`.
+    """
+
+    nets: tuple[LayerConfig, ...]
+    net: IndexPriorConfig = field(default_factory=IndexPriorConfig)
+    pictures: int = 4000
+    kept: int = 3_000_000
+    cells: int = 4096
+    rounding_from: float = 0.5
+
+
+def stack_of(dim: int, codes: int, widths: tuple[tuple[int, int, int], ...]) -> tuple[LayerConfig, ...]:
+    """Layers with (encoder, decoder, blocks) widths, each on the values of the one below, the first on RGB."""
+    return tuple(
+        LayerConfig(dim if number else 3, encoder, decoder, dim, codes, blocks)
+        for number, (encoder, decoder, blocks) in enumerate(widths)
+    )
+
+
+@dataclass(frozen=True)
+class Preset:
+    """layers: for each layer crops, side, pool, fresh, picture_crops. minutes: of the layers together and of the
+    priors."""
+
+    nets: tuple[LayerConfig, ...]
+    layers: tuple[tuple[int, int, int, int, int], ...]
+    loop: LoopConfig
+    indices: IndexTraining
+    shares: tuple[float, ...] = (0.2, 0.2, 0.25, 0.2, 0.15)  # of the layers' minutes
+    minutes: float = 50
+    index_minutes: float = 12
+
+
+_CPU = stack_of(32, 512, ((64, 64, 0), (96, 96, 0), (96, 128, 1), (96, 128, 1), (96, 128, 1)))
+_GPU = stack_of(32, 512, ((64, 64, 0), (96, 96, 1), (96, 128, 1), (96, 128, 1), (96, 128, 2)))
+_TINY = stack_of(4, 512, ((4, 4, 0), (4, 4, 0), (4, 4, 1), (4, 4, 1), (4, 4, 1)))
+_LOOP = LoopConfig(
+    learning_rate=1.5e-3,
+    warm_up=100,
+    betas=(0.9, 0.95),
+    weight_decay=0.0,
+    ema=0.995,
+    save_minutes=5,
+    log_every=50,
+    channels_last=True,
+)
+
+PRESETS = {
+    # an hour on one core: the sizes that the weights in the package have
+    "cpu": Preset(
+        _CPU,
+        ((16, 64, 0, 0, 0), (8, 128, 0, 0, 2), (16, 128, 1024, 8, 4), (16, 256, 512, 4, 0), (32, 256, 1024, 4, 0)),
+        _LOOP,
+        IndexTraining(_CPU),
+    ),
+    # minutes on one large GPU: the same widths, which 6 MB of weights allow, and eight times the batch
+    "gpu": Preset(
+        _GPU,
+        ((128, 64, 0, 0, 0), (64, 128, 0, 0, 16), (128, 128, 0, 0, 32), (128, 256, 0, 0, 0), (256, 256, 0, 0, 0)),
+        replace(_LOOP, learning_rate=2e-3, save_minutes=2, workers=12),
+        IndexTraining(_GPU, pictures=20000, kept=10_000_000, cells=65536),
+        minutes=20,
+        index_minutes=5,
+    ),
+    # seconds anywhere: to see that everything runs, never for weights
+    "tiny": Preset(
+        _TINY,
+        ((2, 32, 0, 0, 0), (2, 32, 0, 0, 1), (2, 32, 2, 1, 1), (2, 32, 0, 0, 0), (2, 32, 0, 0, 0)),
+        replace(_LOOP, warm_up=2, log_every=1),
+        IndexTraining(_TINY, IndexPriorConfig(hidden=8, embedding=4), pictures=4, kept=2000, cells=64),
+        minutes=0.1,
+        index_minutes=0.05,
+    ),
+}
+
+# a picture's squared error in 0..1 is near 0.005 where that of standardised values is near 0.5
+_PICTURE = 40.0
+
+
+def _whole(name: str, preset: str) -> Recipe:
+    sizes = PRESETS[preset]
+    total = sizes.minutes + sizes.index_minutes
+    stages = []
+    for number, ((crops, side, pool, fresh, pictures), share) in enumerate(
+        zip(sizes.layers, sizes.shares, strict=True)
+    ):
+        task = LayerTraining(number, sizes.nets, crops, side, pool, fresh)
+        if pictures:
+            task = replace(task, picture=_PICTURE, picture_crops=pictures)
+        if number == 0:
+            task = replace(task, probabilistic=0.0003, observed=1)
+        minutes = sizes.minutes * share
+        stages.append(Stage(layer_stage(number), task, replace(sizes.loop, minutes=minutes), minutes / total))
+    loop = replace(sizes.loop, minutes=sizes.index_minutes, learning_rate=2e-3, channels_last=False)
+    stages.append(Stage("indices", sizes.indices, loop, sizes.index_minutes / total))
+    return Recipe(name, preset, tuple(stages), family=FAMILY)
+
+
+def layer_stage(number: int) -> str:
+    """The name of the stage that trains a layer."""
+    return f"layer{number + 1}"
+
+
+RECIPES: dict[str, Maker] = {
+    "hqa-photo": _whole,
+    "hqa-photo-free": lambda name, preset: replace(_whole(name, preset), sources=FREE_SOURCES),
+}
