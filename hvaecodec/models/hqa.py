@@ -141,7 +141,9 @@ class HqaLayer(nn.Module):
             return
         n, seen = target.numel() // target.shape[1], int(self.seen)
         share = n / (seen + n)
-        now, mean = torch.var_mean(target.float(), (0, 2, 3), correction=0)
+        cells = cells_of(target).float()
+        mean = cells.mean(0)
+        now = ((cells - mean) ** 2).mean(0)
         apart = mean - self.mean
         variance = share * now
         if seen:

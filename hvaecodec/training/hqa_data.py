@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,11 +13,11 @@ from hvaecodec.models.hqa import HqaStack
 from hvaecodec.training import small_images
 from hvaecodec.training.data import counter_rng
 from hvaecodec.training.loop import Moment
+from hvaecodec.training.recipes.hqa import DataSet
 
 # What a layer is trained on: pictures, float (B, C, H, W) in 0..1, or values of the layer below
 Source = Callable[[Moment, torch.Generator], Tensor]
 
-DataSet = Literal["mnist32", "faces64"]
 _ORDERS = 7  # kind of random draws
 CACHED_BYTES = 1 << 28  # values of the layers below are kept, not computed again, if they take no more
 

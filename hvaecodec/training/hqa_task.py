@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hvaecodec.models.hqa import HqaStack, choose
-from hvaecodec.models.hqa_build import Config, make_layer
+from hvaecodec.models.hqa_build import make_layer
 from hvaecodec.models.hqa_losses import (
     GumbelPool,
     LayerLoss,
-    Objective,
     average_codes,
     codes_from_cells,
     layer_loss,
@@ -23,17 +21,7 @@ from hvaecodec.models.hqa_losses import (
 )
 from hvaecodec.training.hqa_data import Source
 from hvaecodec.training.loop import Moment
-
-
-@dataclass(frozen=True)
-class LayerTraining:
-    """layer: the net. objective: how it is trained. batch: pictures a step. window: side of random squares of them in
-    pixels, 0 for whole pictures."""
-
-    layer: Config
-    objective: Objective = field(default_factory=Objective)
-    batch: int = 128
-    window: int = 0
+from hvaecodec.training.recipes.hqa import LayerTraining
 
 
 class HqaLayerTask:
@@ -102,11 +90,11 @@ class HqaLayerTask:
             getattr(self, name).copy_(value)
 
     def _target(self, batch: Tensor) -> Tensor:
-        batch = batch.to(self.device)
+        batch = batch.to(self.device, memory_format=torch.channels_last)
         if self.below is None or self.encoded:
             return batch
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.below.encode(batch, len(self.below) - 1).float()
+            return self.below.encode(batch, len(self.below) - 1).float()  # channels last, as convolutions like it
 
     def _codes(self, target: Tensor) -> Tensor | None:
         """The codes below that the decoder is to name, None if it reconstructs values."""

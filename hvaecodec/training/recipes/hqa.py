@@ -6,16 +6,28 @@ of presets: `cpu` has reduced widths and epochs, `gpu` the widths, epochs and ba
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from hvaecodec.models.hqa import LayerConfig
+from hvaecodec.models.hqa_build import Config
 from hvaecodec.models.hqa_losses import Objective
 from hvaecodec.models.vqvae import VqVaeConfig
-from hvaecodec.training.hqa_data import DataSet
-from hvaecodec.training.hqa_task import LayerTraining
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 DIM = 64
+DataSet = Literal["mnist32", "faces64"]
+
+
+@dataclass(frozen=True)
+class LayerTraining:
+    """layer: the net. objective: how it is trained. batch: pictures a step. window: side of random squares of them in
+    pixels, 0 for whole pictures."""
+
+    layer: Config
+    objective: Objective = field(default_factory=Objective)
+    batch: int = 128
+    window: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,14 +70,22 @@ HIERARCHIES = {
 }
 
 _LOOP = LoopConfig(
-    learning_rate=1e-3, floor=0.02, warm_up=50, weight_decay=0.0, clip=1.0, ema=0.0, log_every=100, save_minutes=5
+    learning_rate=2e-3,
+    floor=0.02,
+    warm_up=50,
+    weight_decay=0.0,
+    clip=1.0,
+    ema=0.0,
+    log_every=100,
+    save_minutes=5,
+    channels_last=True,
 )
 _DIGITS = (
-    Plan(16, 16, 16, 128, 16, 1400),
-    Plan(16, 64, 40, 128, 0, 1400),
-    Plan(32, 96, 64, 128, 0, 2300),
-    Plan(64, 128, 80, 128, 0, 4600),
-    Plan(64, 144, 104, 128, 0, 4600),
+    Plan(16, 16, 16, 128, 16, 600),
+    Plan(16, 64, 40, 64, 0, 700),
+    Plan(32, 96, 64, 64, 0, 1200),
+    Plan(64, 128, 80, 128, 0, 2300),
+    Plan(64, 144, 104, 128, 0, 2300),
 )
 _NOTEBOOK = tuple(
     Plan(encoder, decoder, hams, 512, 0, 17_700)
@@ -76,7 +96,7 @@ _NOTEBOOK = tuple(
 _TINY = tuple(Plan(4, 4, 4, 8, 16 if number == 0 else 0, 4) for number in range(5))
 DIGITS = {"cpu": _DIGITS, "gpu": _NOTEBOOK, "tiny": _TINY}
 _DIGITS_VQVAE = {
-    "cpu": (VqVaeConfig(1, (16, 32, 48, 64, 96)), 128, 2800),
+    "cpu": (VqVaeConfig(1, (16, 32, 48, 64, 96)), 128, 2300),
     "gpu": (VqVaeConfig(1, (64, 96, 160, 240, 304)), 512, 88_500),
     "tiny": (VqVaeConfig(1, (4, 4, 4, 4, 4)), 8, 4),
 }
