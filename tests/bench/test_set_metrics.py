@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -192,3 +193,13 @@ def test_weights_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     for path in (broken, tmp_path / "missing"):
         with pytest.raises(CodecUnavailable, match="cannot read the classifier"):
             features.load_features(path)
+
+
+@pytest.mark.usefixtures("tiny_nets")
+def test_the_python_of_the_docs(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "METRICS.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(block.replace('"photos"', repr(str(folder))), {})
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 19 and all(line.startswith("jpeg ") and line.endswith(" 40") for line in lines)
