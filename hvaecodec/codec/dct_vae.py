@@ -14,6 +14,7 @@ from PIL import Image
 from hvaecodec.codec import images
 from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
 from hvaecodec.codec.container import EXTRA_NAMES, Container, Header, pack, unpack
+from hvaecodec.codec.curvature import Curvature
 from hvaecodec.codec.encoder import Encoding, encode_picture
 from hvaecodec.codec.errors import CorruptFile, ModelMismatch
 from hvaecodec.codec.images import LoadedImage
@@ -22,6 +23,7 @@ from hvaecodec.codec.settings import check_sampling, check_targets, thumbnail_si
 from hvaecodec.codec.symbols import decode_symbols
 from hvaecodec.codec.targets import Ladder
 from hvaecodec.codec.weights import Bitstream, Generators, load_bitstream, read_card
+from hvaecodec.models.generator import Generator
 from hvaecodec.models.layout import N_LEVELS
 from hvaecodec.models.quantiser import N_INDICES, quality_of, step_index
 
@@ -34,15 +36,20 @@ class DctVaeCodec:
     name = "dct-vae-photo"
     lossless = False
 
-    def __init__(self, bitstream: Bitstream, generators: Generators, card: dict[str, Any]) -> None:
+    def __init__(
+        self, bitstream: Bitstream, generators: Generators, card: dict[str, Any], curvature: Curvature | None = None
+    ) -> None:
         self.bitstream, self.generators, self.card = bitstream, generators, card
+        self.curvature = curvature or Curvature.flat()
 
     @classmethod
     def load(cls, path: Path | None = None) -> DctVaeCodec:
-        """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
+        """From a folder with card.json, bitstream.safetensors, generators and, if measured, the newest one's curvature;
+        None: the set in the package."""
         folder = path or PACKAGE_WEIGHTS
         card = read_card(folder)
-        return cls(load_bitstream(folder), Generators(folder, card.get("generator", "generator.safetensors")), card)
+        generators = Generators(folder, card.get("generator", "generator.safetensors"))
+        return cls(load_bitstream(folder), generators, card, Curvature.load(folder))
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
@@ -79,11 +86,13 @@ class DctVaeCodec:
 
     def _symbols_for(self, colour: np.ndarray, index: int, effort: int) -> Encoding:
         with torch.no_grad():
-            return encode_picture(self.bitstream, self._newest_generator, colour, index, effort)
+            net = self.newest_generator
+            return encode_picture(self.bitstream, net, colour, index, effort, curvature=self.curvature)
 
-    @property
-    def _newest_generator(self) -> Any:
-        return lambda: self.generators.get(self.generators.newest)
+    def newest_generator(self) -> Generator:
+        """The one that files are encoded for, loaded when first asked for."""
+        net: Generator = self.generators.get(self.generators.newest)
+        return net
 
     def _search_bpp(self, loaded: LoadedImage, bpp: float, effort: int) -> bytes:
         pixels = loaded.pixels.shape[0] * loaded.pixels.shape[1]

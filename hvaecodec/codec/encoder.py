@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvaecodec.codec.curvature import Curvature, channel_weights
 from hvaecodec.codec.picture import error_gradient, to_coefficients
-from hvaecodec.codec.search import Rounder, SearchConfig, channel_weights
+from hvaecodec.codec.search import Rounder, SearchConfig
 from hvaecodec.codec.symbols import Decide, as_given, encode_symbols
 from hvaecodec.codec.weights import Bitstream
 from hvaecodec.models.context_price import context_prices
@@ -34,12 +35,13 @@ def encode_picture(
     index: int,
     effort: int,
     config: SearchConfig | None = None,
+    curvature: Curvature | None = None,
 ) -> Encoding:
     """Streams of a uint8 (H, W) or (H, W, 3) picture at a step index.
 
     effort 0: plain rounding (for comparison). 1: rate-distortion optimised rounding in one pass. 2, 3: refined
     through the generator, which is asked for only then; 3 also prices what a symbol costs later. Pictures above 64
-    megapixels are not refined, above 4 not priced.
+    megapixels are not refined, above 4 not priced. curvature: of that generator; None is flat.
     """
     config = config or SearchConfig()
     steps = bitstream.delta[index] * bitstream.s
@@ -52,51 +54,58 @@ def encode_picture(
 
     if effort == 0:
         return coded(as_given(np.rint(coefficients).astype(np.int16)))
-    s = bitstream.s.numpy()
+    curved = np.maximum((curvature or Curvature.flat()).at(index), config.floor) ** config.trust
+    weight = channel_weights(bitstream.s.numpy()) * curved
 
     def rounded(targets: np.ndarray, context: np.ndarray | None = None) -> Encoding:
-        return coded(Rounder(targets, s, bitstream.tables, config, context))
+        return coded(Rounder(targets, weight, bitstream.tables, config, context))
 
-    first = rounded(coefficients)
-    if config.passes[effort - 1] == 0 or coefficients.size > MAX_REFINED:
-        return first
-    return _refine(bitstream, generator(), colour, index, coefficients, first, rounded, effort, config)
+    passes = config.passes[effort - 1]
+    if passes == 0 or coefficients.size > MAX_REFINED:
+        return rounded(coefficients)
+    delta = float(bitstream.delta[index])
+    net = generator()
+
+    def judge(encoding: Encoding) -> tuple[float, np.ndarray]:
+        """Distortion + lagrangian * bits, in squared grey levels, and where the gradient would have each symbol."""
+        error, gradient = error_gradient(net, encoding.symbols, steps, index, colour)
+        gradient /= (-2 * 3 * delta**2 * weight)[..., None, None]
+        gradient += encoding.symbols
+        return error + 3 * config.lagrangian * delta**2 * sum(encoding.est_bits), gradient
+
+    def again(targets: np.ndarray, last: Encoding) -> Encoding:
+        priced = effort == 3 and coefficients.size <= MAX_PRICED
+        return rounded(targets, context_prices(bitstream.twin, last.symbols, index) if priced else None)
+
+    return _refine(coefficients, rounded(coefficients), judge, again, passes, config)
 
 
 def _refine(
-    bitstream: Bitstream,
-    generator: Generator,
-    colour: np.ndarray,
-    index: int,
     coefficients: np.ndarray,
     now: Encoding,
-    rounded: Callable[[np.ndarray, np.ndarray | None], Encoding],
-    effort: int,
+    judge: Callable[[Encoding], tuple[float, np.ndarray]],
+    again: Callable[[np.ndarray, Encoding], Encoding],
+    passes: int,
     config: SearchConfig,
 ) -> Encoding:
-    """The best of several walks, each with targets moved to where the generator's error gradient points.
+    """The best of several walks, each with targets nearer to where the generator's error gradient points.
 
-    With x_hat(q) the generator's picture of symbols q and w the squared error that a unit error would make without
-    it, D(q') ~ D(q) + g (q' - q) + w (q' - q)^2, whose minimum q - g / 2w is what the coefficient should have been.
+    With x_hat(q) the generator's picture of symbols q and w its curvature, D(q') ~ D(q) + g (q' - q) + w (q' - q)^2,
+    whose minimum q - g / 2w is what the coefficient should have been. All move at once, which the sum over single
+    coefficients does not foresee, so a walk that made things worse is taken back and tried at a slower pace.
     """
-    delta = float(bitstream.delta[index])
-    steps = bitstream.delta[index] * bitstream.s
-    weight = 3 * delta**2 * channel_weights(bitstream.s.numpy())[..., None, None]  # over the RGB samples
-    with_context = effort == 3 and coefficients.size <= MAX_PRICED
-    best, best_cost, targets = now, np.inf, coefficients
-    for turn in range(config.passes[effort - 1] + 1):
-        error, gradient = error_gradient(generator, now.symbols, steps, index, colour)
-        cost = error + 3 * config.lagrangian * delta**2 * sum(now.est_bits)
+    pace = config.pace
+    best, best_cost = now, np.inf
+    targets = best_targets = wanted = coefficients
+    for turn in range(passes + 1):
+        cost, proposed = judge(now)
         if cost < best_cost:
-            best, best_cost = now, cost
-        if turn == config.passes[effort - 1]:
-            break
-        gradient /= -2 * weight
-        gradient += now.symbols
-        gradient -= targets
-        gradient *= config.rate
-        targets = np.add(targets, gradient, out=gradient)
-        np.clip(targets, coefficients - config.reach, coefficients + config.reach, out=targets)
-        context = context_prices(bitstream.twin, now.symbols, index) if with_context else None
-        now = rounded(targets, context)
+            best, best_cost, best_targets, wanted = now, cost, targets, proposed
+            pace = min(1.0, pace * config.faster) if turn else pace
+        else:
+            pace *= config.slower
+        if turn < passes:
+            targets = best_targets + pace * (wanted - best_targets)
+            np.clip(targets, coefficients - config.reach, coefficients + config.reach, out=targets)
+            now = again(targets, best)
     return best

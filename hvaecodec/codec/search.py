@@ -3,9 +3,9 @@
 Two tools, both deciding per coefficient on the change of rate and distortion:
 - `Rounder`, during the prior's walk: of the two multiples of the step around a coefficient the cheaper in
   distortion + lambda * bits, under the tables the decoder will have at that point (rate-distortion optimised
-  quantisation). One pass, no extra network.
+  quantisation). One pass, no extra network; errors weigh what the generator's curvature says.
 - `encoder._refine`, after it: the gradient of the generator's error with respect to the coefficients tells what a
-  coefficient should have been; its targets move there and the walk is repeated.
+  coefficient should have been; targets move there, at a pace that the cost decides, and the walk is repeated.
 """
 
 from __future__ import annotations
@@ -19,42 +19,40 @@ from hvaecodec.codec.coder import Tables
 from hvaecodec.codec.symbols import chunk_of, step_symbols
 from hvaecodec.models.layout import Step
 
-# Mean squared RGB error of a unit error in Y, Cb, Cr, relative to Y: the squared columns of the YCbCr-to-RGB matrix.
-CHANNEL_WEIGHTS = (1.0, 1.0862, 0.8250)
-
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """lagrangian: price of a bit, in squared luma steps (at high rate 2 ln 2 / 12 = 0.116 balances exactly)."""
+    """lagrangian: price of a bit, in squared luma steps as the generator shows them (without one, at high rate,
+    2 ln 2 / 12 = 0.116 balances exactly)."""
 
-    lagrangian: float = 0.07
+    lagrangian: float = 0.035
     passes: tuple[int, int, int] = (0, 7, 16)  # refinements through the generator, by effort
-    rate: float = 0.5  # how far a target moves to where the gradient points
+    trust: float = 1.0  # exponent of the generator's curvature in the weights; 0 leaves the generator out
+    floor: float = 0.15  # least curvature: a large step costs more than the local curvature says
+    pace: float = 0.3  # how far targets move at first to where the gradient points
+    faster: float = 1.3  # factor of the pace after a pass that helped, up to 1
+    slower: float = 0.5  # and after one that did not
     context: float = 1.0  # weight of the bits that a symbol costs later (`models.context_price`)
     reach: float = 1.0  # how far from its coefficient a target may go, in steps
-
-
-def channel_weights(s: np.ndarray) -> np.ndarray:
-    """(3, 32, 32) float32: mean squared RGB error of an error of one step, in squared luma steps."""
-    return np.array(CHANNEL_WEIGHTS, np.float32)[:, None, None] * s.astype(np.float32) ** 2
 
 
 class Rounder:
     """A `symbols.Decide` that rounds coefficients by distortion + lagrangian * bits.
 
-    coefficients: float32 (3, 32, 32, rows, columns) in units of their steps; s: (3, 32, 32) relative steps.
+    coefficients: float32 (3, 32, 32, rows, columns) in units of their steps. weight: (3, 32, 32), what a squared error
+    of one step costs, in squared luma steps.
     """
 
     def __init__(
         self,
         coefficients: np.ndarray,
-        s: np.ndarray,
+        weight: np.ndarray,
         tables: Tables,
         config: SearchConfig,
         context: np.ndarray | None = None,
     ) -> None:
-        self.coefficients, self.tables, self.config, self.context = coefficients, tables, config, context
-        self.weight = channel_weights(s)
+        self.coefficients, self.weight, self.tables = coefficients, weight, tables
+        self.config, self.context = config, context
 
     def __call__(
         self, level: int, step: Step | None, where: Any, table: np.ndarray, mean: np.ndarray, sign: np.ndarray

@@ -16,7 +16,7 @@ from hvaecodec.models.prior_net import PriorNet
 from hvaecodec.training import card
 from hvaecodec.training.checkpoint import NAME, Checkpoint, load_checkpoint, load_weights
 from hvaecodec.training.data import load_photos
-from hvaecodec.training.export import GENERATOR, export_bitstream, export_generator, tables_for
+from hvaecodec.training.export import GENERATOR, export_bitstream, export_curvature, export_generator, tables_for
 from hvaecodec.training.generator_task import GeneratorTask
 from hvaecodec.training.prior_task import PriorTask
 from hvaecodec.training.recipes.common import Recipe, Stage
@@ -99,7 +99,12 @@ class DctVaeRun:
                 path = export_generator(net, folder, name, self.run.settings.force)
             written.append(path)
             parts[path.stem] = card.part(path, self._training(type(stage.task), data))
-        return [*written, card.write_card(folder, CODEC, parts)]
+        written.append(card.write_card(folder, CODEC, parts))
+        if (folder / BITSTREAM).is_file() and (folder / GENERATOR).is_file():
+            self.run.report(stage.name, 1, "measuring the generator's curvature")
+            count, seed = max(1, self.run.recipe.count_crops // 16), self.run.settings.seed
+            written.append(export_curvature(folder, self.photos[0], count, stage.task.side, seed, force=True))
+        return written
 
     def _training(self, kind: type, data: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """How a net was trained, for the card: its stages from their checkpoints."""

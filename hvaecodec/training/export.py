@@ -15,6 +15,9 @@ from safetensors.torch import save as save_tensors
 from torch import Tensor
 
 from hvaecodec.codec.coder import Tables
+from hvaecodec.codec.curvature import CURVATURE, measure
+from hvaecodec.codec.dct_vae import DctVaeCodec
+from hvaecodec.codec.encoder import encode_picture
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.symbols import Decide, chunk_of, encode_symbols
 from hvaecodec.codec.weights import BITSTREAM
@@ -30,7 +33,7 @@ from hvaecodec.training.recipes.dct_vae import PriorTraining
 from hvaecodec.training.searched import RoundingSearch, Search
 
 GENERATOR = "generator.safetensors"
-_COUNTS = 6  # kind of random draws
+_COUNTS, _CURVATURE = 6, 7  # kinds of random draws
 
 
 def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[tuple[np.ndarray, int]]) -> list[np.ndarray]:
@@ -103,6 +106,27 @@ def export_generator(net: Generator, folder: Path, name: str = GENERATOR, force:
     if not all(value.isfinite().all() for value in tensors.values()):
         raise ValueError("a weight of the generator is too large for half precision, or not a number")
     return _write(folder / name, save_tensors(tensors, _metadata(net)), force)
+
+
+def export_curvature(
+    folder: Path, train: Sequence[np.ndarray], count: int, side: int, seed: int, force: bool = False
+) -> Path:
+    """Measure and write the curvature of the generator in a folder of weights, from `count` crops of `side` pixels.
+
+    Raises CodecError if the file exists and not `force`.
+    """
+    codec = DctVaeCodec.load(folder)
+    crops = Crops(train, seed).batch(count, side, rng=counter_rng(seed, 0, _CURVATURE))
+    pictures = [np.ascontiguousarray(crop.byte().permute(1, 2, 0).numpy()) for crop in crops]
+
+    def symbols_at(index: int) -> Iterable[np.ndarray]:
+        for picture in pictures:
+            with torch.no_grad():
+                yield encode_picture(codec.bitstream, codec.newest_generator, picture, index, 1).symbols
+
+    found = measure(codec.newest_generator(), symbols_at, codec.bitstream.delta, codec.bitstream.s)
+    data = save_arrays({"curvature": found.table.astype(np.float16)}, {"config": "{}"})
+    return _write(folder / CURVATURE, data, force)
 
 
 def _metadata(net: PriorNet | Generator) -> dict[str, str]:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from hvaecodec.codec.coder import Tables
+from hvaecodec.codec.curvature import channel_weights
 from hvaecodec.codec.search import Rounder, SearchConfig
 from hvaecodec.codec.symbols import encode_symbols
 from hvaecodec.models.dct_prior import PriorConfig
@@ -24,6 +25,8 @@ from hvaecodec.models.integers import logistic_tables
 from hvaecodec.models.prior_net import PriorNet
 from hvaecodec.models.quantiser import frequency_weights
 from hvaecodec.training.recipes.dct_vae import PoolConfig
+
+LAGRANGIAN = 0.07  # of a bit where errors weigh as without a generator
 
 
 class Search(Protocol):
@@ -45,7 +48,7 @@ class RoundingSearch:
     ) -> None:
         self.arithmetic = ExactArithmetic(arrays, config)
         self.tables = Tables(tables or logistic_tables())
-        self.s = frequency_weights().numpy()
+        self.weight = channel_weights(frequency_weights().numpy())
 
     @classmethod
     def of(cls, net: PriorNet) -> RoundingSearch:
@@ -56,7 +59,7 @@ class RoundingSearch:
         return torch.stack([self._one(picture.numpy(), index) for picture in coefficients])
 
     def _one(self, coefficients: np.ndarray, index: int) -> Tensor:
-        decide = Rounder(coefficients, self.s, self.tables, SearchConfig())
+        decide = Rounder(coefficients, self.weight, self.tables, SearchConfig(lagrangian=LAGRANGIAN))
         grid = coefficients.shape[3], coefficients.shape[4]
         with torch.no_grad():
             *_, symbols = encode_symbols(self.arithmetic, self.tables, grid, index, decide)
