@@ -79,10 +79,10 @@ class Phase:
         return self.stride.bit_length() - 1
 
     def near(self, grid: tuple[int, int], part: slice | np.ndarray) -> np.ndarray:
-        """Flat indices of the neighbours of some cells, int64 (n, 16); -1 outside the grid."""
+        """Flat indices of the neighbours of some cells, int64 (n, 16); -1 outside the grid, and all of the base's."""
         offsets = np.array(OFFSETS[self.kind]) * self.stride
         r, c = self.rows[part, None] + offsets[:, 0], self.columns[part, None] + offsets[:, 1]
-        inside = (r >= 0) & (r < grid[0]) & (c >= 0) & (c < grid[1])
+        inside = (r >= 0) & (r < grid[0]) & (c >= 0) & (c < grid[1]) & (self.stride < BASE_STRIDE)
         return np.where(inside, r * grid[1] + c, -1)
 
 

@@ -16,10 +16,12 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 
 import hvaecodec
+from hvaecodec.codec import registry
 
 
 @dataclass(frozen=True)
@@ -68,20 +70,33 @@ def switched(configuration: Configuration) -> ExitStack:
     return stack
 
 
+def move_to_cuda(codec: Any) -> None:
+    """Let a codec's exact arithmetic compute on the GPU."""
+    from hvaecodec.models.exact import ExactArithmetic
+    from hvaecodec.models.index_exact import ExactIndexArithmetic
+
+    bitstream = codec.bitstream
+    if codec.name == "hqa-photo":
+        layers = [bitstream.layer(number) for number in range(bitstream.n_layers)]
+        moved: Any = [ExactIndexArithmetic(layer, bitstream.config, "cuda") for layer in layers]
+    else:
+        moved = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
+    vars(bitstream)["arithmetic"] = moved
+
+
 def digests(paths: Sequence[str | Path], weights: str | Path | None, configuration: Configuration) -> list[str]:
     """What this process decodes, one SHA-256 of all symbols per file."""
-    codec = hvaecodec.load(weights or "dct-vae-photo")
-    if configuration.backend == "cuda":
-        from hvaecodec.models.exact import ExactArithmetic
-
-        bitstream = codec.bitstream
-        vars(bitstream)["arithmetic"] = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
     backend = "numpy" if configuration.backend == "numpy" else "torch"
+    loaded = hvaecodec.load(weights) if weights else None
     found = []
     with switched(configuration):
         for path in paths:
+            data = Path(path).read_bytes()
+            codec: Any = loaded or registry.for_file(data)
+            if configuration.backend == "cuda":
+                move_to_cuda(codec)
             digest = hashlib.sha256()
-            for level in codec.symbols(Path(path).read_bytes(), backend=backend):
+            for level in codec.symbols(data, backend=backend):
                 digest.update(f"{level.shape} ".encode() + level.astype("<i2").tobytes())
             found.append(digest.hexdigest())
     return found
