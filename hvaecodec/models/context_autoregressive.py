@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -66,21 +67,28 @@ class AutoregressivePrior(nn.Module):
     def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
         """Integers as float (B, C, d, d)."""
         c = self.context
-        ordered = self.layers[0].weight.new_zeros(batch, c.n_symbols)
-        values = torch.arange(-c.half, c.half + 1, device=ordered.device, dtype=ordered.dtype)
+        first: Any = self.layers[0]
+        ordered = first.weight.new_zeros(batch, c.n_symbols)
         for i in range(c.n_symbols):
-            weights, mean, log_sigma = (part[:, i, None] for part in self._conditionals(ordered))  # (B, 1, K)
-            mass = binned_normal(values[None, :, None], mean, log_sigma, c.half)
-            p = torch.logsumexp(weights + mass, -1).exp()  # (B, 2 half + 1)
+            p = self.masses(ordered, i)
             where = p.device if generator is None else generator.device
             pick = torch.multinomial(p.to(where), 1, generator=generator)[:, 0].to(p.device)
-            ordered[:, i] = values[pick]
+            ordered[:, i] = (pick - c.half).to(ordered.dtype)
         return ordered[:, self.rank].reshape(batch, c.channels, c.size, c.size)
+
+    def masses(self, ordered: Tensor, place: int) -> Tensor:
+        """p of -half..half at a place of the order given the places before it, (B, 2 half + 1)."""
+        half = self.context.half
+        values = torch.arange(-half, half + 1, device=ordered.device, dtype=torch.float32)
+        weights, mean, log_sigma = (part[:, place, None] for part in self._conditionals(ordered))  # (B, 1, K)
+        mass = binned_normal(values[None, :, None], mean, log_sigma, half)
+        return torch.logsumexp(weights + mass, -1).exp()
 
     def _conditionals(self, ordered: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Log-weights, means and log-sigmas, float32 (B, n, K) each; those of a place see only the places before."""
         h = ordered / self.context.half
-        for i, layer in enumerate(self.layers):
+        for i, made in enumerate(self.layers):
+            layer: Any = made
             h = F.linear(h, layer.weight * getattr(self, f"mask_{i}"), layer.bias)
             if i < self.config.layers:
                 h = F.silu(h)

@@ -48,6 +48,9 @@ class DiffusionPrior(nn.Module):
     """p(symbols) through Gaussian steps. In training mode `nats` draws one step a context; otherwise it sums all."""
 
     kept: Tensor
+    from_zero: Tensor
+    from_here: Tensor
+    log_sigma: Tensor
 
     def __init__(self, config: DiffusionConfig, context: ContextConfig) -> None:
         super().__init__()
@@ -68,8 +71,8 @@ class DiffusionPrior(nn.Module):
         y = symbols.float() / self.context.half
         total, steps = self._last(y), self.config.steps
         if not self.training:
-            for t in range(1, steps + 1):
-                total = total + self._term(y, symbols, torch.full((len(y),), t, device=y.device), generator)
+            for number in range(1, steps + 1):
+                total = total + self._term(y, symbols, torch.full((len(y),), number, device=y.device), generator)
             return total
         device = y.device if generator is None else generator.device
         first = torch.randint(steps, (1,), generator=generator, device=device).to(y.device)

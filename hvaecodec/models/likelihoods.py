@@ -24,7 +24,8 @@ _HALF_RANGE = 127.5  # grey levels per unit of that scale
 class Likelihood(Protocol):
     """What the last layer of a net parametrises. Pictures are float (B, C, H, W), whole numbers 0..`levels` - 1."""
 
-    levels: int
+    @property
+    def levels(self) -> int: ...
 
     def n_parameters(self, channels: int) -> int:
         """Channels of the net's output for pictures of so many channels."""
@@ -107,6 +108,20 @@ class LogisticMixture:
         values = x[:, None]
         means = [self._mean_given(mean, coupling, c, values) for c in range(x.shape[1])]
         return -logistic_nll(values, torch.stack(means, 2), log_scale)
+
+    def conditional_log_masses(self, parameters: Tensor, x: Tensor, channel: int) -> tuple[Tensor, Tensor]:
+        """Of one picture, for a coder: log-weights (1, K, H, W) given its channels before `channel`, and the log-mass
+
+        of every value of that channel under each mixture, (256, K, H, W). Later channels of x are not looked at.
+        """
+        weights, mean, log_scale, coupling = self._split(parameters, x.shape[1])
+        before = x[:, None]
+        for c in range(channel):
+            centre = self._mean_given(mean, coupling, c, before)
+            weights = weights - logistic_nll(before[:, :, c], centre, log_scale[:, :, c])
+        values = torch.arange(self.levels, device=x.device, dtype=torch.float32)[:, None, None, None]
+        centre = self._mean_given(mean, coupling, channel, before)
+        return weights.log_softmax(1), -logistic_nll(values, centre, log_scale[:, :, channel])
 
     def sample(self, parameters: Tensor, generator: torch.Generator | None = None) -> Tensor:
         channels = self._channels(parameters)

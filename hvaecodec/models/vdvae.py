@@ -204,7 +204,8 @@ class Vdvae(nn.Module):
             for module in self.modules():
                 if isinstance(module, nn.Conv2d) and module.bias is not None:
                     nn.init.zeros_(module.bias)
-        for layer in self.layers:
+        for made in self.layers:
+            layer: Any = made
             for weight in (layer.project.weight, layer.resnet[-1].last.weight):
                 weight.data *= math.sqrt(1 / len(self.order))
             nn.init.zeros_(layer.prior.last.weight)
@@ -291,7 +292,7 @@ class Vdvae(nn.Module):
         if told is not None:
             parts.append(self.tell[number](F.adaptive_avg_pool2d(told, scale.side)))
         if self.config.top_latent and top is not None and number:
-            conv = self.recall[number - 1]
+            conv: Any = self.recall[number - 1]
             parts.append(F.interpolate(conv(top.to(conv.weight.dtype)), size=(scale.side, scale.side), mode="nearest"))
         if not parts:
             return self.leave.weight.new_zeros(batch, scale.width, scale.side, scale.side)

@@ -31,6 +31,11 @@ def binary(layers: int = 4, context: ContextConfig | None = None, prior: str = "
     return _with_context(VdvaeConfig(28, 1, scales, REZERO), context, prior)
 
 
+def _sized(kind: str, size: int) -> VdvaeConfig:
+    """MNIST with another size of context, figure 3 of arXiv:2302.09976."""
+    return binary(context=binary_context(kind, size))
+
+
 def binary_context(kind: str = "dct", size: int = 6, half: int = 2) -> ContextConfig:
     """half 2 is the step of the paper's two bits."""
     return ContextConfig("dct" if kind == "dct" else "downsample", 28, 1, size, half)
@@ -86,6 +91,16 @@ def single_resolution(width: int = 32, z: int = 8, layers: int = 42, encoder: in
     return _original((Scale(32, layers, encoder, width, z),), 1)
 
 
+def weight_shared(width: int = 32, z: int = 8) -> VdvaeConfig:
+    """The large WS-VDVAE of MNIST. Its blocks are not printed; these meet both of its numbers, 232k and depth 57."""
+    # side: layers, cells of the encoder, repeats of each
+    counts = {1: (1, 1, 1), 4: (2, 2, 1), 8: (4, 4, 3), 16: (6, 5, 3), 32: (10, 6, 2)}
+    scales = tuple(
+        Scale(side, dec, enc, width, z, repeats=times, mixin=side > 1) for side, (dec, enc, times) in counts.items()
+    )
+    return _original(scales, 1)
+
+
 def _original(scales: tuple[Scale, ...], channels: int) -> VdvaeConfig:
     likelihood = {"likelihood": LogisticMixture()} if channels == 3 else {}
     means = {"input_mean": _CIFAR_MEAN, "input_scale": _CIFAR_SCALE} if channels == 3 else {}
@@ -108,18 +123,42 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "cifar10-small-downsample": lambda: cifar(SMALL, cifar_context("downsample")),
     "mnist-large": vdvae,
     "mnist-single": single_resolution,
+    "mnist-shared": weight_shared,
+    "mnist-dct-autoregressive": lambda: binary(context=binary_context(), prior="autoregressive"),
+    "mnist-dct-fine": lambda: binary(context=binary_context(half=4), prior="autoregressive"),
+    "omniglot-dct-autoregressive": lambda: binary(context=binary_context(size=7), prior="autoregressive"),
+    "cifar10-small-dct-autoregressive": lambda: cifar(SMALL, cifar_context(), "autoregressive"),
     "mnist-x1-normalised": lambda: replace(stacked(), normalise="unit"),
     "mnist-x1-rms": lambda: replace(stacked(), normalise="rms"),
     "mnist-x1-fourier": lambda: replace(stacked(), fourier=(0, 1, 2)),
     "mnist-x1-no-residual": lambda: replace(stacked(), cells=replace(Cells(), residual=False)),
 }
 NETS |= {f"mnist-L{2 * n}": partial(binary, n) for n in _LATENT_SWEEP}
+NETS |= {f"mnist-{kind}-{d}": partial(_sized, kind, d) for kind in ("dct", "downsample") for d in (4, 8)}
 NETS |= {f"mnist-x{n}": partial(stacked, n) for n in (1, 2, 3, 4)}
 NETS |= {f"mnist-r{n}": partial(stacked, 1, n) for n in (2, 3, 5, 10, 20)}
 
 
+TINY = "-tiny"
+
+
 def net(name: str) -> VdvaeConfig:
-    """A configuration by name. Raises ValueError for one that there is not."""
+    """A configuration by name; `-tiny` at its end makes it small, to try. Raises ValueError for unknown names."""
+    if name.endswith(TINY):
+        return _tiny(net(name.removesuffix(TINY)))
     if name not in NETS:
         raise ValueError(f"no net {name!r}; there are {', '.join(NETS)}")
     return NETS[name]()
+
+
+def _tiny(config: VdvaeConfig) -> VdvaeConfig:
+    """The same kind of net with hardly any weights."""
+    scales = tuple(
+        replace(s, layers=1, encoder=1, width=8, z=min(2, s.z), repeats=min(2, s.repeats)) for s in config.scales
+    )
+    prior = config.context_prior
+    if isinstance(prior, DiffusionConfig):
+        prior = replace(prior, steps=3, width=8, blocks=1)
+    elif prior is not None:
+        prior = AutoregressiveConfig(8, 1, 2)
+    return replace(config, scales=scales, context_prior=prior)

@@ -20,6 +20,10 @@ from hvaecodec.training.recipes.common import Recipe, Stage, as_dict
 FAMILIES: dict[str, tuple[str, str]] = {
     "classifier": ("hvaecodec.training.classifier_run", "ClassifierRun"),
     "dct-vae": ("hvaecodec.training.dct_vae_run", "DctVaeRun"),
+    "hqa": ("hvaecodec.training.hqa_run", "HqaRun"),
+    "hqa-photo": ("hvaecodec.training.hqa_photo_run", "HqaPhotoRun"),
+    "vdvae": ("hvaecodec.training.vdvae_run", "VdvaeRun"),
+    "srvae": ("hvaecodec.training.srvae_run", "SrVaeRun"),
 }
 
 # (stage, part of its budget that is spent, words)

@@ -65,13 +65,13 @@ PRINTED = {
     "mnist-vdvae": 656_617, "mnist-L4": 675_957, "mnist-L10": 651_353, "cifar10-vdvae": 21_400_322,
     "mnist-x1": 106_689, "mnist-x2": 139_713, "mnist-x3": 172_737, "mnist-x4": 205_761,
     "mnist-r2": 106_689, "mnist-r3": 106_689, "mnist-r5": 106_689, "mnist-r10": 106_689, "mnist-r20": 106_689,
-    "mnist-large": 339_857,
+    "mnist-large": 339_857, "mnist-shared": 231_721,
 }  # fmt: skip
 
 
 @pytest.mark.parametrize("name", PRINTED)
 def test_sizes_are_the_printed_ones(name):
-    """657K, 676K, 651K, 21M of arXiv:2302.09976; 107k .. 206k and 339k of arXiv:2301.08187."""
+    """657K, 676K, 651K, 21M of arXiv:2302.09976; 107k .. 206k, 339k and 232k of arXiv:2301.08187."""
     with torch.device("meta"):
         assert sum(p.numel() for p in Vdvae(net(name)).parameters()) == PRINTED[name]
 
@@ -96,6 +96,8 @@ def test_latent_spaces_are_the_printed_ones():
 
     found = [n(f"mnist-{name}") for name in ("vdvae", "dct", "L4", "L6", "L10")]
     assert found == [980, 967, 490, 735, 1225]
+    with torch.device("meta"):
+        assert len(Vdvae(net("mnist-shared")).order) == 57  # the printed stochastic depth
     assert [n("omniglot-dct"), n("cifar10-vdvae"), n("cifar10-small-dct")] == [980, 105_352, 105_332]
 
 

@@ -1,0 +1,64 @@
+"""Recipes of the papers' VAEs: one for every net of `models.vdvae_presets`, `vae-<name of the net>`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from hvaecodec.models.vdvae import VdvaeConfig
+from hvaecodec.models.vdvae_presets import NETS, TINY, net
+from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
+
+PREFIX = "vae-"
+
+
+@dataclass(frozen=True)
+class VdvaeTraining:
+    """-ELBO per dimension on whole pictures; bits are drawn anew from grey levels at every step.
+
+    name: of the net, as `vdvae_presets.net` knows it. held_out: training pictures that validate.
+    """
+
+    name: str
+    net: VdvaeConfig
+    data: Literal["mnist", "omniglot", "cifar10"]
+    batch: int = 128
+    mirror: bool = False
+    held_out: int = 1000
+    valid: int = 500  # of these, so many at every checkpoint
+    checkpointing: bool = False
+
+
+# Reduced, equal budgets, in steps: what one paper's systems share. Rates and decay are the paper's (table 6).
+_BITS = LoopConfig(
+    steps=3000, learning_rate=1e-3, floor=0.01, warm_up=100, betas=(0.9, 0.99), ema=0.998, save_minutes=5, log_every=100
+)
+_COLOUR = replace(_BITS, steps=4000, learning_rate=8e-4, floor=0.02, ema=0.998)
+_DEEP = ("mnist-large", "mnist-single", "mnist-shared")  # dozens of blocks at 32 x 32: fewer steps on a CPU
+_GPU_STEPS = 60_000
+
+
+def _maker(name: str, preset: str) -> Recipe:
+    name_of_net = name.removeprefix(PREFIX)
+    data: Literal["mnist", "omniglot", "cifar10"]
+    if name_of_net.startswith("cifar10"):
+        data, loop = "cifar10", _COLOUR
+    else:
+        data, loop = ("omniglot" if name_of_net.startswith("omniglot") else "mnist"), _BITS
+    colour = data == "cifar10"
+    task = VdvaeTraining(name_of_net, net(name_of_net), data, 32 if colour else 128, mirror=colour)
+    if task.net.side == 32 and not colour:  # the nets of the weight-sharing paper, at 32 x 32
+        task = replace(task, batch=64)
+    if name_of_net in _DEEP and preset == "cpu":
+        task, loop = replace(task, batch=32), replace(loop, steps=1000)
+    if preset == "gpu":
+        loop = replace(loop, steps=_GPU_STEPS, save_minutes=2, channels_last=colour)
+        task = replace(task, batch=128)
+    if preset == "tiny":
+        name_of_net += TINY
+        task = replace(task, name=name_of_net, net=net(name_of_net), batch=4, held_out=10, valid=6)
+        loop = replace(loop, steps=4, warm_up=2, log_every=1)
+    return Recipe(name, preset, (Stage("vae", task, loop, start="init"),), family="vdvae")
+
+
+RECIPES: dict[str, Maker] = {f"{PREFIX}{name}": _maker for name in NETS}

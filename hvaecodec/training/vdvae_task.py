@@ -1,0 +1,90 @@
+"""Training of a paper's VAE on -ELBO."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hvaecodec.models.vdvae import Bound, Vdvae
+from hvaecodec.training.data import counter_rng
+from hvaecodec.training.loop import Moment
+from hvaecodec.training.recipes.vdvae import VdvaeTraining
+from hvaecodec.training.vae_data import VaePictures, bits
+
+_EPOCHS = 11  # kind of random draws
+_FITTED_ON = 20_000  # pictures that give the context its largest magnitudes
+_VALID_BATCH = 100
+
+
+class VdvaeTask:
+    """`loop.Task` of a `Vdvae`."""
+
+    def __init__(
+        self,
+        config: VdvaeTraining,
+        pictures: VaePictures,
+        seed: int = 0,
+        rank: int = 0,
+        device: torch.device | str = "cpu",
+        bf16: bool = True,
+    ) -> None:
+        self.config, self.pictures, self.seed, self.rank, self.bf16 = config, pictures, seed, rank, bf16
+        self.device = torch.device(device)
+        torch.manual_seed(seed)
+        self.net = Vdvae(config.net)
+        self.net.checkpointing = config.checkpointing
+        if self.net.context is not None:
+            self.net.context.fit(pictures.fixed(pictures.train[:_FITTED_ON]) / (pictures.levels - 1))
+        self.net.to(self.device)
+        self.order = lru_cache(2)(self._order)
+
+    def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """-ELBO in nats per dimension. Every epoch passes each picture once, save a last part of a batch."""
+        self.net.train()
+        batch = min(self.config.batch, len(self.pictures.train))
+        epoch, position = divmod(moment.step, len(self.pictures.train) // batch)
+        x = self.pictures.train[self.order(epoch)[position * batch : (position + 1) * batch]]
+        if self.config.mirror:
+            turned = torch.rand(len(x), 1, 1, 1, generator=rng) < 0.5
+            x = torch.where(turned, x.flip(-1), x)
+        x = (bits(x, rng) if self.pictures.grey else x.float()).to(self.device)
+        bound = self._bound(x)
+        return bound.total().mean() / x[0].numel(), {name: value.detach() for name, value in _parts(bound).items()}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, Any]:
+        """-ELBO of held-out pictures by its parts, nats a picture, each with one sample of the posterior."""
+        self.net.eval()
+        x = self.pictures.fixed(self.pictures.valid[: self.config.valid])
+        if not len(x):
+            return {}
+        sums: dict[str, float] = {}
+        for part in x.split(_VALID_BATCH):
+            for name, value in _parts(self._bound(part.to(self.device))).items():
+                sums[name] = sums.get(name, 0.0) + float(value) * len(part)
+        return {name: round(total / len(x), 4) for name, total in sums.items()}
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        pass
+
+    def _bound(self, x: Tensor) -> Bound:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+            return self.net.bound(x)
+
+    def _order(self, epoch: int) -> Tensor:
+        rng = counter_rng(self.seed, self.rank, _EPOCHS, epoch)
+        return torch.from_numpy(rng.permutation(len(self.pictures.train)))
+
+
+def _parts(bound: Bound) -> dict[str, Tensor]:
+    """Means over the batch, nats a picture."""
+    parts = {"nll_nats": bound.nll.mean(), "kl_nats": torch.stack(bound.kl).sum(0).mean()}
+    if bound.context is not None:
+        parts["context_nats"] = bound.context.mean()
+    return parts | {"elbo_nats": bound.total().mean()}

@@ -1,0 +1,102 @@
+"""Recipes of the papers' VAEs: from pictures to weights that load, on data that is what the likelihood says."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.vae_weights import read_vae
+from hvaecodec.training.checkpoint import load_checkpoint
+from hvaecodec.training.loop import Moment
+from hvaecodec.training.recipes import recipe
+from hvaecodec.training.run import Settings, train
+from hvaecodec.training.small_images import SmallImages
+from hvaecodec.training.vae_data import vae_pictures
+from hvaecodec.training.vdvae_task import VdvaeTask
+
+
+def drawings(n: int = 30) -> np.ndarray:
+    """Grey discs, uint8 (n, 28, 28)."""
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:28, :28]
+    centres, radii = rng.uniform(8, 20, (n, 2, 1, 1)), rng.uniform(3, 7, (n, 1, 1))
+    distance = np.hypot(y - centres[:, 0], x - centres[:, 1])
+    return (255 * np.clip(radii - distance, 0, 1)).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    folder, labels = tmp_path_factory.mktemp("data"), np.zeros(30, np.uint8)
+    arrays = {"train_images": drawings(), "test_images": drawings(), "train_labels": labels, "test_labels": labels}
+    np.savez(folder / "mnist.npz", **arrays)
+    return folder
+
+
+def test_a_recipe_makes_weights_that_load(data, tmp_path):
+    made = recipe("vae-mnist-dct", "tiny")
+    settings = Settings(data, tmp_path / "run", export=tmp_path / "weights")
+    written = train(made, settings)
+    assert [path.name for path in written] == ["vae.safetensors", "card.json"]
+    card = json.loads(written[1].read_text())
+    assert card["network"] == "mnist-dct-tiny" and card["steps"] == 4 and card["metrics"]["elbo_nats"] > 0
+    vae, found = read_vae(tmp_path / "weights"), load_checkpoint(tmp_path / "run" / "vae")
+    ema = found.part("ema.")
+    assert all(torch.equal(p, ema[name].half().float()) for name, p in vae.named_parameters())
+    assert vae.context.largest.max() > 1  # S of the training pictures, not its first value
+    with pytest.raises(CodecUnavailable, match="vae.safetensors"):
+        read_vae(tmp_path)
+
+
+def test_a_run_goes_on_where_it_was(data, tmp_path):
+    short, whole = recipe("vae-mnist-x1", "tiny", steps=2), recipe("vae-mnist-x1", "tiny", steps=4)
+    train(whole, Settings(data, tmp_path / "whole"))
+    train(short, Settings(data, tmp_path / "parts"))
+    train(whole, Settings(data, tmp_path / "parts"))
+    assert load_checkpoint(tmp_path / "parts" / "vae").position.step == 4
+
+
+def _task(name: str, images: SmallImages) -> VdvaeTask:
+    (stage,) = recipe(f"vae-{name}", "tiny").stages
+    return VdvaeTask(stage.task, vae_pictures(images, stage.task.net.side, stage.task.held_out), bf16=False)
+
+
+@pytest.mark.parametrize("name", ["omniglot-downsample", "mnist-r3", "cifar10-small-vdvae", "cifar10-small-dct"])
+def test_every_data_set_gives_a_loss(name):
+    rng = np.random.default_rng(0)
+    colour = rng.integers(0, 256, (30, 32, 32, 3), np.uint8)
+    images = SmallImages("x", colour, colour) if "cifar" in name else SmallImages("x", drawings(), drawings())
+    task = _task(name, images)
+    loss, logs = task.loss(Moment(0, 0.0), torch.Generator().manual_seed(0))
+    loss.backward()
+    dims = 3072 if "cifar" in name else task.config.net.side**2
+    assert float(loss.detach()) * dims == pytest.approx(float(logs["elbo_nats"]), rel=1e-4)
+    parts = sum(value for key, value in logs.items() if key != "elbo_nats")
+    assert float(parts) == pytest.approx(float(logs["elbo_nats"]), rel=1e-5)
+    assert task.validate().keys() == logs.keys()
+
+
+def test_encoder_context_and_likelihood_see_the_same_bits():
+    images = SmallImages("x", drawings(), drawings())
+    pictures = vae_pictures(images, 28, 10)
+    assert len(pictures.train) == 20 and len(pictures.valid) == 10 and pictures.grey
+    test = pictures.fixed(pictures.test)
+    assert torch.equal(test, pictures.fixed(pictures.test)) and set(test.unique().tolist()) == {0.0, 1.0}
+    assert (test[pictures.test == 255] == 1).all() and (test[pictures.test == 0] == 0).all()
+    task, seen = _task("mnist-dct", images), []
+    net, walk = task.net, task.net.walk
+    net.symbols = lambda x: seen.append(x) or type(net).symbols(net, x)
+    net.features = lambda x: seen.append(x) or type(net).features(net, x)
+    net.walk = walk
+    task.loss(Moment(0, 0.0), torch.Generator().manual_seed(0))
+    assert len(seen) == 2 and torch.equal(*seen) and set(seen[0].unique().tolist()) == {0.0, 1.0}
+
+
+def test_small_drawings_get_a_black_border():
+    pictures = vae_pictures(SmallImages("x", drawings(), drawings()), 32, 0)
+    assert pictures.train.shape == (30, 1, 32, 32) and len(pictures.valid) == 0
+    assert pictures.train[..., :2].sum() == 0
+    assert torch.equal(pictures.train[:, 0, 2:-2, 2:-2], torch.from_numpy(drawings()))
