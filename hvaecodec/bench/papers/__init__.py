@@ -13,7 +13,14 @@ if TYPE_CHECKING:
     from hvaecodec.bench.tables import Table
 
 # name -> module with a function `run` of the protocol Experiment
-PAPERS: dict[str, str] = {}
+PAPERS: dict[str, str] = {
+    "hqa-faces": "hvaecodec.bench.papers.hqa_faces",
+    "hqa-mnist": "hvaecodec.bench.papers.hqa_mnist",
+    "dct-vae": "hvaecodec.bench.papers.dct_vae",
+    "ws-vdvae": "hvaecodec.bench.papers.ws_vdvae",
+    "latent-separation": "hvaecodec.bench.papers.latent_separation",
+    "srvae": "hvaecodec.bench.papers.srvae",
+}
 
 # (what runs, part of it that is done, words)
 Report = Callable[[str, float, str], None]

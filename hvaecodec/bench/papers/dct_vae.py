@@ -1,0 +1,294 @@
+"""`hvaecodec paper dct-vae`: a context on top of a very deep VAE, against the same net without and with a thumbnail.
+
+Kuzina and Tomczak, arXiv:2302.09976: tables 1 to 4, figures 1, 3, 4 and 10, at reduced and equal budgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from hvaecodec.bench.papers import PaperSettings, Report, vae_figures, vae_printed
+from hvaecodec.bench.papers.vae_runs import KL_POINTS, Store, System
+from hvaecodec.bench.papers.vae_tables import (
+    BUDGET,
+    DASH,
+    at_equal_time,
+    budget,
+    claim,
+    claims,
+    elbo,
+    elbo_cell,
+    fixed,
+)
+from hvaecodec.bench.tables import Table
+
+_FULL = ("weighted", "units", "information", "attack")
+_SETS = ("mnist", "omniglot", "cifar10-small")
+_SIZES = (4, 6, 8)
+_LONG_MINUTES = 235.0
+
+SYSTEMS = {f"{data}-{kind}": System(f"{data}-{kind}", _FULL) for data in _SETS for kind in ("vdvae", "dct")}
+SYSTEMS |= {f"{data}-downsample": System(f"{data}-downsample", ("weighted",)) for data in _SETS}
+SYSTEMS |= {name: System(name, ("units", "weighted")) for name in ("mnist-L4", "mnist-L6", "mnist-L10")}
+SYSTEMS |= {f"mnist-{kind}-{d}": System(f"mnist-{kind}-{d}") for kind in ("dct", "downsample") for d in (4, 8)}
+# further tries, and the run that goes as far as a few hours of one core can
+SYSTEMS |= {
+    name: System(name, ("units",), extra=True)
+    for name in (
+        "mnist-dct-autoregressive", "mnist-dct-fine", "omniglot-dct-autoregressive", "cifar10-small-dct-autoregressive",
+    )
+} | {"mnist-dct-long": System("mnist-dct-autoregressive", ("weighted", "units"), minutes=_LONG_MINUTES, extra=True)}  # fmt: skip
+
+GROUPS = {data: tuple(f"{data}-{kind}" for kind in ("vdvae", "dct", "downsample")) for data in _SETS}
+GROUPS |= {
+    "sweep": ("mnist-L4", "mnist-L6", "mnist-vdvae", "mnist-L10"),
+    "sizes": tuple(f"mnist-{kind}{d}" for kind in ("dct", "downsample") for d in ("-4", "", "-8")),
+    "tries": tuple(name for name, system in SYSTEMS.items() if system.extra and "long" not in name),
+}
+
+_ESTIMATORS = (
+    "-ELBO and IW are ours: one sample of the posterior a picture, and correct importance weights (the context with "
+    "its bound). `published` is the estimator of the paper's code, with analytic divergences in the exponent: it is too "
+    "good and stands here for parity only. The printed numbers come from it, from a prior whose probabilities sum to "
+    "more than one, and from 600 epochs: not a target. ± is the standard error over pictures, over seeds if several."
+)
+
+
+def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
+    """`Experiment`. Systems for `only`: those of SYSTEMS and the groups of GROUPS."""
+    store = Store(settings, SYSTEMS)
+    for name in store.chosen(GROUPS):
+        store.make(name, report)
+    tables = [table for table in _tables(store) if table.rows]
+    _figures(store)
+    (store.folder / "tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
+    return tables
+
+
+def _tables(store: Store) -> list[Table]:
+    bits = [
+        name for name in SYSTEMS if not name.startswith("cifar") and name not in GROUPS["sweep"][:2] + ("mnist-L10",)
+    ]
+    colour = [name for name in SYSTEMS if name.startswith("cifar")]
+    return [
+        _bounds(store, "Binary sets, nats (table 2)", bits, vae_printed.NLL),
+        _bounds(store, "CIFAR-10 at reduced size, bits per dimension (tables 3 and 5)", colour, vae_printed.BPD, True),
+        _sweep(store),
+        _units(store),
+        _information(store),
+        _attack(store),
+        _claims(store),
+    ]
+
+
+def _bounds(store: Store, title: str, names: Sequence[str], printed: dict[str, float], bits: bool = False) -> Table:
+    rows, notes = [], [_ESTIMATORS]
+    for name in names:
+        if records := store.records(name):
+            first = records[0]["elbo"]
+            parts = [first[key][0] if key in first else None for key in ("nll", "kl", "context")]
+            weighted = records[0].get("weighted")
+            found = [weighted["nll"][0], weighted["published"][0]] if weighted else [None, None]
+            scale = elbo(records[:1], bits) / first["elbo"][0]
+            digits = 4 if bits else 2
+            cells = [fixed(value and value * scale, digits) for value in (*parts, *found)]
+            rows.append((name, elbo_cell(records, bits), *cells, fixed(printed.get(name)), *budget(records)))
+            if weighted:
+                notes.append(f"{name}: IW over {weighted['pictures']} pictures, {weighted['samples']} samples each.")
+    equal = at_equal_time(store, [row[0] for row in rows])
+    if len(equal) > 1:
+        told = ", ".join(f"{name} {value:.2f}" for name, value in equal.items())
+        notes.append(f"At equal time (the fastest's end), training -ELBO in nats: {told}.")
+    header = ("system", "-ELBO", "-log p(x|z)", "KL", "context", "IW", "published", "printed", *BUDGET)
+    return Table(title, header, rows, notes)
+
+
+def _sweep(store: Store) -> Table:
+    rows = []
+    for name in GROUPS["sweep"]:
+        records = [r for r in store.records(name) if "units" in r]
+        if records:
+            told, theirs = records[0]["units"], vae_printed.SWEEP[name]
+            mine = (
+                str(records[0]["layers"]),
+                str(told["units"]),
+                f"{told['active_percent']:.1f}",
+                f"{told['kl_per_unit']:.4f}",
+            )
+            printed = (f"{theirs[0]:.1f}", f"{theirs[1]:.3f}", f"{theirs[2]:.1f}")
+            rows.append((name, *mine, elbo_cell(records), *printed, *budget(records)))
+    header = (
+        "system",
+        "L",
+        "units",
+        "AU %",
+        "KL a unit",
+        "-ELBO",
+        "printed AU %",
+        "printed KL",
+        "printed NLL",
+        *BUDGET,
+    )
+    return Table("Latent space at about equal parameters, MNIST (table 1)", header, rows)
+
+
+def _units(store: Store) -> Table:
+    rows = []
+    for name in SYSTEMS:
+        records = [r for r in store.records(name) if "units" in r]
+        if records and name not in ("mnist-L4", "mnist-L6", "mnist-L10"):
+            told, theirs = records[0]["units"], vae_printed.UNITS.get(name)
+            mine = [str(told["units"]), str(told["active"]), f"{told['active_percent']:.2f}"]
+            mine += [f"{told['active_with_context_percent']:.2f}", f"{1e3 * told['kl_per_unit']:.2f}"]
+            printed = [str(theirs[0]), f"{theirs[1]:.1f}", f"{theirs[2]:.1f}"] if theirs else [DASH] * 3
+            rows.append((name, *mine, *printed, str(told["pictures"]), *budget(records)))
+    header = (
+        "system", "units", "AU", "AU %", "AU % with context", "KL a unit, 1e-3 nats",
+        "printed AU", "printed AU %", "printed KL", "pictures", *BUDGET,
+    )  # fmt: skip
+    note = (
+        "Active units over the whole test set; activity is a covariance of two independent paths, so that noise of the "
+        "upper latents does not count. The printed ones are of batches of one path, and count the context's units."
+    )
+    return Table("Active units and KL (table 4)", header, rows, [note])
+
+
+def _information(store: Store) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for name in SYSTEMS:
+        for record in store.records(name)[:1]:
+            if "information" in record:
+                told = record["information"]
+                at = [m for m in (1, 2, 5, 10, record["layers"]) if m <= record["layers"]]
+                cells = "; ".join(f"m={m}: {told['ms_ssim32'][m - 1]:.3f}, {told['psnr_db'][m - 1]:.2f} dB" for m in at)
+                rows.append((name, cells, str(told["pictures"])))
+    note = "MS-SSIM32 and PSNR of reconstructions from the top m latents, the context first, the rest from the prior."
+    return Table("What the top latents know (figure 4)", ("system", "MS-SSIM32, PSNR", "pictures"), rows, [note])
+
+
+def _attack(store: Store) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for name in SYSTEMS:
+        for record in store.records(name)[:1]:
+            if "attack" in record:
+                told = record["attack"]
+                cells = "; ".join(f"m={m}: {v:.3f} ± {e:.3f}" for m, (v, e) in told["ms_ssim32"].items())
+                how = f"radius {told['radius']:g}, {told['steps']} steps, {told['starts']} starts"
+                rows.append((name, cells, how))
+    note = "MS-SSIM32 between reconstructions of a picture and of its attacked self; higher is more robust."
+    return Table(
+        "Latent-space attacks on the top m layers (figure 10)", ("system", "MS-SSIM32", "attack"), rows, [note]
+    )
+
+
+def _claims(store: Store) -> Table:
+    rows = []
+    for data in _SETS:
+        plain, dct, small = (store.records(f"{data}-{kind}") for kind in ("vdvae", "dct", "downsample"))
+        if data != "cifar10-small":
+            rows.append(_lower(f"{data}: a DCT context lowers -ELBO", dct, plain))
+        rows.append(_lower(f"{data}: DCT is no worse than downsampling", dct, small))
+        rows.append(_more(f"{data}: more active units, the context not counted", dct, plain, "active_percent"))
+        rows.append(_more(f"{data}: more KL a unit", dct, plain, "kl_per_unit"))
+        rows.append(_robust(f"{data}: more robust to attacks", dct, plain))
+    for d in _SIZES:
+        end = "" if d == 6 else f"-{d}"
+        one, two = store.records(f"mnist-dct{end}"), store.records(f"mnist-downsample{end}")
+        rows.append(_lower(f"mnist: DCT is no worse than downsampling, {d} × {d}", one, two))
+    for name in GROUPS["tries"]:
+        plain = store.records(name.partition("-dct")[0] + "-vdvae")
+        if found := store.records(name):
+            rows.append(_lower(f"further try, {name}: lowers -ELBO", found, plain))
+    rows.append(_context_alone(store))
+    return claims("The paper's claims at equal budgets", rows)
+
+
+def _lower(words: str, one: list, two: list) -> tuple[str, ...]:
+    if not (one and two):
+        return claim(words, None, DASH)
+    return claim(words, elbo(one) < elbo(two), f"{elbo_cell(one)} against {elbo_cell(two)} nats")
+
+
+def _more(words: str, one: list, two: list, key: str) -> tuple[str, ...]:
+    if not (one and two and "units" in one[0] and "units" in two[0]):
+        return claim(words, None, DASH)
+    a, b = one[0]["units"][key], two[0]["units"][key]
+    return claim(words, a > b, f"{a:.4g} against {b:.4g}")
+
+
+def _robust(words: str, one: list, two: list) -> tuple[str, ...]:
+    if not (one and two and "attack" in one[0] and "attack" in two[0]):
+        return claim(words, None, DASH)
+    a, b = (r[0]["attack"]["ms_ssim32"] for r in (one, two))
+    shared = [m for m in a if m in b]
+    told = "; ".join(f"m={m}: {a[m][0]:.3f} against {b[m][0]:.3f}" for m in shared)
+    return claim(words, all(a[m][0] > b[m][0] for m in shared), told)
+
+
+def _context_alone(store: Store) -> tuple[str, ...]:
+    words = "cifar10-small: the context alone gives MS-SSIM32 > 0.8, the top latents of VDVAE almost none"
+    found = [store.records(f"cifar10-small-{kind}") for kind in ("dct", "vdvae")]
+    if not all(records and "information" in records[0] for records in found):
+        return claim(words, None, DASH)
+    context, top = (records[0]["information"]["ms_ssim32"] for records in found)
+    numbers = f"context {context[0]:.3f}; VDVAE m = 1..5: {', '.join(f'{v:.3f}' for v in top[:5])}"
+    return claim(words, context[0] > 0.8 and max(top[:2]) < 0.5, numbers)
+
+
+def _figures(store: Store) -> None:
+    folder = store.folder / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    first = {name: records[0] for name in SYSTEMS if (records := store.records(name))}
+    cdfs: vae_figures.Lines = {
+        name: (KL_POINTS, r["units"]["cdf"], None)
+        for name, r in first.items()
+        if name in GROUPS["sweep"] and "units" in r
+    }
+    if cdfs:
+        vae_figures.lines(
+            cdfs, folder / "kl-cdf.png", "KL of a unit, nats", "part of the units", "Figure 1, MNIST", True
+        )
+    sizes = {
+        kind: [(d, f"mnist-{kind}" + ("" if d == 6 else f"-{d}")) for d in _SIZES] for kind in ("dct", "downsample")
+    }
+    curves: vae_figures.Lines = {
+        kind: _of_sizes(store, [(d, name) for d, name in pairs if name in first]) for kind, pairs in sizes.items()
+    }
+    if any(xs for xs, _, _ in curves.values()):
+        vae_figures.lines(curves, folder / "sizes.png", "size of the context", "-ELBO, nats", "Figure 3, MNIST")
+    for data in _SETS:
+        mine = {name: r for name, r in first.items() if name in GROUPS[data]}
+        known: vae_figures.Lines = {
+            name: (range(1, r["layers"] + 1), r["information"]["ms_ssim32"], None)
+            for name, r in mine.items()
+            if "information" in r
+        }
+        if known:
+            vae_figures.lines(
+                known,
+                folder / f"information-{data}.png",
+                "latents from the posterior",
+                "MS-SSIM32",
+                f"Figure 4, {data}",
+            )
+        attacks: vae_figures.Lines = {
+            name: (
+                [int(m) for m in r["attack"]["ms_ssim32"]],
+                [v for v, _ in r["attack"]["ms_ssim32"].values()],
+                [e for _, e in r["attack"]["ms_ssim32"].values()],
+            )
+            for name, r in mine.items()
+            if "attack" in r
+        }
+        if attacks:
+            vae_figures.lines(
+                attacks, folder / f"attack-{data}.png", "layers under attack", "MS-SSIM32", f"Figure 10, {data}"
+            )
+    for name, record in first.items():
+        path = folder / f"samples-{name}.png"
+        if SYSTEMS[name].measures == _FULL and not path.exists():
+            vae_figures.samples(store.load(name, record["seed"]), path, f"{name}, {record['steps']} steps")
+
+
+def _of_sizes(store: Store, pairs: Sequence[tuple[int, str]]) -> tuple[list[float], list[float], None]:
+    return [float(d) for d, _ in pairs], [elbo(store.records(name)) for _, name in pairs], None

@@ -1,0 +1,46 @@
+"""Numbers as the two papers print them; None where they are only in a figure. Nats a picture, or bits per dimension."""
+
+from __future__ import annotations
+
+# arXiv:2302.09976, table 2: NLL by the estimator of its code, see `vae_measures.bounds.published_nll`
+NLL = {
+    "mnist-dct": 76.62,
+    "mnist-downsample": 77.52,
+    "mnist-vdvae": 78.27,
+    "omniglot-dct": 86.11,
+    "omniglot-downsample": 87.69,
+    "omniglot-vdvae": 88.14,
+}
+# table 3, bits per dimension of nets ten times the size of ours
+BPD = {"cifar10-small-dct": 3.26, "cifar10-small-vdvae": 3.28}
+# table 4: active units, per cent, KL per unit in 1e-3 nats
+UNITS = {
+    "mnist-vdvae": (336, 34.4, 22.9),
+    "mnist-dct": (405, 41.9, 25.9),
+    "omniglot-vdvae": (494, 50.4, 35.1),
+    "omniglot-dct": (593, 60.5, 36.5),
+    "cifar10-small-vdvae": (7500, 7.1, 47.6),
+    "cifar10-small-dct": (11300, 10.8, 51.6),
+}
+# table 1: active units per cent, KL per unit in nats, NLL
+SWEEP = {
+    "mnist-L4": (38.3, 0.047, 79.6),
+    "mnist-L6": (37.9, 0.031, 78.8),
+    "mnist-vdvae": (33.5, 0.022, 78.3),
+    "mnist-L10": (33.6, 0.018, 77.9),
+}
+# arXiv:2301.08187, tables 1, 2 and 3, MNIST, at convergence
+SHARED = {"mnist-shared": 79.98, "mnist-large": 80.14}
+NORMALISED = {"mnist-x1-normalised": 464.68, "mnist-x1": 81.69}
+RESOLUTIONS = {"mnist-single": 81.40, "mnist-large": 80.14}
+# rows of its table 1 that are not run: data set, method, parameters, NLL in bits per dimension
+NOT_RUN = (
+    ("CIFAR-10", "WS-VDVAE", "25m", 2.88),
+    ("CIFAR-10", "WS-VDVAE", "39m", 2.83),
+    ("CIFAR-10", "VDVAE*", "39m", 2.87),
+    ("ImageNet32", "WS-VDVAE", "55m", 3.68),
+    ("ImageNet32", "WS-VDVAE", "85m", 3.65),
+    ("ImageNet32", "VDVAE*", "119m", 3.67),
+    ("CelebA64", "WS-VDVAE", "75m", 2.02),
+    ("CelebA64", "VDVAE*", "125m", 2.02),
+)

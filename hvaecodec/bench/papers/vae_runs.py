@@ -1,0 +1,233 @@
+"""Runs of the papers' VAEs in a folder: training of a system, and one record of measurements for every run.
+
+OUT/PRESET/train/SYSTEM-seedN holds checkpoints, OUT/PRESET/runs/SYSTEM-seedN.json what was measured; both are reused.
+Each process writes only the runs of the systems it was given.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvaecodec.bench.papers import PaperSettings, Report
+from hvaecodec.bench.vae_measures import bounds
+from hvaecodec.bench.vae_measures.attack import Attack, robustness
+from hvaecodec.bench.vae_measures.pictures import information, n_layers, state_norms
+from hvaecodec.bench.vae_measures.units import measure_units
+from hvaecodec.codec.files import write_atomically
+from hvaecodec.models.vdvae import Vdvae
+from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
+from hvaecodec.training.loop import LOG
+from hvaecodec.training.recipes import Recipe, recipe
+from hvaecodec.training.recipes.vdvae import PREFIX
+from hvaecodec.training.run import Settings, train
+from hvaecodec.training.vae_data import load_vae_pictures
+
+KL_POINTS = tuple(float(x) for x in np.round(np.concatenate([[0.0], np.logspace(-4, 1, 51)]), 6))
+
+
+@dataclass(frozen=True)
+class System:
+    """A net that is trained, and which measures it gets beside the bound.
+
+    minutes: of training instead of the recipe's steps. extra: not trained unless named. seeds: how many runs.
+    """
+
+    net: str
+    measures: tuple[str, ...] = ()
+    seeds: int = 1
+    minutes: float | None = None
+    extra: bool = False
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How many test pictures, None for all, and samples each measure takes."""
+
+    elbo: int | None = None
+    units: int | None = None
+    weighted: int = 200
+    samples: int = 100
+    information: int = 200
+    states: int = 1000
+    attacked: int = 50
+    layers: tuple[int, ...] = (1, 2, 4)
+    attack: Attack = field(default_factory=Attack)
+
+
+SIZES = {
+    "cpu": Sizes(attack=Attack(steps=30, starts=2)),
+    "gpu": Sizes(weighted=1000, samples=1000, information=2000, layers=(1, 2, 3, 4, 6, 8)),
+    "tiny": Sizes(elbo=4, units=4, weighted=2, samples=2, information=2, states=4, attacked=2, layers=(1,), attack=Attack(steps=1, starts=1)),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Store:
+    """The systems of a paper, by name, and their folder."""
+
+    settings: PaperSettings
+    systems: dict[str, System]
+
+    @property
+    def folder(self) -> Path:
+        return self.settings.out / self.settings.preset
+
+    def chosen(self, groups: dict[str, tuple[str, ...]]) -> list[str]:
+        """Systems to train: those that `only` names, itself or by its group, or all but the extra ones."""
+        known = {name: (name,) for name in self.systems} | groups
+        if unknown := set(self.settings.only) - set(known):
+            raise ValueError(f"no system {', '.join(sorted(unknown))}; known are {', '.join(known)}")
+        named = [name for word in self.settings.only for name in known[word]]
+        return list(dict.fromkeys(named)) or [name for name, system in self.systems.items() if not system.extra]
+
+    def seeds(self, name: str) -> range:
+        return range(self.settings.seeds or self.systems[name].seeds)
+
+    def recipe(self, name: str) -> Recipe:
+        system = self.systems[name]
+        return recipe(PREFIX + system.net, self.settings.preset, system.minutes)
+
+    def path(self, name: str, seed: int) -> Path:
+        return self.folder / "runs" / f"{name}-seed{seed}.json"
+
+    def record(self, name: str, seed: int = 0) -> dict[str, Any] | None:
+        path = self.path(name, seed)
+        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+    def records(self, name: str) -> list[dict[str, Any]]:
+        """Of every seed that has one, also of those trained by other commands."""
+        paths = sorted((self.folder / "runs").glob(f"{name}-seed*.json"))
+        mine = [p for p in paths if p.stem.rpartition("-seed")[0] == name]
+        return [json.loads(path.read_text(encoding="utf-8")) for path in mine]
+
+    def load(self, name: str, seed: int = 0) -> Vdvae:
+        """The averaged weights of a run, float32."""
+        (stage,) = self.recipe(name).stages
+        net = Vdvae(stage.task.net)
+        load_weights(net, self._train(name, seed) / stage.name / NAME)
+        return net.eval()
+
+    def test_pictures(self, name: str) -> Tensor:
+        """The whole test set, whole numbers as float."""
+        (stage,) = self.recipe(name).stages
+        task = stage.task
+        pictures = load_vae_pictures(self.settings.data, task.data, task.net.side, task.held_out)
+        return pictures.fixed(pictures.test)
+
+    def make(self, name: str, report: Report) -> None:
+        """Train and measure what there is no record of."""
+        for seed in self.seeds(name):
+            record = self.record(name, seed) or {}
+            wanted = ("elbo", *self.systems[name].measures)
+            if all(measure in record for measure in wanted):
+                continue
+            label = f"{name} {seed}"
+            made = self.recipe(name)
+            settings = Settings(self.settings.data, self._train(name, seed), seed)
+            train(made, settings, lambda stage, spent, words, label=label: report(label, spent, words))  # type: ignore[misc]
+            record |= self._budget(name, seed)
+            net, x = self.load(name, seed), self.test_pictures(name)
+            for measure in wanted:
+                if measure not in record:
+                    report(label, 1, f"measuring {measure}")
+                    record[measure] = MEASURES[measure](net, x, SIZES[self.settings.preset])
+                    self._write(name, seed, record)
+
+    def _train(self, name: str, seed: int) -> Path:
+        return self.folder / "train" / f"{name}-seed{seed}"
+
+    def _write(self, name: str, seed: int, record: dict[str, Any]) -> None:
+        path = self.path(name, seed)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(record, indent=1).encode(), force=True)
+
+    def _budget(self, name: str, seed: int) -> dict[str, Any]:
+        (stage,) = self.recipe(name).stages
+        folder = self._train(name, seed) / stage.name
+        found = load_checkpoint(folder)
+        assert found is not None
+        with torch.device("meta"):
+            net = Vdvae(stage.task.net)
+        return {
+            "system": name,
+            "net": stage.task.name,
+            "seed": seed,
+            "parameters": sum(p.numel() for p in net.parameters()),
+            "layers": n_layers(net),
+            "dims": stage.task.net.channels * stage.task.net.side**2,
+            "batch": stage.task.batch,
+            "steps": found.position.step,
+            "seconds": round(found.position.seconds, 1),
+            "hardware": found.about.get("hardware", ""),
+            "curve": _curve(folder / LOG),
+        }
+
+
+def _curve(path: Path) -> list[list[float]]:
+    """Training -ELBO, (seconds, nats) of every line of a log."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        told = json.loads(line)
+        if "elbo_nats" in told:
+            rows.append([told["seconds"], told["elbo_nats"]])
+    return rows
+
+
+def _elbo(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+    found = bounds.negative_elbo(net, x[: sizes.elbo])
+    told = {key: [value.value, value.error] for key, value in found.items() if isinstance(value, bounds.Mean)}
+    return told | {"kl_by_latent": found["kl_by_latent"], "pictures": len(x[: sizes.elbo])}
+
+
+def _weighted(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+    found = bounds.weighted_nll(net, x[: sizes.weighted], sizes.samples)
+    means = {"nll": bounds.Mean.of(found.nll), "published": bounds.Mean.of(found.published)}
+    told = {key: [mean.value, mean.error] for key, mean in means.items()}
+    return told | {"samples": sizes.samples, "pictures": len(found.nll)}
+
+
+def _units(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+    units = measure_units(net, x[: sizes.units])
+    return units.summary() | {
+        "cdf": units.cdf(np.array(KL_POINTS)).round(6).tolist(),
+        "pictures": len(x[: sizes.units]),
+    }
+
+
+def _information(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+    return information(net, x[: sizes.information]) | {"pictures": sizes.information}
+
+
+def _states(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+    return state_norms(net, x[: sizes.states])
+
+
+def _attack(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+    scores = {}
+    for m in sizes.layers:
+        found = bounds.Mean.of(robustness(net, x[: sizes.attacked], m, sizes.attack))
+        scores[str(m)] = [found.value, found.error]
+    return {
+        "ms_ssim32": scores,
+        "radius": sizes.attack.radius,
+        "steps": sizes.attack.steps,
+        "starts": sizes.attack.starts,
+    }
+
+
+MEASURES: dict[str, Callable[[Vdvae, Tensor, Sizes], dict[str, Any]]] = {
+    "elbo": _elbo,
+    "weighted": _weighted,
+    "units": _units,
+    "information": _information,
+    "states": _states,
+    "attack": _attack,
+}

@@ -1,0 +1,233 @@
+"""`hvaecodec paper ws-vdvae`: weights shared over the depth of a VDVAE, and what its state tells.
+
+Falck et al., "A multi-resolution framework for U-Nets with applications to hierarchical VAEs" (2023): figures 4 and 5,
+tables 1 to 3, on MNIST at reduced and equal budgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+
+from hvaecodec.bench.papers import PaperSettings, Report, vae_figures, vae_printed
+from hvaecodec.bench.papers.vae_runs import Store, System
+from hvaecodec.bench.papers.vae_tables import BUDGET, at_equal_time, budget, claim, claims, elbo, elbo_cell, fixed
+from hvaecodec.bench.tables import Table
+from hvaecodec.models.vdvae import Vdvae
+from hvaecodec.models.vdvae_presets import net, stacked, vdvae
+
+_STATES = ("states",)
+
+SYSTEMS = {
+    "mnist-x1": System("mnist-x1", _STATES, seeds=3),
+    "mnist-x2": System("mnist-x2"),
+    "mnist-x3": System("mnist-x3", seeds=3),
+    "mnist-r2": System("mnist-r2"),
+    "mnist-r3": System("mnist-r3"),
+    "mnist-r5": System("mnist-r5", _STATES, seeds=3),
+    "mnist-x1-normalised": System("mnist-x1-normalised", _STATES),
+    "mnist-large": System("mnist-large", _STATES),
+    "mnist-shared": System("mnist-shared", _STATES),
+    "mnist-single": System("mnist-single", _STATES),
+    "mnist-x1-rms": System("mnist-x1-rms", extra=True),
+    "mnist-x1-fourier": System("mnist-x1-fourier", extra=True),
+    "mnist-x1-no-residual": System("mnist-x1-no-residual", extra=True),
+    "mnist-x4": System("mnist-x4", extra=True),
+    "mnist-r10": System("mnist-r10", extra=True),
+    "mnist-r20": System("mnist-r20", extra=True),
+}
+GROUPS = {
+    "blocks": ("mnist-x1", "mnist-x2", "mnist-x3", "mnist-r2", "mnist-r3", "mnist-r5"),
+    "large": ("mnist-large", "mnist-shared", "mnist-single"),
+    "normalised": ("mnist-x1", "mnist-x1-normalised", "mnist-x1-rms"),
+    "ablations": ("mnist-x1-fourier", "mnist-x1-no-residual"),
+    "deep": ("mnist-x4", "mnist-r10", "mnist-r20"),
+}
+
+_BITS = (
+    "-ELBO in nats of one sample of the posterior, MNIST with a black border to 32 × 32, one fixed draw of bits for the "
+    "test set. Printed numbers are after a million iterations, their binarisation is not stated. ± is the deviation over "
+    "seeds, or the standard error over pictures of a single run."
+)
+
+
+def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
+    """`Experiment`. Systems for `only`: those of SYSTEMS and the groups of GROUPS."""
+    store = Store(settings, SYSTEMS)
+    for name in store.chosen(GROUPS):
+        store.make(name, report)
+    tables = [table for table in _tables(store) if table.rows]
+    _figures(store)
+    (store.folder / "tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
+    return tables
+
+
+def _tables(store: Store) -> list[Table]:
+    return [
+        _systems(store, "Blocks against repeats (figure 4)", (*GROUPS["blocks"], *GROUPS["deep"]), {}),
+        _systems(store, "Free and normalised state (table 2)", GROUPS["normalised"], vae_printed.NORMALISED),
+        _systems(
+            store, "One and several resolutions (table 3)", ("mnist-single", "mnist-large"), vae_printed.RESOLUTIONS
+        ),
+        _systems(store, "Shared weights at size (table 1, MNIST)", ("mnist-shared", "mnist-large"), vae_printed.SHARED),
+        _systems(store, "Ablations (section 3.4, nothing printed)", ("mnist-x1", *GROUPS["ablations"]), {}),
+        _states(store),
+        _claims(store),
+        _not_run(),
+    ]
+
+
+def _systems(store: Store, title: str, names: Sequence[str], printed: dict[str, float]) -> Table:
+    rows = []
+    for name in names:
+        if records := store.records(name):
+            parts = [fixed(records[0]["elbo"][key][0]) for key in ("nll", "kl")]
+            layers = str(records[0]["layers"])
+            rows.append((name, layers, elbo_cell(records), *parts, fixed(printed.get(name)), *budget(records)))
+    notes = [_BITS]
+    equal = at_equal_time(store, [row[0] for row in rows])
+    if len(equal) > 1:
+        told = ", ".join(f"{name} {value:.2f}" for name, value in equal.items())
+        notes.append(f"At equal time (the fastest's end), training -ELBO in nats: {told}.")
+    return Table(title, ("system", "latents", "-ELBO", "-log p(x|z)", "KL", "printed", *BUDGET), rows, notes)
+
+
+def _states(store: Store) -> Table:
+    rows = []
+    for name in SYSTEMS:
+        for record in store.records(name)[:1]:
+            if "states" in record:
+                told = {key: np.nanmean(np.array(value), 0) for key, value in record["states"].items()}
+                steps = [float(np.nanmedian(told[key])) for key in ("latent_step", "refine_step")]
+                first, last = told["norm"][0], told["norm"][-1]
+                rows.append(
+                    (name, f"{first:.2f}", f"{last:.2f}", _growing(record["net"], told["norm"]), *(f"{v:.3f}" for v in steps))
+                )
+    header = ("system", "first norm", "last norm", "grows within scales", "latent step", "refine step")
+    note = (
+        "L2 norms of the top-down state, and medians over layers of its relative change at both half-steps (figure 5)."
+    )
+    return Table("The state on its way down", header, rows, [note])
+
+
+def _growing(net_name: str, norms: np.ndarray) -> str:
+    """How many of the layers that do not begin a scale leave a larger norm than the layer before."""
+    order = _order(net_name)
+    pairs = [i for i in range(1, len(order)) if not order[i]]
+    return f"{sum(norms[i] > norms[i - 1] for i in pairs)} of {len(pairs)}"
+
+
+def _order(net_name: str) -> list[bool]:
+    """Whether each layer begins a scale."""
+    with torch.device("meta"):
+        return [step.enters for step in Vdvae(net(net_name)).order]
+
+
+def _claims(store: Store) -> Table:
+    rows = []
+    chain = [(name, store.records(name)) for name in ("mnist-x1", "mnist-r2", "mnist-r3", "mnist-r5")]
+    rows.append(_falling("repeats lower -ELBO at constant parameters, each more than the last", chain))
+    pairs = (("mnist-r2", "mnist-x2"), ("mnist-r3", "mnist-x3"), ("mnist-r5", "mnist-x3"))
+    for shared, own in pairs:
+        rows.append(_against(f"{shared} reaches {own} with fewer parameters (within 1 nat)", store, shared, own, 1.0))
+    rows.append(_failing(store))
+    rows.append(_against("several resolutions beat one", store, "mnist-large", "mnist-single"))
+    rows.append(
+        _against(
+            "shared weights match the large net with a third fewer (within 1 nat)",
+            store,
+            "mnist-shared",
+            "mnist-large",
+            1.0,
+        )
+    )
+    return claims("The paper's claims at equal budgets", rows)
+
+
+def _falling(words: str, chain: Sequence[tuple[str, list[dict[str, Any]]]]) -> tuple[str, ...]:
+    if not all(records for _, records in chain):
+        return claim(words, None, "–")
+    values = [elbo(records) for _, records in chain]
+    told = ", ".join(f"{name} {elbo_cell(records)}" for name, records in chain)
+    return claim(words, all(b < a for a, b in pairwise(values)), told)
+
+
+def _against(words: str, store: Store, one: str, two: str, margin: float = 0.0) -> tuple[str, ...]:
+    a, b = store.records(one), store.records(two)
+    if not (a and b):
+        return claim(words, None, "–")
+    return claim(words, elbo(a) < elbo(b) + margin, f"{one} {elbo_cell(a)}, {two} {elbo_cell(b)}")
+
+
+def _failing(store: Store) -> tuple[str, ...]:
+    """At the paper's own scale of failure (464 against 82 nats) no margin is needed; 20 nats leave no doubt either."""
+    words = "a normalised state fails (by more than 20 nats)"
+    a, b = store.records("mnist-x1-normalised"), store.records("mnist-x1")
+    if not (a and b):
+        return claim(words, None, "–")
+    return claim(words, elbo(a) > elbo(b) + 20, f"normalised {elbo_cell(a)}, free {elbo_cell(b)}")
+
+
+def _not_run() -> Table:
+    """The other rows of table 1, and our count where the configuration is known."""
+    with torch.device("meta"):
+        counted = {
+            "VDVAE*": sum(p.numel() for p in Vdvae(vdvae(384, 16, 3)).parameters()),
+            "x1": sum(p.numel() for p in Vdvae(stacked(1, 1, 384, 16, 3)).parameters()),
+        }
+    rows: list[tuple[str, ...]] = []
+    for data, method, size, printed in vae_printed.NOT_RUN:
+        known = data == "CIFAR-10" and method == "VDVAE*"
+        rows.append(
+            (
+                data,
+                method,
+                size,
+                f"{counted['VDVAE*']:,}" if known else "blocks not printed",
+                f"{printed:.2f}",
+                "not run",
+            )
+        )
+    rows.append(("CIFAR-10", "x1", "8.7m", f"{counted['x1']:,}", "–", "not run"))
+    header = ("data", "method", "printed size", "our count", "printed bits per dim", "here")
+    return Table("Rows of table 1 that are counted and not run", header, rows)
+
+
+def _figures(store: Store) -> None:
+    folder = store.folder / "figures"
+    folder.mkdir(parents=True, exist_ok=True)
+    curves: dict[str, Any] = {}
+    for kind, names in (
+        ("blocks of their own", ("x1", "x2", "x3", "x4")),
+        ("one repeated", ("x1", "r2", "r3", "r5", "r10", "r20")),
+    ):
+        found = [(int(name[1:]), records) for name in names if (records := store.records(f"mnist-{name}"))]
+        if found:
+            curves[kind] = [n for n, _ in found], [elbo(records) for _, records in found], None
+    if curves:
+        vae_figures.lines(
+            curves, folder / "blocks.png", "blocks applied at each resolution", "-ELBO, nats", "Figure 4, MNIST"
+        )
+    for key, label in (("norm", "L2 norm"), ("latent_step", "|Z+ - Z| / |Z|")):
+        lines = {}
+        for name in SYSTEMS:
+            for record in store.records(name)[:1]:
+                if "states" in record:
+                    rows = np.array(record["states"][key])
+                    lines[name] = range(rows.shape[1]), rows.mean(0), 2 * rows.std(0)
+        if lines:
+            vae_figures.lines(
+                lines,
+                folder / f"state-{key}.png",
+                "layer, top-down",
+                label,
+                "Figure 5: mean ± 2 deviations over batches",
+            )
+    for name in ("mnist-large", "mnist-shared", "mnist-r5", "mnist-x1"):
+        path = folder / f"samples-{name}.png"
+        if (records := store.records(name)) and not path.exists():
+            vae_figures.samples(store.load(name, records[0]["seed"]), path, f"{name}, {records[0]['steps']} steps")

@@ -1,0 +1,170 @@
+"""What is measured of the papers' VAEs, against models whose true values are known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import pytorch_msssim
+import torch
+
+from hvaecodec.bench.vae_measures.attack import Attack, robustness
+from hvaecodec.bench.vae_measures.bounds import (
+    Mean,
+    bits_per_dim,
+    importance_nll,
+    log_mean_exp,
+    negative_elbo,
+    published_nll,
+    weighted_nll,
+)
+from hvaecodec.bench.vae_measures.ms_ssim32 import ms_ssim32
+from hvaecodec.bench.vae_measures.pictures import (
+    information,
+    n_layers,
+    partial_reconstruction,
+    state_norms,
+    unconditional,
+)
+from hvaecodec.bench.vae_measures.units import THRESHOLD, Units, _path, measure_units
+from hvaecodec.models.latents import Gaussian
+from hvaecodec.models.vdvae import Vdvae
+from hvaecodec.models.vdvae_presets import net
+
+
+def vae(name: str = "mnist-dct") -> Vdvae:
+    torch.manual_seed(0)
+    made = Vdvae(net(f"{name}-tiny"))
+    for parameter in made.parameters():
+        parameter.data += 0.05 * torch.randn_like(parameter)
+    return made.eval()
+
+
+def drawings(n: int = 12, side: int = 28) -> torch.Tensor:
+    torch.manual_seed(1)
+    smooth = torch.nn.functional.interpolate(torch.rand(n, 1, 4, 4), size=(side, side), mode="bilinear")
+    return (smooth > 0.55).float()
+
+
+@pytest.mark.parametrize("posterior", ["exact", "wide"])
+def test_the_published_nll_is_too_good_and_ours_is_not(posterior):
+    """30 units x = z + noise, both normal: log p(x) is known. Under the exact posterior every one of our weights is
+    p(x), while the published estimator is several nats below -log p(x)."""
+    torch.manual_seed(0)
+    k, b, units = 1000, 40, 30
+    x = torch.randn(b, units) * math.sqrt(2)
+    true = -torch.distributions.Normal(0, math.sqrt(2)).log_prob(x).sum(1)
+    sigma = math.sqrt(0.5) * (1.0 if posterior == "exact" else 1.1)
+    q = Gaussian(x / 2, torch.full_like(x, math.log(sigma)))
+    p = Gaussian(torch.zeros_like(x), torch.zeros_like(x))
+    z = torch.stack([q.sample(torch.randn_like(x)) for _ in range(k)])
+    log_px = Gaussian(z, torch.zeros_like(z)).log_prob(x).sum(-1)
+    ours = importance_nll(log_px, p.log_prob(z).sum(-1), q.log_prob(z).sum(-1))
+    published = published_nll(log_px, q.kl(p).sum(-1).expand(k, b))
+    if posterior == "exact":
+        torch.testing.assert_close(ours, true, atol=1e-3, rtol=0)
+    assert float((ours - true).mean()) > -0.05
+    assert 2 < float((true - published).mean()) < 8
+
+
+def test_means_of_exponentials():
+    assert float(log_mean_exp(torch.tensor([0.0, math.log(3.0)]))) == pytest.approx(math.log(2))
+    assert bits_per_dim(784 * math.log(2), 784) == pytest.approx(1)
+    mean = Mean.of(torch.tensor([1.0, 3.0]))
+    assert mean.value == 2 and mean.error == pytest.approx(1)
+
+
+def test_importance_weighting_tightens_the_bound():
+    made, x = vae(), drawings()
+    elbo = negative_elbo(made, x)
+    assert elbo["elbo"].value == pytest.approx(elbo["nll"].value + elbo["kl"].value + elbo["context"].value, rel=1e-5)
+    assert sum(elbo["kl_by_latent"]) == pytest.approx(elbo["kl"].value, rel=1e-5)
+    assert negative_elbo(made, x)["elbo"] == elbo["elbo"]  # the same draws
+    found = weighted_nll(made, x, 20)
+    assert found.nll.shape == (12,)
+    assert float(found.nll.mean()) < elbo["elbo"].value + 1
+
+
+def test_active_units_are_those_whose_means_vary_with_the_picture():
+    made, x = vae(), drawings(200)
+    for layer, factor in zip(made.layers, (0, 20), strict=True):  # the first latent has collapsed
+        layer.posterior.last.weight.data *= factor
+    units = measure_units(made, x)
+    first, rest = np.split(units.activity, [math.prod(made.latent_shapes[0])])
+    assert (np.abs(first) < 1e-9).all() and (rest > THRESHOLD).any()
+    told = units.summary()
+    assert told["context_units"] == 36 and told["active_with_context"] >= told["active"]
+    assert told["units"] == len(units.kl) == sum(math.prod(shape) for shape in made.latent_shapes)
+    assert told["kl_per_unit"] * told["units"] == pytest.approx(negative_elbo(made, x)["kl"].value, rel=0.05)
+
+
+def test_noise_of_a_path_is_no_activity():
+    """A unit whose mean only follows the sample above it is not active; one path alone would call it so."""
+    made, x = vae("mnist-vdvae"), drawings(300)
+    for layer in made.layers:
+        layer.posterior.last.weight.data *= 20
+    for cell in [made.encoder.enter, *(c.last for c in made.encoder.cells)]:
+        cell.weight.data.zero_()  # the picture does not arrive
+    with torch.no_grad():
+        one_path = _path(made, len(x), made.features(x), None, torch.Generator().manual_seed(0))[0].var(0).numpy()
+    units = measure_units(made, x)
+    assert one_path.max() > THRESHOLD
+    assert np.abs(units.activity).max() < 0.4 * one_path.max() and len(units.context_activity) == 0
+
+
+def test_the_distribution_of_kl():
+    units = Units(np.array([0.0, 0.0, 0.5, 2.0]), np.zeros(4), np.zeros(0))
+    assert units.cdf(np.array([-1, 0, 0.5, 1, 3])).tolist() == [0, 0.5, 0.75, 0.75, 1]
+
+
+def test_ms_ssim32_is_the_standard_where_that_exists():
+    torch.manual_seed(0)
+    x = torch.nn.functional.interpolate(torch.rand(2, 3, 24, 24), size=(192, 192), mode="bilinear")
+    y = (x + 0.1 * torch.randn_like(x)).clamp(0, 1)
+    standard = pytorch_msssim.ms_ssim(x, y, data_range=1, size_average=False)
+    torch.testing.assert_close(ms_ssim32(x, y).float(), standard, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("side", [28, 32])
+def test_ms_ssim32_on_small_pictures(side):
+    x = drawings(4, side)
+    near, far = (x + 0.05).clamp(0, 1), 1 - x
+    assert torch.allclose(ms_ssim32(x, x), torch.ones(4, dtype=torch.float64))
+    assert (ms_ssim32(x, near) > ms_ssim32(x, far)).all()
+
+
+def test_partial_reconstructions_take_the_context_first():
+    made, x = vae(), drawings(4)
+    assert n_layers(made) == len(made.order) + 1
+    only = partial_reconstruction(made, x, 1, temperature=0)
+    assert only.shape == x.shape and only.min() >= 0 and only.max() <= 1
+    same = made.context.picture(made.symbols(x))
+    assert torch.equal(only, partial_reconstruction(made, same, 1, temperature=0)) == torch.equal(
+        made.symbols(same), made.symbols(x)
+    )
+    with pytest.raises(ValueError, match=r"1\.\."):
+        partial_reconstruction(made, x, 0)
+    told = information(made, x)
+    assert len(told["ms_ssim32"]) == len(told["psnr_db"]) == n_layers(made)
+
+
+def test_samples_repeat_and_differ_with_temperature():
+    made = vae("cifar10-small-dct")
+    one, again, cold = (unconditional(made, 2, t, torch.Generator().manual_seed(3)) for t in (1.0, 1.0, 0.0))
+    assert torch.equal(one, again) and not torch.equal(one, cold) and one.shape == (2, 3, 32, 32)
+
+
+def test_norms_of_the_state():
+    made, x = vae("mnist-x1-normalised"), drawings(6, 32)
+    told = state_norms(made, x, batches=2)
+    assert all(len(rows) == 2 and len(rows[0]) == len(made.order) for rows in told.values())
+    free = state_norms(vae("mnist-x1"), x, batches=2)
+    assert np.nanmax(free["norm"]) > np.nanmax(told["norm"])
+
+
+def test_an_attack_stays_in_its_box_and_hurts_more_with_more_room():
+    made, x = vae(), drawings(3)
+    near, far = (robustness(made, x, 2, Attack(radius, 4, 0.5, 1)) for radius in (0.001, 0.5))
+    assert near.shape == (3,) and (near <= 1 + 1e-9).all() and near.mean() > far.mean()
+    assert all(p.requires_grad for p in made.parameters())
