@@ -55,15 +55,16 @@ class IndexTask:
         """Nothing is fitted before the first step."""
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Bits per cell, the mean over the layers, each with as many cells."""
+        """Bits per cell, the mean over the layers."""
         logs = {}
         for number in range(len(self.stack)):
             net = self._net(number)
             net.rounding = moment.fraction > self.config.rounding_from
             total = sum(len(cells.indices) for cells in self.cells[number])
+            size = min(self.config.cells, max(1, round(total * self.config.share)))
             bits, count = torch.zeros((), device=self.device), 0
             for kind, cells in zip(KINDS, self.cells[number], strict=True):
-                n = round(self.config.cells * len(cells.indices) / total)
+                n = round(size * len(cells.indices) / total)
                 if n:
                     picked = torch.randint(len(cells.indices), (n,), generator=rng)
                     bits, count = bits + self._bits(net, kind, cells, picked), count + n

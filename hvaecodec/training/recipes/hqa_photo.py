@@ -44,15 +44,16 @@ class LayerTraining:
 class IndexTraining:
     """The five index priors at once, on the indices of `pictures` augmented photos that are coded before the first step.
 
-    kept: cells of each layer that are kept of them. cells: of each layer in a step. rounding_from: as in the prior of
-    `dct-vae-photo`.
+    kept: cells of each layer that are kept of them. cells: of each layer in a step, but no more than `share` of those
+    kept: the upper layers have few. rounding_from: as in the prior of `dct-vae-photo`.
     """
 
     nets: tuple[LayerConfig, ...]
     net: IndexPriorConfig = field(default_factory=IndexPriorConfig)
-    pictures: int = 4000
+    pictures: int = 2000
     kept: int = 3_000_000
     cells: int = 4096
+    share: float = 1 / 300
     rounding_from: float = 0.5
 
 
@@ -105,7 +106,7 @@ PRESETS = {
         _GPU,
         ((128, 64, 0, 0, 0), (64, 128, 0, 0, 16), (128, 128, 0, 0, 32), (128, 256, 0, 0, 0), (256, 256, 0, 0, 0)),
         replace(_LOOP, learning_rate=2e-3, save_minutes=2, workers=12),
-        IndexTraining(_GPU, pictures=20000, kept=10_000_000, cells=65536),
+        IndexTraining(_GPU, pictures=20000, kept=10_000_000, cells=65536, share=1 / 50),
         minutes=20,
         index_minutes=5,
     ),
@@ -114,7 +115,7 @@ PRESETS = {
         _TINY,
         ((2, 32, 0, 0, 0), (2, 32, 0, 0, 1), (2, 32, 2, 1, 1), (2, 32, 0, 0, 0), (2, 32, 0, 0, 0)),
         replace(_LOOP, warm_up=2, log_every=1),
-        IndexTraining(_TINY, IndexPriorConfig(hidden=8, embedding=4), pictures=4, kept=2000, cells=64),
+        IndexTraining(_TINY, IndexPriorConfig(hidden=8, embedding=4), pictures=4, kept=2000, cells=64, share=0.5),
         minutes=0.1,
         index_minutes=0.05,
     ),
@@ -138,7 +139,7 @@ def _whole(name: str, preset: str) -> Recipe:
             task = replace(task, probabilistic=0.0003, observed=1)
         minutes = sizes.minutes * share
         stages.append(Stage(layer_stage(number), task, replace(sizes.loop, minutes=minutes), minutes / total))
-    loop = replace(sizes.loop, minutes=sizes.index_minutes, learning_rate=2e-3, channels_last=False)
+    loop = replace(sizes.loop, minutes=sizes.index_minutes, learning_rate=2e-3, weight_decay=0.01, channels_last=False)
     stages.append(Stage("indices", sizes.indices, loop, sizes.index_minutes / total))
     return Recipe(name, preset, tuple(stages), family=FAMILY)
 
