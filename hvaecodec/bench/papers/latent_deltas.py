@@ -1,0 +1,101 @@
+"""Δ of the reductors between trained models, with their records."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import torch
+from torch import Tensor
+
+from hvaecodec.bench.papers import Report
+from hvaecodec.bench.papers.latent_runs import Store, noiseless_points
+from hvaecodec.codec.files import write_atomically
+from hvaecodec.models.diffusion_vae import LatentVae
+from hvaecodec.models.heat_kernel import embed
+from hvaecodec.models.reductors import FAMILIES, FitConfig, Source, delta, fit, of_truth, of_vae
+from hvaecodec.training.latent_task import Copy
+
+PAIRS = tuple(FAMILIES)
+# what the tables' models were trained with: (noise, sigma_X) of table 9.2 and, as we read it, of table 11.1
+_CIRCLE, _TORUS = (0.1, 0.01), (0.0, 0.1)
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A pair's Δ in nats for every repetition. data: samples of a point. mapped: (N, 2), where the first repetition's
+    map takes the latents of noiseless sines; None for the torus."""
+
+    pair: tuple[str, str]
+    data: int
+    deltas: tuple[float, ...]
+    mapped: Tensor | None
+
+
+def deltas(store: Store, pair: tuple[str, str], seeds: int | None, report: Report) -> list[Delta]:
+    """The pair's Δ, from its record or fitted now; [] if a model of it is not trained.
+
+    Repetition i of Z1 is reduced to repetition i of Z2.
+    """
+    copies = _copies(store, pair, seeds)
+    if copies is None:
+        return []
+    path = store.folder / "reductors" / f"{pair[0]}-{pair[1]}-{len(copies)}.json"
+    if not path.exists():
+        report("reductors", PAIRS.index(pair) / len(PAIRS), f"{pair[0]} → {pair[1]}")
+        first, second, data = _ends(store, pair, copies)
+        done = fit(first, second, FAMILIES[pair], _config(store, pair))
+        values = delta(first, second, done.squared_error, data)
+        record = {
+            "mapped": [] if "R4" in pair else done.map(_latents(store, pair[0], copies))[0].tolist(),
+            "pair": list(pair), "data": data, "deltas": values.tolist(), "squared_error": done.squared_error.tolist(),
+            "start_errors": done.start_errors.tolist(), "fit": asdict(_config(store, pair)),
+        }  # fmt: skip
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, json.dumps(record, indent=1).encode(), force=True)
+    record = json.loads(path.read_text(encoding="utf-8"))
+    mapped = torch.tensor(record["mapped"]) if record["mapped"] else None
+    return [Delta(pair, record["data"], tuple(record["deltas"]), mapped)]
+
+
+def reductor_panels(store: Store, found: Sequence[Delta]) -> list[tuple[str, Tensor, Tensor, Tensor]]:
+    """For `latent_plots.mapped`: the first repetition's latents of noiseless sines under every map that was fitted."""
+    panels = []
+    for d in found:
+        if d.mapped is not None:
+            copies = _copies(store, d.pair, 1)
+            assert copies is not None
+            own = _latents(store, d.pair[1], copies)[0]
+            panels.append((f"{d.pair[0]} → {d.pair[1]}", d.mapped, own, noiseless_points("sines")[1][:, 0]))
+    return panels
+
+
+def _latents(store: Store, name: str, copies: Sequence[Copy]) -> Tensor:
+    """(copies, N, 2): the means of noiseless sines; of Φ their phases."""
+    x, true = noiseless_points("sines")
+    if name == "Phi":
+        return embed(true).expand(len(copies), -1, -1)
+    vae = store.load(name, copies)
+    return vae.space.middle(vae.encode(x.expand(len(copies), *x.shape)))
+
+
+def _config(store: Store, pair: tuple[str, str]) -> FitConfig:
+    return store.plan.fit_torus if "R4" in pair else store.plan.fit
+
+
+def _copies(store: Store, pair: tuple[str, str], seeds: int | None) -> list[Copy] | None:
+    """The repetitions of a pair's models, None if one is not trained."""
+    noise, sigma = _TORUS if "R4" in pair else _CIRCLE
+    names = [name for name in pair if name != "Phi"]
+    copies = [c for c in store.copies(names[0], seeds) if (c.noise, c.sigma_x) == (noise, sigma)]
+    trained = all(store.record(name, copy) is not None for name in names for copy in copies)
+    return copies if trained and copies else None
+
+
+def _ends(store: Store, pair: tuple[str, str], copies: Sequence[Copy]) -> tuple[Source, Source, int]:
+    """Both models and the samples of a point."""
+    vaes: dict[str, LatentVae] = {name: store.load(name, copies) for name in pair if name != "Phi"}
+    some = next(iter(vaes.values()))
+    first, second = (of_vae(vaes[name]) if name in vaes else of_truth(some.sigma_x) for name in pair)
+    return first, second, some.config.data

@@ -1,0 +1,104 @@
+"""Training of the thesis's small VAEs: copies side by side, each on data of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from hvaecodec.models.diffusion_vae import Config, LatentVae
+from hvaecodec.models.sines import phase_grid, pixel_shifts, sines, torus_sines
+from hvaecodec.training.loop import Loop, Moment, Report
+from hvaecodec.training.recipes.common import LoopConfig
+
+# Adam without decay, and no limit on the gradient's norm, which the copies would share
+LOOP = LoopConfig(
+    learning_rate=1e-2, floor=0.002, warm_up=100, betas=(0.9, 0.999), weight_decay=0, clip=float("inf"), ema=0.998,
+    save_minutes=2, log_every=500, bf16=False,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One repetition. noise: deviation added to the data. sigma_x: of the decoder. seed: of weights and data."""
+
+    noise: float
+    sigma_x: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class LatentTraining:
+    """points: sines with noise, drawn once a copy, `samples` of them; or all phases of the torus; or all shifts of a
+    picture, both without noise."""
+
+    net: Config
+    copies: tuple[Copy, ...]
+    points: Literal["sines", "torus", "shifts"] = "sines"
+    batch: int = 100
+    samples: int = 10_000
+    grid: int = 50  # phases of each circle of the torus
+
+
+class LatentTask:
+    """`loop.Task` of a `LatentVae`. picture: (H, W) in [0, 1], for shifts."""
+
+    def __init__(self, config: LatentTraining, picture: Tensor | None = None) -> None:
+        self.config = config
+        seeds = [copy.seed for copy in config.copies]
+        self.net = LatentVae(config.net, [copy.sigma_x for copy in config.copies], seeds)
+        self.data = training_points(config, picture)
+
+    def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """-ELBO, summed over the copies so that none sees the others."""
+        copies, count, _ = self.data.shape
+        picks = torch.randint(count, (copies, self.config.batch), generator=rng)
+        x = self.data[torch.arange(copies)[:, None], picks]
+        noise = torch.randn(copies, self.config.batch, self.net.space.noises, generator=rng)
+        reconstruction, kl = self.net.terms(x, noise)
+        logs = {"reconstruction": reconstruction.detach().mean(), "kl": kl.detach().mean()}
+        return (reconstruction + kl).mean(1).sum(), logs
+
+    def validate(self) -> dict[str, Any]:
+        """Nothing: the experiment measures finished nets on the noiseless points."""
+        return {}
+
+    def state(self) -> dict[str, Tensor]:
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        pass
+
+
+def training_points(config: LatentTraining, picture: Tensor | None = None) -> Tensor:
+    """(copies, N, data). Raises ValueError for shifts without a picture."""
+    if config.points == "sines":
+        return torch.stack([_noisy_sines(config.samples, copy) for copy in config.copies])
+    if config.points == "torus":
+        points = torus_sines(phase_grid(config.grid))
+    elif picture is None:
+        raise ValueError("shifts need a picture")
+    else:
+        points = pixel_shifts(picture)
+    return points.expand(len(config.copies), *points.shape)
+
+
+def _noisy_sines(count: int, copy: Copy) -> Tensor:
+    rng = torch.Generator().manual_seed(1000 + copy.seed)
+    clean = sines(2 * torch.pi * torch.rand(count, generator=rng))
+    return clean + copy.noise * torch.randn(clean.shape, generator=rng)
+
+
+def train_copies(
+    config: LatentTraining, loop: LoopConfig, folder: Path, picture: Tensor | None = None,
+    report: Report = lambda spent, words: None,
+) -> LatentVae:  # fmt: skip
+    """Train the copies in a folder, or continue there; nothing to do if they are finished. The nets of the average."""
+    task = LatentTask(config, picture)
+    run = json.loads(json.dumps(asdict(config)))
+    Loop(task, loop, folder, run=run, report=report).train()
+    return task.net.requires_grad_(False)
