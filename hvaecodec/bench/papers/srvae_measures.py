@@ -1,0 +1,173 @@
+"""What is measured of an srVAE or its twin on CIFAR-10's test set; each result kept in the run's folder."""
+
+from __future__ import annotations
+
+import json
+import math
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from hvaecodec.bench import frechet
+from hvaecodec.bench.features import Features, load_features
+from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.files import write_atomically
+from hvaecodec.models.srvae import SingleVae, SrVae, downscaled
+from hvaecodec.training.checkpoint import load_checkpoint
+from hvaecodec.training.small_images import SmallImages
+
+DIMS = 32 * 32 * 3 * math.log(2)  # nats of one bit per dim of a picture
+NETS = {"": "features-cifar", "_check": "features-cifar-check"}
+_BATCH = 100
+
+Model = SingleVae | SrVae
+
+
+@dataclass(frozen=True)
+class Measured:
+    """terms: nats of test pictures. distances: Fréchet, by what is compared; without the nets, none. psnr_db: of
+    pictures from y alone, by method; only for the srVAE."""
+
+    parameters: int
+    steps: int
+    terms: dict[str, float]
+    distances: dict[str, float]
+    psnr_db: dict[str, float]
+
+
+def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Measured:
+    """Of a trained model; what the folder has for just these weights is not measured again."""
+    found = load_checkpoint(out / "model")
+    steps = found.position.step if found is not None else 0
+    test = _cropped(images.test, model)
+    mark = f"{_digest(model):08x}-{len(test)}"
+    terms = _kept(out / f"terms-{mark}.json", lambda: _terms(model, test, seed))
+    psnr: dict[str, float] = {}
+    if isinstance(model, SrVae):
+        psnr = _kept(out / f"super-resolution-{mark}.json", lambda: _super_resolution(model, test, seed))
+    distances = _distances(model, test, out, mark, seed)
+    return Measured(sum(p.numel() for p in model.parameters()), steps, terms, distances, psnr)
+
+
+def _digest(model: Model) -> int:
+    """Of the weights."""
+    digest = 0
+    for value in model.state_dict().values():
+        digest = zlib.crc32(value.contiguous().numpy().tobytes(), digest)
+    return digest
+
+
+def _kept(path: Path, make: Callable[[], dict[str, float]]) -> dict[str, float]:
+    if not path.exists():
+        write_atomically(path, json.dumps(make(), indent=1).encode(), force=True)
+    record: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
+    return record
+
+
+def _cropped(images: np.ndarray, model: Model) -> np.ndarray:
+    """Pictures of the model's side; whole ones but for tiny models."""
+    return images[:, : model.config.side, : model.config.side]
+
+
+def batches(images: np.ndarray) -> Iterator[Tensor]:
+    """uint8 (N, H, W, 3) as float (B, 3, H, W) whole numbers."""
+    for start in range(0, len(images), _BATCH):
+        yield torch.from_numpy(np.ascontiguousarray(images[start : start + _BATCH].transpose(0, 3, 1, 2))).float()
+
+
+def to_uint8(x: Tensor) -> np.ndarray:
+    """(..., 3, H, W) whole numbers to uint8 (..., H, W, 3)."""
+    return x.movedim(-3, -1).round().clamp(0, 255).byte().numpy()
+
+
+@torch.no_grad()
+def _terms(model: Model, test: np.ndarray, seed: int) -> dict[str, float]:
+    """Means over the test set, one sample of the latents each."""
+    rng = torch.Generator().manual_seed(seed)
+    sums: dict[str, float] = {}
+    for x in batches(test):
+        for name, value in model.terms(x, rng).items():
+            sums[name] = sums.get(name, 0.0) + float(value.double().sum())
+    return {name: total / len(test) for name, total in sums.items()}
+
+
+def _super_resolution(model: SrVae, test: np.ndarray, seed: int) -> dict[str, float]:
+    """Mean PSNR of x from y: interpolated by Pillow, and by the model with latents at their means and sampled."""
+    rng = torch.Generator().manual_seed(seed)
+    methods: dict[str, Callable[[Tensor], np.ndarray]] = {
+        "bilinear": lambda y: _enlarged(y, Image.Resampling.BILINEAR),
+        "bicubic": lambda y: _enlarged(y, Image.Resampling.BICUBIC),
+        "srVAE, u and z at their means": lambda y: to_uint8(model.super_resolve(y, 0.0, rng)),
+        "srVAE, u and z sampled": lambda y: to_uint8(model.super_resolve(y, 1.0, rng)),
+    }
+    sums = dict.fromkeys(methods, 0.0)
+    for x in batches(test):
+        y, wanted = downscaled(x), to_uint8(x)
+        for name, enlarge in methods.items():
+            sums[name] += float(_psnr_db(wanted, enlarge(y)).sum())
+    return {name: total / len(test) for name, total in sums.items()}
+
+
+def _enlarged(y: Tensor, filter: Image.Resampling) -> np.ndarray:
+    pictures = to_uint8(y)
+    size = (2 * pictures.shape[2], 2 * pictures.shape[1])
+    return np.stack([np.asarray(Image.fromarray(picture).resize(size, filter)) for picture in pictures])
+
+
+def _psnr_db(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """(N,), peak 255; equal pictures count as an error of one level in one sample."""
+    mse = ((x.astype(np.float64) - x_hat) ** 2).mean((1, 2, 3))
+    return 10 * np.log10(255**2 / np.maximum(mse, 1 / x[0].size))
+
+
+def _distances(model: Model, test: np.ndarray, out: Path, mark: str, seed: int) -> dict[str, float]:
+    """Fréchet distances of as many samples as there are test pictures, and of their reconstructions."""
+    found: dict[str, float] = {}
+    for suffix, name in NETS.items():
+        try:
+            net = load_features(name)
+        except CodecUnavailable:
+            continue
+        if test.shape[1:] != (32, 32, 3) or len(test) < frechet.PATCHES_PER_FEATURE * net.net.n_features:
+            continue
+        made = {
+            "samples": partial(_samples, model, len(test), seed),
+            "reconstructions": partial(_again, model, test, seed),
+        }
+        for what, make in made.items():
+            pictures = _pictures(out / f"{what}-{mark}.npy", make)
+            path = out / f"distance-{what}-{mark}-{net.digest}.json"
+            found[what + suffix] = _kept(path, partial(_distance, net, test, pictures))["frechet"]
+    return found
+
+
+def _distance(net: Features, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
+    return {"frechet": frechet.frechet_distance(*(frechet.gaussian(net.of(images)) for images in (first, second)))}
+
+
+def _pictures(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    if not path.exists():
+        np.save(path.with_suffix(".tmp.npy"), make())
+        path.with_suffix(".tmp.npy").replace(path)
+    loaded: np.ndarray = np.load(path)
+    return loaded
+
+
+def _samples(model: Model, count: int, seed: int) -> np.ndarray:
+    rng, out = torch.Generator().manual_seed(seed), []
+    for start in range(0, count, _BATCH):
+        made = model.generate(min(_BATCH, count - start), rng)
+        out.append(to_uint8(made[1] if isinstance(made, tuple) else made))
+    return np.concatenate(out)
+
+
+def _again(model: Model, test: np.ndarray, seed: int) -> np.ndarray:
+    rng = torch.Generator().manual_seed(seed)
+    return np.concatenate([to_uint8(model.reconstruct(x, rng)) for x in batches(test)])

@@ -1,0 +1,78 @@
+"""The srVAE's experiment at a tiny size: tables, figures, kept results."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from hvaecodec.bench.papers import PaperSettings, experiment, srvae, srvae_measures
+from hvaecodec.bench.papers.srvae_figures import grid
+from hvaecodec.training import small_images
+from hvaecodec.training.small_images import SmallImages
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    rows = rng.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8).repeat(4, 1).repeat(4, 2)
+    images = SmallImages("cifar10", rows[:24], rows[24:])
+    settings = PaperSettings(tmp_path_factory.mktemp("data"), tmp_path_factory.mktemp("out"), "tiny")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(small_images, "cifar10", lambda data: images)
+        patch.setattr(srvae, "cifar10", lambda data: images)
+        yield settings, srvae.run(settings, lambda stage, spent, words: None), images
+
+
+def test_it_is_registered():
+    assert experiment("srvae") is srvae.run
+
+
+def test_ours_stand_beside_the_printed(finished):
+    _, (table, enlarged), _ = finished
+    assert [row[0] for row in table.rows] == ["vae, ours", "vae, printed", "srvae, ours", "srvae, printed"]
+    assert table.rows[3][3:8] == ("3.65", "5107", "1241", "619", "819")
+    bits, parts = float(table.rows[2][3]), [float(cell) for cell in table.rows[2][4:8]]
+    assert bits == pytest.approx(sum(parts) / srvae_measures.DIMS, abs=2e-3)
+    assert any("vae 3.525, srvae 3.657" in note for note in table.notes)
+    assert any("Claims of the paper" in note for note in table.notes)
+    assert [row[0].split(",")[0] for row in enlarged.rows] == ["bilinear", "bicubic", "srVAE", "srVAE"]
+
+
+def test_figures_and_results_are_kept(finished):
+    settings, _, _ = finished
+    folder = settings.out / "tiny" / "srvae-seed0"
+    assert {path.name for path in folder.glob("*.png")} == {
+        "generations.png",
+        "reconstructions.png",
+        "interpolations.png",
+    }
+    (record,) = folder.glob("terms-*.json")
+    record.write_text('{"re_x": 7000.0, "re_y": 1.0, "kl_z": 2.0, "kl_u": 3.0}')
+    again = srvae.run(replace(settings, only=("srvae",)), lambda stage, spent, words: None)
+    assert again[0].rows[0][4:8] == ("7000", "1", "2", "3")
+
+
+def test_interpolation_by_pillow_is_told_right(finished):
+    """A flat picture is enlarged without loss; PSNR is capped where there is no error."""
+    flat = np.full((2, 16, 16, 3), 90, np.uint8)
+    y = torch.full((2, 3, 8, 8), 90.0)
+    assert np.array_equal(srvae_measures._enlarged(y, srvae_measures.Image.Resampling.BICUBIC), flat)
+    assert srvae_measures._psnr_db(flat, flat).min() > 70
+    worse = flat.copy()
+    worse[1] += 10
+    assert srvae_measures._psnr_db(flat, worse)[1] == pytest.approx(10 * np.log10(255**2 / 100))
+
+
+def test_grid_has_every_picture_in_its_place():
+    pictures = np.arange(6, dtype=np.uint8).reshape(2, 3, 1, 1, 1) * np.ones((1, 1, 4, 4, 3), np.uint8)
+    drawn = grid(pictures)
+    assert drawn.shape == (2 * 14 + 2, 3 * 14 + 2, 3)
+    assert drawn[2, 2, 0] == 0 and drawn[16 + 11, 2 + 28 + 11, 0] == 5 and drawn[0, 0, 0] == 255
+
+
+def test_unknown_systems_are_errors(tmp_path):
+    with pytest.raises(ValueError, match="known are vae, srvae"):
+        srvae.run(PaperSettings(tmp_path, tmp_path, "tiny", only=("hqa",)), lambda stage, spent, words: None)
