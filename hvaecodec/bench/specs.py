@@ -1,11 +1,15 @@
-"""Codec specifications as typed: `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:mbt2018-mean`."""
+"""Codec specifications as typed: `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:mbt2018-mean`.
+
+Two options are ours and reach no codec: `jpeg@quality=1` measures a baseline at that quality alone, and
+`dct-vae-photo@like=hqa-photo` gives every picture at most the bytes that the other codec needs for it at the quality.
+"""
 
 from __future__ import annotations
 
 import functools
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,10 @@ OUR_QUALITIES: tuple[float, ...] = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 10
 
 @dataclass(frozen=True)
 class CodecSpec:
-    """One codec to measure. `make` builds a fresh object each time; `encode` calls it with every option."""
+    """One codec to measure. `make` builds a fresh object each time; `encode` calls it with every option.
+
+    like: the codec whose file of a picture, at the quality, limits the bytes of ours.
+    """
 
     label: str
     is_baseline: bool
@@ -27,13 +34,20 @@ class CodecSpec:
     options: dict[str, Any] = field(default_factory=dict)
     passed: dict[str, Any] = field(default_factory=dict)  # the options that `encode` takes
     unavailable: str | None = None
+    like: CodecSpec | None = None
 
     def version(self, codec: Any) -> str:
         """What the records are valid for: the library's version, or ours with a digest of code and weights."""
-        return str(codec.version) if self.is_baseline else _our_version(self.label.partition("@")[0])
+        if self.is_baseline:
+            return str(codec.version)
+        own = _our_version(self.label.partition("@")[0])
+        return own if self.like is None else f"{own}, like {self.like.version(self.like.make())}"
 
     def encode(self, codec: Any, image: np.ndarray, quality: float) -> bytes:
-        return bytes(codec.encode(image, quality=quality, **self.passed))
+        if self.like is None:
+            return bytes(codec.encode(image, quality=quality, **self.passed))
+        bytes_there = len(self.like.encode(self.like.make(), image, quality))
+        return bytes(codec.encode(image, bpp=8 * bytes_there / (image.shape[0] * image.shape[1]), **self.passed))
 
     def settings(self, quality: float) -> dict[str, Any]:
         """Everything that decides the bytes, for the record."""
@@ -54,12 +68,13 @@ def parse(text: str, effort: int | None = None) -> CodecSpec:
 
 
 def _baseline(text: str, name: str, options: dict[str, str]) -> CodecSpec:
+    only = options.pop("quality", None)
     codec = baselines.load(name, options)
     return CodecSpec(
         label=text,
         is_baseline=True,
         make=lambda: baselines.load(name, options),
-        qualities=tuple(codec.settings),
+        qualities=tuple(codec.settings) if only is None else (_number("quality", only),),
         options=baselines.options_of(codec),
         unavailable=codec.unavailable(),
     )
@@ -71,12 +86,19 @@ def _ours(text: str, name: str, options: dict[str, str], effort: int | None) -> 
     if name not in registry.CODECS and not Path(name).is_dir():
         known = ", ".join([*registry.CODECS, *baselines.names()])
         raise ValueError(f"no codec {name!r}; there are {known}, or a folder of weights")
+    other = options.pop("like", None)
+    like = _loaded_once(parse(other)) if other is not None else None
     passed: dict[str, Any] = {key: _number(key, value) for key, value in options.items()}
     label = text
     if effort is not None and "effort" not in passed:
         passed["effort"] = effort
         label += ("," if "@" in text else "@") + f"effort={effort}"
-    return CodecSpec(label, False, lambda: registry.load(name), OUR_QUALITIES, dict(passed), passed)
+    told = dict(passed) if other is None else {**passed, "like": other}
+    return CodecSpec(label, False, lambda: registry.load(name), OUR_QUALITIES, told, passed, like=like)
+
+
+def _loaded_once(spec: CodecSpec) -> CodecSpec:
+    return replace(spec, make=functools.cache(spec.make))
 
 
 def _options(text: str, tail: str) -> dict[str, str]:

@@ -133,6 +133,28 @@ def test_our_codecs_carry_effort_in_their_label() -> None:
     assert specs.parse("compressai:mbt2018").options["model"] == "mbt2018"
 
 
+def test_one_quality_of_a_baseline() -> None:
+    spec = specs.parse("jpeg@quality=1")
+    assert spec.qualities == (1,) and "quality" not in spec.options and spec.label == "jpeg@quality=1"
+
+
+def test_as_many_bytes_as_another_codec_needs(stand_in: str) -> None:
+    asked = []
+
+    class Ours:
+        def encode(self, image: np.ndarray, **settings: object) -> bytes:
+            asked.append(settings)
+            return b"file"
+
+    image = np.zeros((40, 50, 3), np.uint8)
+    spec = specs.parse(f"{stand_in}@like=jpeg", effort=1)
+    assert spec.encode(Ours(), image, 30) == b"file"
+    there = len(specs.parse("jpeg").make().encode(image, quality=30))
+    assert asked == [{"bpp": 8 * there / 2000, "effort": 1}]
+    assert spec.settings(30) == {"quality": 30, "like": "jpeg", "effort": 1}
+    assert ", like Pillow" in spec.version(None)
+
+
 def test_importing_the_bench_is_cheap() -> None:
     heavy = "{'torch', 'matplotlib', 'scipy', 'skimage', 'pooch', 'numpy', 'pytorch_msssim'}"
     code = f"import sys, hvaecodec.bench, hvaecodec.cli.bench; print(sorted({heavy} & set(sys.modules)))"
