@@ -67,15 +67,13 @@ def stack_of(dim: int, codes: int, widths: tuple[tuple[int, int, int], ...]) -> 
 
 @dataclass(frozen=True)
 class Preset:
-    """layers: for each layer crops, side, pool, fresh, picture_crops. minutes: of the layers together and of the
-    priors."""
+    """shares: of `minutes`, the layers' budget, for each layer. index_minutes: of the priors."""
 
-    nets: tuple[LayerConfig, ...]
-    layers: tuple[tuple[int, int, int, int, int], ...]
-    loop: LoopConfig
+    layers: tuple[LayerTraining, ...]
     indices: IndexTraining
-    shares: tuple[float, ...] = (0.2, 0.2, 0.25, 0.2, 0.15)  # of the layers' minutes
-    minutes: float = 50
+    loop: LoopConfig
+    shares: tuple[float, ...] = (0.2, 0.2, 0.25, 0.2, 0.15)
+    minutes: float = 52
     index_minutes: float = 12
 
 
@@ -83,62 +81,61 @@ _CPU = stack_of(32, 512, ((64, 64, 0), (96, 96, 0), (96, 128, 1), (96, 128, 1), 
 _GPU = stack_of(32, 512, ((64, 64, 0), (96, 96, 1), (96, 128, 1), (96, 128, 1), (96, 128, 2)))
 _TINY = stack_of(4, 512, ((4, 4, 0), (4, 4, 0), (4, 4, 1), (4, 4, 1), (4, 4, 1)))
 _LOOP = LoopConfig(
-    learning_rate=1.5e-3,
-    warm_up=100,
-    betas=(0.9, 0.95),
-    weight_decay=0.0,
-    ema=0.995,
-    save_minutes=5,
-    log_every=50,
+    learning_rate=1.5e-3, warm_up=100, betas=(0.9, 0.95), weight_decay=0.0, ema=0.995, save_minutes=5, log_every=50,
     channels_last=True,
-)
+)  # fmt: skip
 
 PRESETS = {
     # an hour on one core: the sizes that the weights in the package have
     "cpu": Preset(
-        _CPU,
-        ((16, 64, 0, 0, 0), (8, 128, 0, 0, 2), (16, 128, 1024, 8, 4), (16, 256, 512, 4, 0), (32, 256, 1024, 4, 0)),
-        _LOOP,
+        (
+            LayerTraining(0, _CPU, 16, 64, probabilistic=0.0003, observed=1),
+            LayerTraining(1, _CPU, 8, 128, picture=40, picture_crops=2),
+            LayerTraining(2, _CPU, 16, 128, 1024, 8, picture=80, picture_from=0.25, picture_crops=6),
+            LayerTraining(3, _CPU, 16, 256, 512, 4),
+            LayerTraining(4, _CPU, 32, 256, 1024, 4),
+        ),
         IndexTraining(_CPU),
+        _LOOP,
     ),
-    # minutes on one large GPU: the same widths, which 6 MB of weights allow, and eight times the batch
+    # minutes on one large GPU: eight times the batch, no pool
     "gpu": Preset(
-        _GPU,
-        ((128, 64, 0, 0, 0), (64, 128, 0, 0, 16), (128, 128, 0, 0, 32), (128, 256, 0, 0, 0), (256, 256, 0, 0, 0)),
-        replace(_LOOP, learning_rate=2e-3, save_minutes=2, workers=12),
+        (
+            LayerTraining(0, _GPU, 128, 64, probabilistic=0.0003, observed=1),
+            LayerTraining(1, _GPU, 64, 128, picture=40, picture_crops=16),
+            LayerTraining(2, _GPU, 128, 128, picture=80, picture_from=0.25, picture_crops=48),
+            LayerTraining(3, _GPU, 128, 256),
+            LayerTraining(4, _GPU, 256, 256),
+        ),
         IndexTraining(_GPU, pictures=20000, kept=10_000_000, cells=65536, share=1 / 50),
+        replace(_LOOP, learning_rate=2e-3, save_minutes=2, workers=12),
         minutes=20,
         index_minutes=5,
     ),
     # seconds anywhere: to see that everything runs, never for weights
     "tiny": Preset(
-        _TINY,
-        ((2, 32, 0, 0, 0), (2, 32, 0, 0, 1), (2, 32, 2, 1, 1), (2, 32, 0, 0, 0), (2, 32, 0, 0, 0)),
-        replace(_LOOP, warm_up=2, log_every=1),
+        (
+            LayerTraining(0, _TINY, 2, 32, probabilistic=0.0003, observed=1),
+            LayerTraining(1, _TINY, 2, 32, picture=1, picture_crops=1),
+            LayerTraining(2, _TINY, 2, 32, 2, 1, picture=1, picture_from=0.25, picture_crops=1),
+            LayerTraining(3, _TINY, 2, 32),
+            LayerTraining(4, _TINY, 2, 32),
+        ),
         IndexTraining(_TINY, IndexPriorConfig(hidden=8, embedding=4), pictures=4, kept=2000, cells=64, share=0.5),
+        replace(_LOOP, warm_up=2, log_every=1),
         minutes=0.1,
         index_minutes=0.05,
     ),
 }
-
-# a picture's squared error in 0..1 is near 0.005 where that of standardised values is near 0.5
-_PICTURE = 40.0
 
 
 def _whole(name: str, preset: str) -> Recipe:
     sizes = PRESETS[preset]
     total = sizes.minutes + sizes.index_minutes
     stages = []
-    for number, ((crops, side, pool, fresh, pictures), share) in enumerate(
-        zip(sizes.layers, sizes.shares, strict=True)
-    ):
-        task = LayerTraining(number, sizes.nets, crops, side, pool, fresh)
-        if pictures:
-            task = replace(task, picture=_PICTURE, picture_crops=pictures)
-        if number == 0:
-            task = replace(task, probabilistic=0.0003, observed=1)
+    for task, share in zip(sizes.layers, sizes.shares, strict=True):
         minutes = sizes.minutes * share
-        stages.append(Stage(layer_stage(number), task, replace(sizes.loop, minutes=minutes), minutes / total))
+        stages.append(Stage(layer_stage(task.number), task, replace(sizes.loop, minutes=minutes), minutes / total))
     loop = replace(sizes.loop, minutes=sizes.index_minutes, learning_rate=2e-3, weight_decay=0.01, channels_last=False)
     stages.append(Stage("indices", sizes.indices, loop, sizes.index_minutes / total))
     return Recipe(name, preset, tuple(stages), family=FAMILY)
