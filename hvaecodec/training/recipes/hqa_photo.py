@@ -91,9 +91,9 @@ PRESETS = {
         (
             LayerTraining(0, _CPU, 16, 64, probabilistic=0.0003, observed=1),
             LayerTraining(1, _CPU, 8, 128, picture=40, picture_crops=2),
-            LayerTraining(2, _CPU, 16, 128, 1024, 8, picture=80, picture_from=0.25, picture_crops=6),
-            LayerTraining(3, _CPU, 16, 256, 512, 4),
-            LayerTraining(4, _CPU, 32, 256, 1024, 4),
+            LayerTraining(2, _CPU, 16, 128, 1024, 8, picture=80, picture_from=0.25, picture_crops=6, reset_below=0.35),
+            LayerTraining(3, _CPU, 16, 256, 512, 4, reset_below=0.35),
+            LayerTraining(4, _CPU, 32, 256, 1024, 4, reset_below=0.35),
         ),
         IndexTraining(_CPU),
         _LOOP,
