@@ -25,11 +25,11 @@ class SearchConfig:
     """lagrangian: price of a bit, in squared luma steps as the generator shows them (without one, at high rate,
     2 ln 2 / 12 = 0.116 balances exactly)."""
 
-    lagrangian: float = 0.035
+    lagrangian: float = 0.03
     passes: tuple[int, int, int] = (0, 7, 16)  # refinements through the generator, by effort
     trust: float = 1.0  # exponent of the generator's curvature in the weights; 0 leaves the generator out
     floor: float = 0.15  # least curvature: a large step costs more than the local curvature says
-    pace: float = 0.3  # how far targets move at first to where the gradient points
+    pace: float = 0.5  # how far targets move at first to where the gradient points; where curvature is low, by its root
     faster: float = 1.3  # factor of the pace after a pass that helped, up to 1
     slower: float = 0.5  # and after one that did not
     context: float = 1.0  # weight of the bits that a symbol costs later (`models.context_price`)
