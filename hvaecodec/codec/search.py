@@ -26,7 +26,7 @@ class SearchConfig:
     2 ln 2 / 12 = 0.116 balances exactly)."""
 
     lagrangian: float = 0.03
-    passes: tuple[int, int, int] = (0, 7, 16)  # refinements through the generator, by effort
+    passes: tuple[int, int, int] = (0, 7, 24)  # refinements through the generator, by effort
     trust: float = 1.0  # exponent of the generator's curvature in the weights; 0 leaves the generator out
     floor: float = 0.15  # least curvature: a large step costs more than the local curvature says
     pace: float = 0.5  # how far targets move at first to where the gradient points; where curvature is low, by its root
