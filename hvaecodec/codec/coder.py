@@ -19,10 +19,10 @@ _ESCAPE_OFFSET = 1 << (ESCAPE_BITS - 1)
 
 
 class Tables:
-    """The stored tables, ready for the coder; built once a codec."""
+    """The stored tables, ready for the coder; built once a codec. radius: int32, of each; the DCT-VAE's if not given."""
 
-    def __init__(self, frequencies: Sequence[np.ndarray]) -> None:
-        self.radius = radii()
+    def __init__(self, frequencies: Sequence[np.ndarray], radius: np.ndarray | None = None) -> None:
+        self.radius = radii() if radius is None else radius
         categorical = constriction.stream.model.Categorical
         self.models: list[Any] = []
         self.bits: list[np.ndarray] = []

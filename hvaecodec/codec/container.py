@@ -26,7 +26,7 @@ MAX_SIDE = 2**16 - 1
 MAX_PIXELS = 2**28
 MAX_LEVELS = 31
 
-CODEC_IDS = {"dct-vae-photo": 1, "hqa-photo": 2, "dct-vae-cifar10": 3}
+CODEC_IDS = {"dct-vae-photo": 1, "hqa-photo": 2, "dct-vae-cifar10": 3, "srvae-cifar10": 4}
 MODES = ("L", "LA", "RGB", "RGBA")
 ALPHA, ICC, EXIF = 1, 2, 3
 EXTRA_NAMES = {ALPHA: "alpha", ICC: "icc", EXIF: "exif"}

@@ -25,6 +25,8 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 CODECS: dict[str, tuple[str, str]] = {
     "dct-vae-photo": ("hvaecodec.codec.dct_vae", "DctVaeCodec"),
     "hqa-photo": ("hvaecodec.codec.hqa_photo", "HqaPhotoCodec"),
+    "dct-vae-cifar10": ("hvaecodec.codec.dct_vae_cifar10", "DctVaeCifarCodec"),
+    "srvae-cifar10": ("hvaecodec.codec.srvae", "SrVaeCodec"),
 }
 
 

@@ -1,4 +1,4 @@
-"""The one stage of an srVAE or of its single-level twin, and its export."""
+"""The one stage of an srVAE or of its single-level twin, and its export, for the srVAE with the codec's tables."""
 
 from __future__ import annotations
 
@@ -7,10 +7,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from safetensors.numpy import save as save_arrays
+
 from hvaecodec import __version__
 from hvaecodec.codec.files import write_atomically
-from hvaecodec.codec.srvae_weights import FILE, model_bytes
-from hvaecodec.models.srvae import SingleVae, SrVae, make
+from hvaecodec.codec.small_picture import fit_tables
+from hvaecodec.codec.srvae_weights import FILE, TABLES, model_bytes
+from hvaecodec.models.srvae import SingleVae, SrVae, SrVaeConfig, downscaled, make
 from hvaecodec.training import card, small_images
 from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
 from hvaecodec.training.recipes.common import Recipe, Stage
@@ -32,9 +37,9 @@ class SrVaeRun:
 
     @staticmethod
     def exports(recipe: Recipe) -> dict[str, Stage]:
-        """The one file and its stage."""
+        """The model's file and, for the codec, that of the tables of y; both of the one stage."""
         (stage,) = recipe.stages
-        return {FILE: stage}
+        return {FILE: stage} | ({TABLES: stage} if isinstance(stage.task.net, SrVaeConfig) else {})
 
     def task(self, stage: Stage) -> SrVaeTask:
         rows = small_images.cifar10(self.run.settings.data).train
@@ -58,10 +63,21 @@ class SrVaeRun:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE
         write_atomically(path, model_bytes(model), self.run.settings.force)
+        written = [path]
+        if isinstance(model, SrVae):
+            written.append(folder / TABLES)
+            write_atomically(written[-1], self._tables(model), self.run.settings.force)
         target = folder / card.CARD
         content = json.dumps(self._card(path, stage, model), indent=1, ensure_ascii=False) + "\n"
         write_atomically(target, content.encode(), force=True)
-        return [path, target]
+        return [*written, target]
+
+    def _tables(self, model: SrVae) -> bytes:
+        """Fitted on y of all training pictures."""
+        side = model.config.side
+        rows = small_images.cifar10(self.run.settings.data).train[:, :side, :side]
+        y = downscaled(torch.from_numpy(np.ascontiguousarray(rows.transpose(0, 3, 1, 2)))).permute(0, 2, 3, 1)
+        return save_arrays({"tables": fit_tables(y.numpy())})
 
     def _card(self, path: Path, stage: Stage, model: SingleVae | SrVae) -> dict[str, Any]:
         found = load_checkpoint(self.run.folder(stage.name))

@@ -7,9 +7,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save
 
 from hvaecodec.bench.papers import PaperSettings, experiment, srvae, srvae_measures
 from hvaecodec.bench.papers.srvae_figures import grid
+from hvaecodec.codec.small_picture import fit_tables
+from hvaecodec.codec.srvae import SrVaeCodec
+from hvaecodec.codec.srvae_weights import FILE, TABLES, model_bytes
+from hvaecodec.models.srvae import PRESETS, make
 from hvaecodec.training import small_images
 from hvaecodec.training.small_images import SmallImages
 
@@ -31,7 +36,7 @@ def test_it_is_registered():
 
 
 def test_ours_stand_beside_the_printed(finished):
-    _, (table, enlarged), _ = finished
+    _, (table, enlarged, *_), _ = finished
     assert [row[0] for row in table.rows] == ["vae, ours", "vae, printed", "srvae, ours", "srvae, printed"]
     assert table.rows[3][3:8] == ("3.65", "5107", "1241", "619", "819")
     bits, parts = float(table.rows[2][3]), [float(cell) for cell in table.rows[2][4:8]]
@@ -76,3 +81,20 @@ def test_grid_has_every_picture_in_its_place():
 def test_unknown_systems_are_errors(tmp_path):
     with pytest.raises(ValueError, match="known are vae, srvae"):
         srvae.run(PaperSettings(tmp_path, tmp_path, "tiny", only=("hqa",)), lambda stage, spent, words: None)
+
+
+def test_files_are_measured_apart_from_estimates(tmp_path):
+    """On a model of the full side, with random weights."""
+    torch.manual_seed(0)
+    model = make(replace(PRESETS["tiny"]["srvae"], side=32))
+    rows = np.random.default_rng(0).integers(0, 256, (4, 32, 32, 3), dtype=np.uint8)
+    (tmp_path / FILE).write_bytes(model_bytes(model))
+    y = np.random.default_rng(1).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
+    (tmp_path / TABLES).write_bytes(save({"tables": fit_tables(y)}))
+    (tmp_path / "card.json").write_text('{"codec": "srvae-cifar10"}')
+    found = srvae_measures._files(SrVaeCodec.load(tmp_path), rows, 0)
+    assert found["files"] == 4 and 5 < found["payload_bpp"] < found["bpp"] < found["payload_bpp"] + 0.4
+    terms = {"re_x": 1.0, "kl_z": 1.0}
+    measured = srvae_measures.Measured(1, 1, terms, {"means": 1.25, "drawn": 0.5}, {}, found)
+    (table,) = srvae._as_a_codec({"srvae": [measured]})
+    assert [row[6] for row in table.rows] == ["1.25", "0.50"] and table.rows[0][1] == f"{found['bpp']:.3f}"

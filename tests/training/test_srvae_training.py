@@ -10,7 +10,7 @@ import pytest
 import torch
 from smooth import pictures, tiny_recipe
 
-from hvaecodec.codec.srvae_weights import FILE, load_model
+from hvaecodec.codec.srvae_weights import FILE, TABLES, load_model
 from hvaecodec.training import small_images
 from hvaecodec.training.checkpoint import load_checkpoint
 from hvaecodec.training.recipes import recipe
@@ -30,7 +30,7 @@ def no_pack(monkeypatch):
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_two_steps_and_two_resumed_are_four_steps(name, no_pack, tmp_path):
-    made = tiny_recipe(name, 4, save_minutes=0)
+    made = tiny_recipe(name, 4, save_minutes=0, bf16=False)
 
     def stop(stage: str, spent: float, words: str) -> None:
         if words == "step 2":
@@ -46,9 +46,9 @@ def test_two_steps_and_two_resumed_are_four_steps(name, no_pack, tmp_path):
 
 
 def test_what_is_exported_is_what_was_trained(no_pack, tmp_path):
-    made = tiny_recipe("srvae-cifar10", 3)
+    made = tiny_recipe("srvae-cifar10", 3, bf16=False)
     written = train(made, Settings(tmp_path, tmp_path / "run", export=tmp_path / "weights"))
-    assert [path.name for path in written] == [FILE, "card.json"]
+    assert [path.name for path in written] == [FILE, TABLES, "card.json"]
     card = json.loads((tmp_path / "weights" / "card.json").read_text())
     assert card["codec"] == "srvae-cifar10" and card["steps"] == 3 and "CIFAR" in json.dumps(card)
     ours, theirs = trained(tmp_path / "run", made.stages[0]), load_model(tmp_path / "weights" / FILE)
@@ -59,7 +59,7 @@ def test_what_is_exported_is_what_was_trained(no_pack, tmp_path):
 
 def test_the_bound_falls():
     rows = np.stack(pictures(24, 32, 32))
-    task = SrVaeTask(replace(recipe("srvae-cifar10", "tiny").stages[0].task, batch=8), rows[:16], rows[16:])
+    task = SrVaeTask(replace(recipe("srvae-cifar10", "tiny").stages[0].task, batch=8), rows[:16], rows[16:], bf16=False)
     task.start()
     before = task.validate()["bits_per_dim"]
     optimiser = torch.optim.AdamW(task.net.parameters(), 5e-3)

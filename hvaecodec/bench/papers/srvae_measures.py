@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from hvaecodec.bench import frechet
 from hvaecodec.bench.features import Features, load_features
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.srvae import SrVaeCodec
 from hvaecodec.models.srvae import SingleVae, SrVae, downscaled
 from hvaecodec.training.checkpoint import load_checkpoint
 from hvaecodec.training.small_images import SmallImages
@@ -26,6 +27,8 @@ from hvaecodec.training.small_images import SmallImages
 DIMS = 32 * 32 * 3 * math.log(2)  # nats of one bit per dim of a picture
 NETS = {"": "features-cifar", "_check": "features-cifar-check"}
 _BATCH = 100
+_FILES = 500  # pictures that files are made of
+ENLARGED = {"means": "srVAE, u and z at their means", "drawn": "srVAE, u and z drawn"}
 
 Model = SingleVae | SrVae
 
@@ -33,13 +36,14 @@ Model = SingleVae | SrVae
 @dataclass(frozen=True)
 class Measured:
     """terms: nats of test pictures. distances: Fréchet, by what is compared; without the nets, none. psnr_db: of
-    pictures from y alone, by method; only for the srVAE."""
+    pictures from y alone, by method, and codec: of files, both only for the srVAE."""
 
     parameters: int
     steps: int
     terms: dict[str, float]
     distances: dict[str, float]
     psnr_db: dict[str, float]
+    codec: dict[str, float]
 
 
 def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Measured:
@@ -49,11 +53,20 @@ def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Meas
     test = _cropped(images.test, model)
     mark = f"{_digest(model):08x}-{len(test)}"
     terms = _kept(out / f"terms-{mark}.json", lambda: _terms(model, test, seed))
+    makers: dict[str, Callable[[], np.ndarray]] = {
+        "samples": partial(_samples, model, len(test), seed),
+        "reconstructions": partial(_again, model, test, seed),
+    }
     psnr: dict[str, float] = {}
+    files: dict[str, float] = {}
     if isinstance(model, SrVae):
-        psnr = _kept(out / f"super-resolution-{mark}.json", lambda: _super_resolution(model, test, seed))
-    distances = _distances(model, test, out, mark, seed)
-    return Measured(sum(p.numel() for p in model.parameters()), steps, terms, distances, psnr)
+        makers |= {name: partial(_super_resolved, model, test, t, seed) for name, t in (("means", 0.0), ("drawn", 1.0))}
+        ours = {words: _pictures(out / f"{name}-{mark}.npy", makers[name]) for name, words in ENLARGED.items()}
+        psnr = _kept(out / f"super-resolution-{mark}.json", lambda: _psnrs(test, ours))
+        if (out / "weights").is_dir() and model.config.side == 32:
+            files = _kept(out / f"codec-{mark}.json", lambda: _files(SrVaeCodec.load(out / "weights"), test, seed))
+    distances = _distances(makers, test, out, mark)
+    return Measured(sum(p.numel() for p in model.parameters()), steps, terms, distances, psnr, files)
 
 
 def _digest(model: Model) -> int:
@@ -98,21 +111,35 @@ def _terms(model: Model, test: np.ndarray, seed: int) -> dict[str, float]:
     return {name: total / len(test) for name, total in sums.items()}
 
 
-def _super_resolution(model: SrVae, test: np.ndarray, seed: int) -> dict[str, float]:
-    """Mean PSNR of x from y: interpolated by Pillow, and by the model with latents at their means and sampled."""
-    rng = torch.Generator().manual_seed(seed)
-    methods: dict[str, Callable[[Tensor], np.ndarray]] = {
-        "bilinear": lambda y: _enlarged(y, Image.Resampling.BILINEAR),
-        "bicubic": lambda y: _enlarged(y, Image.Resampling.BICUBIC),
-        "srVAE, u and z at their means": lambda y: to_uint8(model.super_resolve(y, 0.0, rng)),
-        "srVAE, u and z sampled": lambda y: to_uint8(model.super_resolve(y, 1.0, rng)),
-    }
-    sums = dict.fromkeys(methods, 0.0)
+def _psnrs(test: np.ndarray, ours: dict[str, np.ndarray]) -> dict[str, float]:
+    """Mean PSNR of x from y: interpolated by Pillow, and as the model enlarged it."""
+    sums = {"bilinear": 0.0, "bicubic": 0.0}
     for x in batches(test):
-        y, wanted = downscaled(x), to_uint8(x)
-        for name, enlarge in methods.items():
-            sums[name] += float(_psnr_db(wanted, enlarge(y)).sum())
-    return {name: total / len(test) for name, total in sums.items()}
+        y = downscaled(x)
+        for name in sums:
+            sums[name] += float(_psnr_db(to_uint8(x), _enlarged(y, Image.Resampling[name.upper()])).sum())
+    means = {name: total / len(test) for name, total in sums.items()}
+    return means | {name: float(_psnr_db(test, pictures).mean()) for name, pictures in ours.items()}
+
+
+def _super_resolved(model: SrVae, test: np.ndarray, temperature: float, seed: int) -> np.ndarray:
+    rng = torch.Generator().manual_seed(seed)
+    return np.concatenate([to_uint8(model.super_resolve(downscaled(x), temperature, rng)) for x in batches(test)])
+
+
+def _files(codec: SrVaeCodec, test: np.ndarray, seed: int) -> dict[str, float]:
+    """Bits per pixel of real files of the first test pictures, each decoded by itself, and what the model estimates."""
+    rows = []
+    for picture in test[:_FILES]:
+        data = codec.encode(picture)
+        estimate = codec.estimate(picture, seed)
+        payload = codec.info(data)["payload_bytes"]["level 0"]
+        psnr = [_psnr_db(picture[None], codec.decode(data, t, seed)[None])[0] for t in (0.0, 1.0)]
+        rows.append([8 * len(data), 8 * payload, estimate.y + estimate.kl_u, estimate.kl_z, *psnr])
+    bits, payload, y, z, calm, drawn = np.mean(rows, 0)
+    pixels = test[0].shape[0] * test[0].shape[1]
+    told = {"files": len(rows), "bpp": bits / pixels, "payload_bpp": payload / pixels, "est_y_bpp": y / pixels}
+    return told | {"est_z_bpp": z / pixels, "means": calm, "drawn": drawn}
 
 
 def _enlarged(y: Tensor, filter: Image.Resampling) -> np.ndarray:
@@ -127,8 +154,10 @@ def _psnr_db(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
     return 10 * np.log10(255**2 / np.maximum(mse, 1 / x[0].size))
 
 
-def _distances(model: Model, test: np.ndarray, out: Path, mark: str, seed: int) -> dict[str, float]:
-    """Fréchet distances of as many samples as there are test pictures, and of their reconstructions."""
+def _distances(
+    makers: Mapping[str, Callable[[], np.ndarray]], test: np.ndarray, out: Path, mark: str
+) -> dict[str, float]:
+    """Fréchet distances of what the model makes to the test pictures."""
     found: dict[str, float] = {}
     for suffix, name in NETS.items():
         try:
@@ -137,11 +166,7 @@ def _distances(model: Model, test: np.ndarray, out: Path, mark: str, seed: int) 
             continue
         if test.shape[1:] != (32, 32, 3) or len(test) < frechet.PATCHES_PER_FEATURE * net.net.n_features:
             continue
-        made = {
-            "samples": partial(_samples, model, len(test), seed),
-            "reconstructions": partial(_again, model, test, seed),
-        }
-        for what, make in made.items():
+        for what, make in makers.items():
             pictures = _pictures(out / f"{what}-{mark}.npy", make)
             path = out / f"distance-{what}-{mark}-{net.digest}.json"
             found[what + suffix] = _kept(path, partial(_distance, net, test, pictures))["frechet"]

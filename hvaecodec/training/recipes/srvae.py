@@ -21,7 +21,7 @@ class SrVaeTraining:
 
 # The paper: Adamax at 2e-3 with hardly any decay for 2.7 million steps. Here a cosine over few steps, and an average.
 _LOOP = LoopConfig(
-    steps=9_000, learning_rate=2e-3, floor=0.01, warm_up=200, betas=(0.9, 0.999), weight_decay=0.0, clip=2.0, ema=0.998,
+    steps=7_500, learning_rate=2e-3, floor=0.01, warm_up=200, betas=(0.9, 0.999), weight_decay=0.0, clip=2.0, ema=0.998,
     save_minutes=5, log_every=50, channels_last=True,
 )  # fmt: skip
 

@@ -1,0 +1,257 @@
+"""`srvae-cifar10`: half the picture's side without loss, and the decoder's idea of the rest.
+
+A picture is cut into tiles of 32 x 32, as the model saw them; y of every tile is exact in the file, and the decoder
+super-resolves it with its latents at their means or drawn. The latents are not in the file: what they would cost is an
+estimate (`estimate`), and no file has it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.numpy import load as load_arrays
+from torch import Tensor
+
+from hvaecodec.codec import images
+from hvaecodec.codec.coder import Tables
+from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
+from hvaecodec.codec.container import EXTRA_NAMES, Container, Header, pack, unpack
+from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
+from hvaecodec.codec.images import LoadedImage
+from hvaecodec.codec.settings import check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.small_picture import coder_tables, decode_small, encode_small
+from hvaecodec.codec.srvae_weights import FILE, TABLES, build_model
+from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.models.philox import normals
+from hvaecodec.models.srvae import SrVae, downscaled
+
+PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "srvae-cifar10"
+STEP_INDEX = 1  # there is one rate
+_BATCH = 64  # tiles that are decoded together
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Bits of a picture by the model, not of any file: y under p(y given u), and the KLs of u and z."""
+
+    y: float
+    kl_u: float
+    kl_z: float
+
+
+class SrVaeCodec:
+    """One rate, lossy in colour, lossless in alpha and in the picture of half the side; every size from 1 x 1."""
+
+    name = "srvae-cifar10"
+    lossless = False
+
+    def __init__(self, digest: bytes, tables: Tables, generators: Generators, card: dict[str, Any]) -> None:
+        self.digest, self.tables, self.generators, self.card = digest, tables, generators, card
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> SrVaeCodec:
+        """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
+        folder = path or PACKAGE_WEIGHTS
+        card = read_card(folder)
+        try:
+            data = (folder / TABLES).read_bytes()
+            tables = coder_tables(load_arrays(data)["tables"])
+        except (OSError, KeyError, ValueError) as cause:
+            raise CodecUnavailable(f"cannot read the tables {folder / TABLES}: {cause}") from cause
+        return cls(hashlib.sha256(data).digest()[:4], tables, Generators(folder, FILE, build_model), card)
+
+    # -- encoding -------------------------------------------------------------------------------------------------
+
+    def encode(
+        self,
+        image: np.ndarray | Image.Image | LoadedImage,
+        quality: float | None = None,
+        bpp: float | None = None,
+        psnr: float | None = None,
+        effort: int = 2,
+    ) -> bytes:
+        """A complete file; every quality (1..100) and effort gives the same.
+
+        bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
+        """
+        check_targets(quality, bpp, psnr, effort)
+        if quality is not None and not 1 <= quality <= 100:
+            raise ValueError(f"quality must lie in 1..100, got {quality}")
+        loaded = images.from_any(image)
+        height, width = loaded.pixels.shape[:2]
+        stream, _ = encode_small(self.tables, _small_picture(colour(loaded.pixels)))
+        mode, generator = images.mode_of(loaded.pixels), self.generators.newest
+        header = Header(self.name, mode, height, width, STEP_INDEX, self.digest, generator)
+        data = pack(header, [stream], extras_of(loaded))
+        if bpp is not None and 8 * len(data) > bpp * height * width:
+            raise ValueError(
+                f"bpp {bpp} is out of reach, for this picture there is {8 * len(data) / height / width:.4f}"
+            )
+        if psnr is not None and (reached := psnr_db(loaded.pixels, self.decode(data))) < psnr:
+            raise ValueError(f"psnr {psnr} is out of reach, for this picture there is {reached:.2f} dB")
+        return data
+
+    # -- decoding -------------------------------------------------------------------------------------------------
+
+    def decode(
+        self,
+        data: bytes,
+        temperature: float = 0.0,
+        seed: int = 0,
+        scale: float | Fraction = 1,
+        partial: bool = False,
+        generator: str = "file",
+    ) -> np.ndarray:
+        """The picture, uint8, of the shape that was encoded (smaller by `scale`).
+
+        temperature: 0 takes u and z at their means, above 0 they are drawn under `seed`. scale: 1, or 1/2 ... 1/32,
+        which need no net: 1/2 is y itself. partial: there is one stream, a file without all of it is refused.
+        """
+        return self.decode_with_metadata(data, temperature, seed, scale, partial, generator).pixels
+
+    def decode_with_metadata(
+        self,
+        data: bytes,
+        temperature: float = 0.0,
+        seed: int = 0,
+        scale: float | Fraction = 1,
+        partial: bool = False,
+        generator: str = "file",
+    ) -> LoadedImage:
+        """`decode` with the ICC profile and EXIF that the file carries."""
+        size = thumbnail_size(scale)
+        check_sampling(temperature, seed, generator)
+        found = unpack(data, partial=partial)
+        y, _ = self._decode_y(found)
+        if size < 32:
+            height, width = (n * size // 16 for n in y.shape[:2])
+            small = np.asarray(Image.fromarray(y).resize((width, height), Image.Resampling.BOX))
+            return assemble(small, found, size)
+        model = self.generators.get(self.generators.choose(found.header.generator, generator))
+        return assemble(_enlarged(model, y, temperature, seed), found, size)
+
+    def _decode_y(self, found: Container) -> tuple[np.ndarray, float]:
+        """uint8 (16 rows, 16 columns, 3) of all tiles, and its estimated bits."""
+        header = found.header
+        if header.weights != self.digest:
+            raise ModelMismatch(
+                f"written with bitstream weights {header.weights.hex()}, loaded {self.digest.hex()}; "
+                "install the release that wrote the file, or load its weights by their folder"
+            )
+        if header.step_index != STEP_INDEX or len(found.level_lengths) != 1:
+            raise CorruptFile(
+                f"step index {header.step_index} with {len(found.level_lengths)} level streams, expected "
+                f"{STEP_INDEX} with 1"
+            )
+        height, width = (-(-n // 32) * 16 for n in (header.height, header.width))
+        y, bits = decode_small(self.tables, found.levels[0], height, width)
+        if y.min() < 0 or y.max() > 255:
+            raise CorruptFile("a stream holds samples outside 0..255; the file was made by something else")
+        return y.astype(np.uint8), bits
+
+    # -- looking into files ---------------------------------------------------------------------------------------
+
+    def info(self, data: bytes) -> dict[str, Any]:
+        """What a file holds; est_bits is what the tables say of y, payload_bytes what is in the file."""
+        found = unpack(data)
+        header = found.header
+        _, bits = self._decode_y(found)
+        extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
+        return {
+            "codec": header.codec,
+            "weights": header.weights.hex(),
+            "generator": header.generator.hex(),
+            "height": header.height,
+            "width": header.width,
+            "mode": header.mode,
+            "quality": 50.0,
+            "n_bytes": len(data),
+            "bpp": 8 * len(data) / (header.height * header.width),
+            "framing_bytes": found.framing_bytes,
+            "payload_bytes": {"level 0": found.level_lengths[0]} | extras,
+            "est_bits": {"level 0": bits},
+            "levels": 1,
+        }
+
+    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+        """The decoded integers: y of all tiles, int16 (16 rows, 16 columns, 3). Both backends are numpy here."""
+        if backend not in ("torch", "numpy"):
+            raise ValueError(f"backend must be torch or numpy, got {backend!r}")
+        return [self._decode_y(unpack(data))[0].astype(np.int16)]
+
+    def estimate(self, image: np.ndarray | Image.Image, seed: int = 0) -> Estimate:
+        """What the model would pay for a picture with its latents: an estimate for comparison with the file's y."""
+        tiles = _tiles(colour(images.from_any(image).pixels), 32)
+        x = torch.from_numpy(tiles.reshape(-1, 32, 32, 3)).permute(0, 3, 1, 2).float()
+        with _plain():
+            terms = self._model().terms(x, torch.Generator().manual_seed(seed))
+        bits = {name: float(value.sum()) / math.log(2) for name, value in terms.items()}
+        return Estimate(bits["re_y"], bits["kl_u"], bits["kl_z"])
+
+    def _model(self) -> SrVae:
+        model: SrVae = self.generators.get(self.generators.newest)
+        return model
+
+
+def _tiles(pixels: np.ndarray, side: int) -> np.ndarray:
+    """uint8 (H, W) or (H, W, 3) to (rows, columns, side, side, 3), the last row and column repeated to whole tiles."""
+    rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
+    bottom, right = (-n % side for n in rgb.shape[:2])
+    rgb = np.pad(rgb, ((0, bottom), (0, right), (0, 0)), "edge")
+    rows, columns = rgb.shape[0] // side, rgb.shape[1] // side
+    return np.ascontiguousarray(rgb.reshape(rows, side, columns, side, 3).swapaxes(1, 2))
+
+
+def _joined(tiles: np.ndarray) -> np.ndarray:
+    """The opposite of `_tiles`, without the cutting."""
+    rows, columns, side = tiles.shape[:3]
+    return np.ascontiguousarray(tiles.swapaxes(1, 2).reshape(rows * side, columns * side, 3))
+
+
+def _small_picture(pixels: np.ndarray) -> np.ndarray:
+    """y of all tiles, each made by itself, side by side: uint8 (16 rows, 16 columns, 3)."""
+    tiles = _tiles(pixels, 32)
+    x = torch.from_numpy(tiles.reshape(-1, 32, 32, 3)).permute(0, 3, 1, 2)
+    return _joined(downscaled(x).permute(0, 2, 3, 1).numpy().reshape(*tiles.shape[:2], 16, 16, 3))
+
+
+def _enlarged(model: SrVae, y: np.ndarray, temperature: float, seed: int) -> np.ndarray:
+    """uint8 (32 rows, 32 columns, 3), tile by tile."""
+    tiles = _tiles(y, 16)
+    flat = tiles.reshape(-1, 16, 16, 3)
+    out = np.empty((len(flat), 32, 32, 3), np.uint8)
+    for first in range(0, len(flat), _BATCH):
+        part = torch.from_numpy(flat[first : first + _BATCH]).permute(0, 3, 1, 2).float()
+        noise = [_noise(model, temperature, seed, level, first, len(part)) for level in (0, 1)]
+        with _plain():
+            u = model.posterior_u(part).sample(noise[0], temperature)
+            x = model.render(part, model.prior_z(part, u).sample(noise[1], temperature))
+        out[first : first + len(part)] = x.permute(0, 2, 3, 1).byte().numpy()
+    return _joined(out.reshape(*tiles.shape[:2], 32, 32, 3))
+
+
+def _noise(model: SrVae, temperature: float, seed: int, level: int, first: int, count: int) -> Tensor:
+    """Of some tiles, (count, C, 8, 8): tile n has the rows 8 n to 8 n + 7 of one column of tiles, as FORMAT.md says."""
+    channels = model.config.latent
+    if temperature == 0:
+        return torch.zeros(count, channels, 8, 8)
+    drawn = normals(seed, level, (8 * (first + count), 8, channels), 8 * first, 8 * count)  # (C, 8 count, 8)
+    tiles = drawn.reshape(channels, count, 8, 8).swapaxes(0, 1)
+    return torch.from_numpy(np.ascontiguousarray(tiles)).float()
+
+
+@contextmanager
+def _plain() -> Iterator[None]:
+    """No gradients, and none of the caller's autocast."""
+    with torch.no_grad(), torch.autocast("cpu", enabled=False):
+        yield
