@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
-import torch
-from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save
+from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.weights import read_weights
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.models.vdvae_presets import net
 
-FILE = "vae.safetensors"
+FILE = "generator.safetensors"
+TABLES = "bitstream.safetensors"  # of the context, for `context_stream`
 
 
 def vae_bytes(vae: Vdvae, name: str) -> bytes:
@@ -22,17 +25,21 @@ def vae_bytes(vae: Vdvae, name: str) -> bytes:
         tensors[key] = value.detach().cpu().half().contiguous() if value.is_floating_point() else value.cpu()
         if not tensors[key].isfinite().all():
             raise ValueError(f"{key} is too large for half precision, or not a number")
-    return save(tensors, {"net": name})
+    return save(tensors, {"config": name})
 
 
 def read_vae(path: Path) -> Vdvae:
     """The net of a file, or of the file in a folder, in float32 and frozen. Raises CodecUnavailable."""
     path = path / FILE if path.is_dir() else path
+    data, metadata = read_weights(path)
     try:
-        with safe_open(path, "pt") as file:
-            vae = Vdvae(net((file.metadata() or {})["net"]))
-            state = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        vae.load_state_dict({key: v.float() if v.is_floating_point() else v for key, v in state.items()})
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as cause:
+        return build_vae(metadata, load_tensors(data))
+    except (ValueError, RuntimeError) as cause:
         raise CodecUnavailable(f"cannot use the weights in {path}: {cause}") from cause
-    return vae.requires_grad_(False).eval().to(torch.float32)
+
+
+def build_vae(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Vdvae:
+    """The net of a file's metadata and tensors, in float32, frozen."""
+    vae = Vdvae(net(metadata["config"]))
+    vae.load_state_dict({key: v.float() if v.is_floating_point() else v for key, v in tensors.items()})
+    return vae.eval().requires_grad_(False)

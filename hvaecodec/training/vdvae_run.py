@@ -7,9 +7,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors.numpy import save as save_arrays
+
 from hvaecodec import __version__
+from hvaecodec.codec.context_stream import fit
 from hvaecodec.codec.files import write_atomically
-from hvaecodec.codec.vae_weights import FILE, vae_bytes
+from hvaecodec.codec.vae_weights import FILE, TABLES, read_vae, vae_bytes
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.training import card, small_images
 from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
@@ -17,6 +21,8 @@ from hvaecodec.training.recipes.common import Recipe, Stage
 from hvaecodec.training.run import Run, Settings
 from hvaecodec.training.vae_data import load_vae_pictures
 from hvaecodec.training.vdvae_task import VdvaeTask
+
+CODEC = "dct-vae-cifar10"
 
 
 class VdvaeRun:
@@ -31,9 +37,9 @@ class VdvaeRun:
 
     @staticmethod
     def exports(recipe: Recipe) -> dict[str, Stage]:
-        """The one file and its stage."""
+        """The net's file and, where it makes a codec, that of the context's tables; both of the one stage."""
         (stage,) = recipe.stages
-        return {FILE: stage}
+        return {FILE: stage} | ({TABLES: stage} if _is_codec(stage) else {})
 
     def task(self, stage: Stage) -> VdvaeTask:
         config = stage.task
@@ -55,13 +61,26 @@ class VdvaeRun:
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / FILE
         write_atomically(path, vae_bytes(vae, stage.task.name), self.run.settings.force)
-        return [path, self._write_card(folder, path, stage)]
+        written = [path]
+        if _is_codec(stage):
+            written.append(folder / TABLES)
+            write_atomically(written[-1], self._tables(read_vae(path), stage), self.run.settings.force)
+        return [*written, self._write_card(folder, path, stage)]
+
+    def _tables(self, vae: Vdvae, stage: Stage) -> bytes:
+        """Fitted on the contexts of all pictures that trained, as the exported net makes them."""
+        config = stage.task
+        pictures = load_vae_pictures(self.run.settings.data, config.data, config.net.side, config.held_out)
+        assert vae.context is not None
+        parts = [vae.context.symbols(part.float() / 255).int() for part in pictures.train.split(1000)]
+        return save_arrays(fit(torch.cat(parts).numpy(), vae.context.config.half))
 
     def _write_card(self, folder: Path, path: Path, stage: Stage) -> Path:
         found = load_checkpoint(self.run.folder(stage.name))
         assert found is not None
         source, terms = small_images.TERMS[stage.task.data]
-        told = {
+        told: dict[str, Any] = {"codec": CODEC} if _is_codec(stage) else {}
+        told |= {
             "network": stage.task.name,
             "licence": f"as the terms of its data allow: {terms}",
             "version": __version__,
@@ -73,3 +92,9 @@ class VdvaeRun:
         target = folder / card.CARD
         write_atomically(target, (json.dumps(told, indent=1, ensure_ascii=False) + "\n").encode(), force=True)
         return target
+
+
+def _is_codec(stage: Stage) -> bool:
+    """Whether a net's weights make a folder of `dct-vae-cifar10`."""
+    context = stage.task.net.context
+    return stage.task.data == "cifar10" and context is not None and context.kind == "dct"

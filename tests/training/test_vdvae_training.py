@@ -40,14 +40,14 @@ def test_a_recipe_makes_weights_that_load(data, tmp_path):
     made = recipe("vae-mnist-dct", "tiny")
     settings = Settings(data, tmp_path / "run", export=tmp_path / "weights")
     written = train(made, settings)
-    assert [path.name for path in written] == ["vae.safetensors", "card.json"]
+    assert [path.name for path in written] == ["generator.safetensors", "card.json"]
     card = json.loads(written[1].read_text())
     assert card["network"] == "mnist-dct-tiny" and card["steps"] == 4 and card["metrics"]["elbo_nats"] > 0
     vae, found = read_vae(tmp_path / "weights"), load_checkpoint(tmp_path / "run" / "vae")
     ema = found.part("ema.")
     assert all(torch.equal(p, ema[name].half().float()) for name, p in vae.named_parameters())
     assert vae.context.largest.max() > 1  # S of the training pictures, not its first value
-    with pytest.raises(CodecUnavailable, match="vae.safetensors"):
+    with pytest.raises(CodecUnavailable, match="generator.safetensors"):
         read_vae(tmp_path)
 
 

@@ -1,0 +1,221 @@
+"""`dct-vae-cifar10`: the Kodak experiment of the DCT-VAE paper as files.
+
+A picture is cut into tiles of 32 x 32 as the model saw them; the 6 x 6 x 3 context of every tile is exact in the file,
+in one stream, and all latents below it are the decoder's: at their means, or drawn. arXiv:2302.09976, section 5.3.2,
+draws them at a temperature of 0.1 that scales the variance; here that is `latents.sigma_temperature(0.1)`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from safetensors.numpy import load as load_arrays
+
+from hvaecodec.codec import images
+from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
+from hvaecodec.codec.container import EXTRA_NAMES, Container, Header, pack, unpack
+from hvaecodec.codec.context_stream import ContextTables, decode_context, encode_context
+from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
+from hvaecodec.codec.images import LoadedImage
+from hvaecodec.codec.settings import check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.small_tiles import SIDE, cut, join, plain, tile_noise, to_tensor
+from hvaecodec.codec.vae_weights import FILE, TABLES, build_vae
+from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.models.context import Context
+from hvaecodec.models.latents import Gaussian
+from hvaecodec.models.vdvae import Vdvae
+
+PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "dct-vae-cifar10"
+STEP_INDEX = 1  # there is one rate
+_BATCH = 64  # tiles that are decoded together
+
+
+class DctVaeCifarCodec:
+    """One rate, lossy in colour, lossless in alpha; every size from 1 x 1."""
+
+    name = "dct-vae-cifar10"
+    lossless = False
+
+    def __init__(self, digest: bytes, tables: ContextTables, generators: Generators, card: dict[str, Any]) -> None:
+        self.digest, self.tables, self.generators, self.card = digest, tables, generators, card
+
+    @classmethod
+    def load(cls, path: Path | None = None) -> DctVaeCifarCodec:
+        """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
+        folder = path or PACKAGE_WEIGHTS
+        card = read_card(folder)
+        try:
+            data = (folder / TABLES).read_bytes()
+            tables = ContextTables.of(load_arrays(data))
+        except (OSError, KeyError, ValueError) as cause:
+            raise CodecUnavailable(f"cannot read the tables {folder / TABLES}: {cause}") from cause
+        return cls(hashlib.sha256(data).digest()[:4], tables, Generators(folder, FILE, build_vae), card)
+
+    # -- encoding -------------------------------------------------------------------------------------------------
+
+    def encode(
+        self,
+        image: np.ndarray | Image.Image | LoadedImage,
+        quality: float | None = None,
+        bpp: float | None = None,
+        psnr: float | None = None,
+        effort: int = 2,
+    ) -> bytes:
+        """A complete file; every quality (1..100) and effort gives the same.
+
+        bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
+        """
+        check_targets(quality, bpp, psnr, effort)
+        if quality is not None and not 1 <= quality <= 100:
+            raise ValueError(f"quality must lie in 1..100, got {quality}")
+        loaded = images.from_any(image)
+        height, width = loaded.pixels.shape[:2]
+        with plain():
+            symbols = self._context().symbols(to_tensor(cut(colour(loaded.pixels))) / 255)
+        stream, _ = encode_context(self.tables, symbols.int().numpy())
+        mode, generator = images.mode_of(loaded.pixels), self.generators.newest
+        header = Header(self.name, mode, height, width, STEP_INDEX, self.digest, generator)
+        data = pack(header, [stream], extras_of(loaded))
+        if bpp is not None and 8 * len(data) > bpp * height * width:
+            raise ValueError(
+                f"bpp {bpp} is out of reach, for this picture there is {8 * len(data) / height / width:.4f}"
+            )
+        if psnr is not None and (reached := psnr_db(loaded.pixels, self.decode(data))) < psnr:
+            raise ValueError(f"psnr {psnr} is out of reach, for this picture there is {reached:.2f} dB")
+        return data
+
+    # -- decoding -------------------------------------------------------------------------------------------------
+
+    def decode(
+        self,
+        data: bytes,
+        temperature: float = 0.0,
+        seed: int = 0,
+        scale: float | Fraction = 1,
+        partial: bool = False,
+        generator: str = "file",
+    ) -> np.ndarray:
+        """The picture, uint8, of the shape that was encoded (smaller by `scale`).
+
+        temperature: 0 takes the latents at their means, above 0 they are drawn under `seed`; the pixels are the
+        likelihood's means. scale: 1, or 1/2 ... 1/32 of the context's own picture, which needs no latents.
+        partial: there is one stream, a file without all of it is refused.
+        """
+        return self.decode_with_metadata(data, temperature, seed, scale, partial, generator).pixels
+
+    def decode_with_metadata(
+        self,
+        data: bytes,
+        temperature: float = 0.0,
+        seed: int = 0,
+        scale: float | Fraction = 1,
+        partial: bool = False,
+        generator: str = "file",
+    ) -> LoadedImage:
+        """`decode` with the ICC profile and EXIF that the file carries."""
+        size = thumbnail_size(scale)
+        check_sampling(temperature, seed, generator)
+        found = unpack(data, partial=partial)
+        symbols, _ = self._decode_symbols(found)
+        net: Vdvae = self.generators.get(self.generators.choose(found.header.generator, generator))
+        rows, columns = _grid(found.header)
+        if size < SIDE:
+            with plain():
+                flat = _to_pixels(_context_of(net).picture(torch.from_numpy(symbols)) * 255)
+            whole = Image.fromarray(join(flat.reshape(rows, columns, SIDE, SIDE, 3)))
+            small = np.asarray(whole.resize((columns * size, rows * size), Image.Resampling.BOX))
+            return assemble(small, found, size)
+        flat = render(net, symbols, temperature, seed)
+        return assemble(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), found, size)
+
+    def _decode_symbols(self, found: Container) -> tuple[np.ndarray, float]:
+        """int32 (tiles, 3, d, d) and their estimated bits."""
+        header = found.header
+        if header.weights != self.digest:
+            raise ModelMismatch(
+                f"written with bitstream weights {header.weights.hex()}, loaded {self.digest.hex()}; "
+                "install the release that wrote the file, or load its weights by their folder"
+            )
+        if header.step_index != STEP_INDEX or len(found.level_lengths) != 1:
+            raise CorruptFile(
+                f"step index {header.step_index} with {len(found.level_lengths)} level streams, expected "
+                f"{STEP_INDEX} with 1"
+            )
+        rows, columns = _grid(header)
+        symbols, bits = decode_context(self.tables, found.levels[0], rows * columns)
+        half = self._context().config.half
+        if np.abs(symbols).max() > half:
+            raise CorruptFile(f"a stream holds symbols outside -{half}..{half}; the file was made by something else")
+        return symbols, bits
+
+    # -- looking into files ---------------------------------------------------------------------------------------
+
+    def info(self, data: bytes) -> dict[str, Any]:
+        """What a file holds; est_bits is what the tables say of the context, payload_bytes what is in the file."""
+        found = unpack(data)
+        header = found.header
+        _, bits = self._decode_symbols(found)
+        extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
+        return {
+            "codec": header.codec,
+            "weights": header.weights.hex(),
+            "generator": header.generator.hex(),
+            "height": header.height,
+            "width": header.width,
+            "mode": header.mode,
+            "quality": 50.0,
+            "n_bytes": len(data),
+            "bpp": 8 * len(data) / (header.height * header.width),
+            "framing_bytes": found.framing_bytes,
+            "payload_bytes": {"level 0": found.level_lengths[0]} | extras,
+            "est_bits": {"level 0": bits},
+            "levels": 1,
+        }
+
+    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+        """The decoded integers: int16 (tiles, 3, d, d), tiles in raster order. Both backends are numpy here."""
+        if backend not in ("torch", "numpy"):
+            raise ValueError(f"backend must be torch or numpy, got {backend!r}")
+        return [self._decode_symbols(unpack(data))[0].astype(np.int16)]
+
+    def _context(self) -> Context:
+        return _context_of(self.generators.get(self.generators.newest))
+
+
+def render(net: Vdvae, symbols: np.ndarray, temperature: float, seed: int) -> np.ndarray:
+    """uint8 (tiles, 32, 32, 3) from contexts, a part of the tiles at a time."""
+    out = np.empty((len(symbols), SIDE, SIDE, 3), np.uint8)
+    for first in range(0, len(symbols), _BATCH):
+        part = torch.from_numpy(symbols[first : first + _BATCH]).float()
+
+        def choose(level: int, p: Gaussian, q: Any, first: int = first, n: int = len(part)) -> torch.Tensor:
+            if temperature == 0:
+                return p.mean
+            z, rows, columns = p.mean.shape[1:]
+            return p.sample(tile_noise(seed, level, (z, rows, columns), first, n), temperature)
+
+        with plain():
+            x = net.likelihood.mean(net.walk(choose, len(part), None, part))
+        out[first : first + len(part)] = _to_pixels(x)
+    return out
+
+
+def _to_pixels(x: torch.Tensor) -> np.ndarray:
+    """(B, 3, H, W) in 0..255 to uint8 (B, H, W, 3)."""
+    return x.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+
+
+def _grid(header: Header) -> tuple[int, int]:
+    return -(-header.height // SIDE), -(-header.width // SIDE)
+
+
+def _context_of(net: Vdvae) -> Context:
+    if net.context is None:
+        raise CodecUnavailable("these weights are of a net without a context")
+    return net.context
