@@ -32,7 +32,7 @@ def test_dct_vae_trains_measures_and_resumes(data, tmp_path, monkeypatch):
     settings = PaperSettings(data, tmp_path, "tiny", only=("mnist-vdvae", "mnist-dct"))
     tables = experiment("dct-vae")(settings, quiet)
     titles = " ".join(table.title for table in tables)
-    for part in ("table 2", "table 1", "table 4", "figure 4", "figure 10", "claims"):
+    for part in ("table 2", "table 1", "table 4", "figure 4", "figure 10", "Bits back", "claims"):
         assert part in titles
     (bounds,) = (table for table in tables if "table 2" in table.title)
     assert [row[0] for row in bounds.rows] == ["mnist-vdvae", "mnist-dct"]

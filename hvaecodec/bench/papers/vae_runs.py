@@ -7,6 +7,7 @@ Each process writes only the runs of the systems it was given.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +22,7 @@ from hvaecodec.bench.vae_measures import bounds
 from hvaecodec.bench.vae_measures.attack import Attack, robustness
 from hvaecodec.bench.vae_measures.pictures import information, n_layers, state_norms
 from hvaecodec.bench.vae_measures.units import measure_units
+from hvaecodec.codec.bits_back import BitsBack
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
@@ -58,6 +60,7 @@ class Sizes:
     information: int = 200
     states: int = 1000
     attacked: int = 50
+    chained: int = 100
     layers: tuple[int, ...] = (1, 2, 4)
     attack: Attack = field(default_factory=Attack)
 
@@ -65,7 +68,7 @@ class Sizes:
 SIZES = {
     "cpu": Sizes(attack=Attack(steps=30, starts=2)),
     "gpu": Sizes(weighted=1000, samples=1000, information=2000, layers=(1, 2, 3, 4, 6, 8)),
-    "tiny": Sizes(elbo=4, units=4, weighted=2, samples=2, information=2, states=4, attacked=2, layers=(1,), attack=Attack(steps=1, starts=1)),
+    "tiny": Sizes(elbo=4, units=4, weighted=2, samples=2, information=2, states=4, chained=2, attacked=2, layers=(1,), attack=Attack(steps=1, starts=1)),
 }  # fmt: skip
 
 
@@ -223,6 +226,26 @@ def _attack(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
     }
 
 
+def _bits_back(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+    """A chain of the first pictures, decoded again; an ELBO of the same pictures with other draws beside it, bits."""
+    x = x[: sizes.chained]
+    coder = BitsBack(net)
+    chain = coder.encode(x.byte().numpy())
+    lossless = bool(np.array_equal(coder.decode(chain.data), x.byte().numpy()))
+    if not lossless:
+        raise RuntimeError("the chain of bits-back coding did not decode to its pictures")
+    elbo = bounds.negative_elbo(net, x, seed=1)["elbo"]
+    return {
+        "pictures": len(x),
+        "net_bits": float(np.mean(chain.net_bits)),
+        "model_bits": float(np.mean(chain.model_bits)),
+        "elbo_bits": [elbo.value / math.log(2), elbo.error / math.log(2)],
+        "initial_bits": chain.initial_bits,
+        "bytes": len(chain.data),
+        "lossless": lossless,
+    }
+
+
 MEASURES: dict[str, Callable[[Vdvae, Tensor, Sizes], dict[str, Any]]] = {
     "elbo": _elbo,
     "weighted": _weighted,
@@ -230,4 +253,5 @@ MEASURES: dict[str, Callable[[Vdvae, Tensor, Sizes], dict[str, Any]]] = {
     "information": _information,
     "states": _states,
     "attack": _attack,
+    "bits_back": _bits_back,
 }
