@@ -187,8 +187,8 @@ def measure(vae: LatentVae, points: str, samples: int = 12_800, seed: int = 0) -
     batch = x.expand(vae.copies, *x.shape)
     posterior = vae.encode(batch)
     kl = vae.space.kl(posterior).mean(1)
-    noises = _noises(vae.space.noises, max(1, samples // len(x) // _SCRAMBLES), seed)
-    means = torch.stack([vae.terms(batch, noise.expand(vae.copies, len(x), -1))[0].mean(1) for noise in noises])
+    noises = _noises((max(1, samples // len(x) // _SCRAMBLES), len(x), vae.space.noises), seed)
+    means = torch.stack([vae.terms(batch, noise.expand(vae.copies, -1, -1))[0].mean(1) for noise in noises])
     blocks = means.unflatten(0, (_SCRAMBLES, -1)).mean(1)  # (scrambles, copies)
     reconstruction, error = blocks.mean(0), blocks.std(0) / _SCRAMBLES**0.5
     middle = vae.space.middle(posterior)
@@ -205,11 +205,12 @@ def measure(vae: LatentVae, points: str, samples: int = 12_800, seed: int = 0) -
     return out
 
 
-def _noises(dimensions: int, count: int, seed: int) -> Tensor:
-    """Standard normal points, (scrambles * count, dimensions)."""
+def _noises(shape: tuple[int, int, int], seed: int) -> Tensor:
+    """Standard normal numbers for all draws and points, (scrambles * draws, points, dimensions), spread over both."""
+    draws, points, dimensions = shape
     engines = (torch.quasirandom.SobolEngine(dimensions, True, seed + scramble) for scramble in range(_SCRAMBLES))
-    uniform = torch.cat([engine.draw(count, dtype=torch.float64) for engine in engines])
-    return torch.special.ndtri(uniform.clamp(1e-9, 1 - 1e-9)).float()
+    uniform = torch.cat([engine.draw(draws * points, dtype=torch.float64) for engine in engines])
+    return torch.special.ndtri(uniform.clamp(1e-9, 1 - 1e-9)).float().reshape(-1, points, dimensions)
 
 
 def _agreement(angles: Tensor, true: Tensor) -> float:
