@@ -25,7 +25,7 @@ from hvaecodec.training.hqa_photo_export import (
 from hvaecodec.training.hqa_photo_task import LayerTask
 from hvaecodec.training.index_task import IndexTask
 from hvaecodec.training.recipes.common import Recipe, Stage
-from hvaecodec.training.recipes.hqa_photo import IndexTraining, LayerTraining, layer_stage
+from hvaecodec.training.recipes.hqa_photo import CodesTraining, IndexTraining, LayerTraining, layer_stage
 from hvaecodec.training.run import Run, Settings
 
 CODEC = "hqa-photo"
@@ -67,8 +67,12 @@ class HqaPhotoRun:
         return IndexTask(stage.task, self._stack(stage.task.nets), *self.photos, **where)
 
     def begin(self, stage: Stage, task: LayerTask | IndexTask) -> None:
-        """Every stage starts from nothing but what lies below it."""
-        task.fit()
+        """A layer starts from what lies below it, its codes' second training from the layer itself."""
+        if isinstance(task, LayerTask) and isinstance(stage.task, CodesTraining):
+            load_weights(task.net, self.run.folder(stage.start) / NAME)
+            task.refit(stage.task)
+        else:
+            task.fit()
 
     def export(self) -> list[Path]:
         folder = self.run.settings.export
@@ -89,13 +93,15 @@ class HqaPhotoRun:
         return [*written, card.write_card(folder, CODEC, parts)]
 
     def _stack(self, nets: tuple[Any, ...]) -> HqaStack:
-        """All layers as the codec will have them."""
-        return finished_stack([self._layer(nets, number) for number in range(len(nets))])
+        """All layers as the codec will have them: from the last stage that trained each."""
+        stages = (stage for stage in self.run.recipe.stages if isinstance(stage.task, LayerTraining))
+        last = {stage.task.number: stage.name for stage in stages}
+        return finished_stack([self._layer(nets, number, last[number]) for number in range(len(nets))])
 
-    def _layer(self, nets: tuple[Any, ...], number: int) -> HqaLayer:
-        """A trained layer, its averaged weights."""
+    def _layer(self, nets: tuple[Any, ...], number: int, stage: str | None = None) -> HqaLayer:
+        """A trained layer, its averaged weights; of its first stage if none is named."""
         layer = HqaLayer(nets[number], bottom=number == 0)
-        load_weights(layer, self.run.folder(layer_stage(number)) / NAME)
+        load_weights(layer, self.run.folder(stage or layer_stage(number)) / NAME)
         return layer
 
     def _training(self, kind: type) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from hvaecodec.models.hqa import HqaLayer, HqaStack, cells_of, grid_of
 from hvaecodec.models.hqa_losses import GumbelPool, Objective, Relaxed, perplexity, squared_error, temperature_at
 from hvaecodec.training.data import Ahead, Crops, corners, counter_rng
 from hvaecodec.training.loop import Moment
-from hvaecodec.training.recipes.hqa_photo import LayerTraining
+from hvaecodec.training.recipes.hqa_photo import CodesTraining, LayerTraining
 
 _CROPS, _FIRST, _GUMBEL = 11, 12, 13  # kinds of random draws
 _VALID = 24  # validation crops
@@ -49,6 +49,8 @@ class LayerTask:
         numbers = torch.Generator().manual_seed(int(counter_rng(seed, 0, _GUMBEL).integers(2**62)))
         self.gumbel = GumbelPool(numbers, device=self.device)
         self.used = torch.zeros(self.net.config.codes, device=self.device)
+        if isinstance(config, CodesTraining):
+            self.net.encoder.requires_grad_(False)
         self.valid = corners(valid[:_VALID], 256) / 255 if valid else None
 
     def fit(self) -> None:
@@ -63,6 +65,16 @@ class LayerTask:
             cells = cells_of(self.net.encode(first))
             picked = torch.from_numpy(rng.choice(len(cells), len(self.used), replace=len(cells) < len(self.used)))
             self.net.codebook.copy_(cells[picked.to(self.device)])
+
+    @torch.no_grad()
+    def refit(self, config: CodesTraining) -> None:
+        """Freeze the encoder of a trained layer and spread its codes; before training."""
+        rng, count, cells = counter_rng(self.seed, 0, _FIRST, 1), 0, []
+        while count < config.spread_cells:
+            cells.append(cells_of(self.net.encode(self._target(self.crops.batch(16, config.side, rng=rng)))))
+            count += len(cells[-1])
+        draws = torch.Generator().manual_seed(int(rng.integers(2**62)))
+        balance(self.net, torch.cat(cells).float(), config.spread_below, draws)
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """The paper's loss over the values of the target, plus the weighted squared error of the picture."""
@@ -178,6 +190,22 @@ def reset_rare(codebook: Tensor, counts: Tensor, below: float, cells: Tensor, rn
     picked = torch.randint(len(cells), (len(rare),), generator=rng)
     codebook[rare] = cells[picked.to(cells.device)].to(codebook.dtype)
     return len(rare)
+
+
+@torch.no_grad()
+def balance(layer: HqaLayer, cells: Tensor, below: float, rng: torch.Generator, rounds: int = 12) -> None:
+    """Lloyd's algorithm on a layer's codes, which moves rare codes onto random cells in all but the last rounds.
+
+    cells: (N, D) values of z_e. below: as in `reset_rare`.
+    """
+    codes = layer.codebook
+    for number in range(rounds):
+        used = torch.cat([layer.cell_logits(part).argmax(1) for part in cells.split(16384)])
+        counts = torch.bincount(used, minlength=len(codes)).to(cells)
+        means = torch.zeros_like(codes).index_add_(0, used, cells) / counts.clamp_min(1)[:, None]
+        codes.copy_(torch.where(counts[:, None] > 0, means, codes))
+        if number < rounds - 3:
+            reset_rare(codes, counts, below, cells, rng)
 
 
 class Pool:

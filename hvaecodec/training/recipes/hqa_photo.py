@@ -41,6 +41,18 @@ class LayerTraining:
 
 
 @dataclass(frozen=True)
+class CodesTraining(LayerTraining):
+    """A trained layer once more with its encoder frozen: codes are spread over the values first, the decoder follows.
+
+    What lies above was trained on the encoder's values and stays as it is. spread_below: a code that has less than this
+    share of the mean use is moved.
+    """
+
+    spread_below: float = 0.4
+    spread_cells: int = 120_000
+
+
+@dataclass(frozen=True)
 class IndexTraining:
     """The five index priors at once, on the indices of `pictures` augmented photos that are coded before the first step.
 
@@ -67,13 +79,16 @@ def stack_of(dim: int, codes: int, widths: tuple[tuple[int, int, int], ...]) -> 
 
 @dataclass(frozen=True)
 class Preset:
-    """shares: of `minutes`, the layers' budget, for each layer. index_minutes: of the priors."""
+    """shares: of `minutes`, the layers' budget, for each layer. codes: layers that are trained once more after the
+    others, for their codes' sake, in `codes_minutes`. index_minutes: of the priors."""
 
     layers: tuple[LayerTraining, ...]
+    codes: tuple[CodesTraining, ...]
     indices: IndexTraining
     loop: LoopConfig
     shares: tuple[float, ...] = (0.2, 0.2, 0.25, 0.2, 0.15)
     minutes: float = 52
+    codes_minutes: float = 3
     index_minutes: float = 12
 
 
@@ -95,6 +110,11 @@ PRESETS = {
             LayerTraining(3, _CPU, 16, 256, 512, 4, reset_below=0.35),
             LayerTraining(4, _CPU, 32, 256, 1024, 4, reset_below=0.35),
         ),
+        (
+            CodesTraining(
+                1, _CPU, 8, 128, temperature=(0.1, 0.001), reset_until=0.3, picture=40, picture_from=0, picture_crops=3
+            ),
+        ),
         IndexTraining(_CPU),
         _LOOP,
     ),
@@ -107,9 +127,23 @@ PRESETS = {
             LayerTraining(3, _GPU, 128, 256),
             LayerTraining(4, _GPU, 256, 256),
         ),
+        (
+            CodesTraining(
+                1,
+                _GPU,
+                64,
+                128,
+                temperature=(0.1, 0.001),
+                reset_until=0.3,
+                picture=40,
+                picture_from=0,
+                picture_crops=16,
+            ),
+        ),
         IndexTraining(_GPU, pictures=20000, kept=10_000_000, cells=65536, share=1 / 50),
         replace(_LOOP, learning_rate=2e-3, save_minutes=2, workers=12),
         minutes=20,
+        codes_minutes=1,
         index_minutes=5,
     ),
     # seconds anywhere: to see that everything runs, never for weights
@@ -121,9 +155,11 @@ PRESETS = {
             LayerTraining(3, _TINY, 2, 32),
             LayerTraining(4, _TINY, 2, 32),
         ),
+        (CodesTraining(1, _TINY, 2, 32, picture=1, picture_from=0, picture_crops=1, spread_cells=1000),),
         IndexTraining(_TINY, IndexPriorConfig(hidden=8, embedding=4), pictures=4, kept=2000, cells=64, share=0.5),
         replace(_LOOP, warm_up=2, log_every=1),
         minutes=0.1,
+        codes_minutes=0.02,
         index_minutes=0.05,
     ),
 }
@@ -131,11 +167,15 @@ PRESETS = {
 
 def _whole(name: str, preset: str) -> Recipe:
     sizes = PRESETS[preset]
-    total = sizes.minutes + sizes.index_minutes
+    total = sizes.minutes + len(sizes.codes) * sizes.codes_minutes + sizes.index_minutes
     stages = []
     for task, share in zip(sizes.layers, sizes.shares, strict=True):
         minutes = sizes.minutes * share
         stages.append(Stage(layer_stage(task.number), task, replace(sizes.loop, minutes=minutes), minutes / total))
+    for codes in sizes.codes:
+        loop = replace(sizes.loop, minutes=sizes.codes_minutes, learning_rate=sizes.loop.learning_rate / 2, warm_up=20)
+        share = sizes.codes_minutes / total
+        stages.append(Stage(codes_stage(codes.number), codes, loop, share, layer_stage(codes.number)))
     loop = replace(sizes.loop, minutes=sizes.index_minutes, learning_rate=2e-3, weight_decay=0.01, channels_last=False)
     stages.append(Stage("indices", sizes.indices, loop, sizes.index_minutes / total))
     return Recipe(name, preset, tuple(stages), family=FAMILY)
@@ -144,6 +184,11 @@ def _whole(name: str, preset: str) -> Recipe:
 def layer_stage(number: int) -> str:
     """The name of the stage that trains a layer."""
     return f"layer{number + 1}"
+
+
+def codes_stage(number: int) -> str:
+    """The name of the stage that trains a layer's codes and decoder once more."""
+    return f"codes{number + 1}"
 
 
 RECIPES: dict[str, Maker] = {
