@@ -13,6 +13,7 @@ from hypothesis import settings as limits
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
+from reference_decoder import ReferenceDecoder, starts_of
 from safetensors.numpy import save as save_arrays
 
 from hvaecodec.codec import small_picture
@@ -86,6 +87,47 @@ def test_smooth_pictures_are_smaller_than_png_and_sizes_are_estimated_well(table
         Image.fromarray(picture).save(png, "PNG", optimize=True)
         assert len(data) < 0.9 * len(png.getvalue())
         assert 8 * len(data) == pytest.approx(bits, abs=0.01 * bits + 40)
+
+
+def decoded_by_the_page(frequencies: np.ndarray, data: bytes, height: int, width: int) -> list[list[list[int]]]:
+    """y of a stream in nothing but Python integers, from docs/FORMAT.md, "The picture y of srvae-cifar10"."""
+    decoder = ReferenceDecoder([starts_of(row) for row in frequencies], data)
+    missed = [[0] * width for _ in range(height)]
+    planes = []
+    for number in range(3):
+        plane: list[list[int]] = [[0] * width for _ in range(height)]
+        phases = [(16, "base", [])]
+        for t in (8, 4, 2, 1):
+            phases.append((t, "diagonal", [(-t, -t), (-t, t), (t, -t), (t, t)]))
+            phases.append((t, "cross", [(-t, 0), (0, -t), (0, t), (t, 0)]))
+        for t, kind, around in phases:
+            odd = {"base": {0, 1, 2}, "diagonal": {2}, "cross": {1}}[kind]
+            places = [(r, c) for r in range(0, height, t) for c in range(0, width, t) if r // t % 2 + c // t % 2 in odd]
+            table, mean = [], []
+            for r, c in places:
+                near = [plane[r + i][c + j] for i, j in around if 0 <= r + i < height and 0 <= c + j < width]
+                n = len(near)
+                mean.append((2 * sum(near) + n) // (2 * n) if near else 128 * (number == 0))
+                k = sum(max(near) - min(near) >= limit for limit in (2, 5, 10, 18, 32)) if near else 5
+                d = 0 if t >= 4 else 3 - t
+                e = sum(missed[r][c] >= limit for limit in (4, 13))
+                table.append(6 * d + k if number == 0 else 18 + 18 * (3 * (number - 1) + d) + 6 * e + k)
+            for (r, c), m, value in zip(places, mean, decoder.read(table, mean, [1] * len(mean)), strict=True):
+                plane[r][c] = value
+                if number == 0:
+                    missed[r][c] = abs(value - m)
+        planes.append(plane)
+    green, red, blue = planes
+    return [[[r + g, g, b + g] for r, g, b in zip(*rows, strict=True)] for rows in zip(red, green, blue, strict=True)]
+
+
+@pytest.mark.parametrize("size", [(16, 16), (5, 21)])
+def test_a_stranger_reads_y_from_the_page(size):
+    frequencies = fit_tables(smooth(30))  # noise is unlike them and escapes
+    noise = np.random.default_rng(3).integers(0, 256, (*size, 3), dtype=np.uint8)
+    for picture in (noise, smooth(1)[0][: size[0]]):
+        data, _ = encode_small(coder_tables(frequencies), picture)
+        assert decoded_by_the_page(frequencies, data, *picture.shape[:2]) == picture.tolist()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (5, 37), (48, 33)])
