@@ -17,6 +17,7 @@ PAPERS: dict[str, str] = {
     "hqa-faces": "hvaecodec.bench.papers.hqa_faces",
     "hqa-mnist": "hvaecodec.bench.papers.hqa_mnist",
     "dct-vae": "hvaecodec.bench.papers.dct_vae",
+    "dct-vae-kodak": "hvaecodec.bench.papers.dct_vae_kodak",
     "ws-vdvae": "hvaecodec.bench.papers.ws_vdvae",
     "latent-separation": "hvaecodec.bench.papers.latent_separation",
     "srvae": "hvaecodec.bench.papers.srvae",

@@ -50,6 +50,18 @@ def samples(net: Vdvae, path: Path, title: str, n: int = 10, seed: int = 0) -> P
     return _save(figure, path)
 
 
+def panels(rows: Sequence[Tensor], words: Sequence[str], path: Path, title: str) -> Path:
+    """Pictures (N, C, H, W) in 0..1, a row each, with a word over every column."""
+    side = rows[0].shape[-1]
+    figure, axes = _figure((2 * len(words), 2.1 * len(rows) + 0.4))
+    axes.imshow(grid(rows), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.set_xticks([side * (i + 0.5) for i in range(len(words))], words, fontsize=7)
+    axes.xaxis.tick_top()
+    axes.set_yticks([])
+    axes.set_title(title, fontsize=9)
+    return _save(figure, path)
+
+
 def grid(rows: Sequence[Tensor]) -> np.ndarray:
     """Pictures (N, C, H, W) in 0..1, one tensor a row, as one picture (H, W) or (H, W, 3)."""
     strips = [torch.cat(list(row), -1) for row in rows]  # (C, H, N W)

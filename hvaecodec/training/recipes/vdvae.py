@@ -31,11 +31,12 @@ class VdvaeTraining:
 
 # Reduced, equal budgets, in steps: what one paper's systems share. Rates and decay are the paper's (table 6).
 _BITS = LoopConfig(
-    steps=3000, learning_rate=1e-3, floor=0.01, warm_up=100, betas=(0.9, 0.99), ema=0.998, save_minutes=5, log_every=100
+    steps=3000, learning_rate=1e-3, floor=0.01, warm_up=100, betas=(0.9, 0.99), ema=0.998, save_minutes=5, log_every=100,
+    channels_last=True,
 )
 _COLOUR = replace(_BITS, steps=4000, learning_rate=8e-4, floor=0.02, ema=0.998)
 _DEEP = ("mnist-large", "mnist-single", "mnist-shared")  # dozens of blocks at 32 x 32: fewer steps on a CPU
-_GPU_STEPS = 60_000
+_GPU_STEPS = 20_000
 
 
 def _maker(name: str, preset: str) -> Recipe:
@@ -48,11 +49,11 @@ def _maker(name: str, preset: str) -> Recipe:
     colour = data == "cifar10"
     task = VdvaeTraining(name_of_net, net(name_of_net), data, 32 if colour else 128, mirror=colour)
     if task.net.side == 32 and not colour:  # the nets of the weight-sharing paper, at 32 x 32
-        task = replace(task, batch=64)
+        task, loop = replace(task, batch=64), replace(loop, steps=1500)
     if name_of_net in _DEEP and preset == "cpu":
-        task, loop = replace(task, batch=32), replace(loop, steps=1000)
+        task, loop = replace(task, batch=32), replace(loop, steps=600)
     if preset == "gpu":
-        loop = replace(loop, steps=_GPU_STEPS, save_minutes=2, channels_last=colour)
+        loop = replace(loop, steps=_GPU_STEPS, save_minutes=2)
         task = replace(task, batch=128)
     if preset == "tiny":
         name_of_net += TINY
