@@ -11,7 +11,7 @@ import numpy as np
 from torch import nn
 
 from hvaecodec.codec.weights import BITSTREAM
-from hvaecodec.models.hqa import HqaLayer, HqaStack
+from hvaecodec.models.hqa import HqaLayer, HqaStack, LayerConfig
 from hvaecodec.models.index_net import IndexPriorNet
 from hvaecodec.training import card
 from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
@@ -25,7 +25,7 @@ from hvaecodec.training.hqa_photo_export import (
 from hvaecodec.training.hqa_photo_task import LayerTask
 from hvaecodec.training.index_task import IndexTask
 from hvaecodec.training.recipes.common import Recipe, Stage
-from hvaecodec.training.recipes.hqa_photo import CodesTraining, IndexTraining, LayerTraining, layer_stage
+from hvaecodec.training.recipes.hqa_photo import CodesTraining, IndexTraining, LayerTraining
 from hvaecodec.training.run import Run, Settings
 
 CODEC = "hqa-photo"
@@ -62,7 +62,7 @@ class HqaPhotoRun:
             "bf16": stage.loop.bf16,
         }
         if isinstance(stage.task, LayerTraining):
-            below = [self._layer(stage.task.nets, number) for number in range(stage.task.number)]
+            below = self._layers(stage.task.nets[: stage.task.number], before=stage)
             return LayerTask(stage.task, below, *self.photos, workers=stage.loop.workers, **where)
         return IndexTask(stage.task, self._stack(stage.task.nets), *self.photos, **where)
 
@@ -92,17 +92,20 @@ class HqaPhotoRun:
         parts = {path.stem: card.part(path, self._training(kinds[path.stem]) | self._terms(data)) for path in written}
         return [*written, card.write_card(folder, CODEC, parts)]
 
-    def _stack(self, nets: tuple[Any, ...]) -> HqaStack:
-        """All layers as the codec will have them: from the last stage that trained each."""
-        stages = (stage for stage in self.run.recipe.stages if isinstance(stage.task, LayerTraining))
-        last = {stage.task.number: stage.name for stage in stages}
-        return finished_stack([self._layer(nets, number, last[number]) for number in range(len(nets))])
+    def _stack(self, nets: tuple[LayerConfig, ...]) -> HqaStack:
+        """All layers as the codec will have them."""
+        return finished_stack(self._layers(nets))
 
-    def _layer(self, nets: tuple[Any, ...], number: int, stage: str | None = None) -> HqaLayer:
-        """A trained layer, its averaged weights; of its first stage if none is named."""
-        layer = HqaLayer(nets[number], bottom=number == 0)
-        load_weights(layer, self.run.folder(stage or layer_stage(number)) / NAME)
-        return layer
+    def _layers(self, nets: tuple[LayerConfig, ...], before: Stage | None = None) -> list[HqaLayer]:
+        """Trained layers from the bottom up, averaged weights, of the last stage (before one) that trained each."""
+        stages = self.run.recipe.stages
+        done = stages[: stages.index(before)] if before else stages
+        last = {stage.task.number: stage.name for stage in done if isinstance(stage.task, LayerTraining)}
+        layers = []
+        for number, config in enumerate(nets):
+            layers.append(HqaLayer(config, bottom=number == 0))
+            load_weights(layers[-1], self.run.folder(last[number]) / NAME)
+        return layers
 
     def _training(self, kind: type) -> dict[str, Any]:
         """How a file was trained, for the card: its stages from their checkpoints."""

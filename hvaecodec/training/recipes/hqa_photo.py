@@ -48,6 +48,9 @@ class CodesTraining(LayerTraining):
     share of the mean use is moved.
     """
 
+    temperature: tuple[float, float] = (0.1, 0.001)
+    reset_until: float = 0.3
+    picture_from: float = 0.0
     spread_below: float = 0.4
     spread_cells: int = 120_000
 
@@ -88,7 +91,7 @@ class Preset:
     loop: LoopConfig
     shares: tuple[float, ...] = (0.2, 0.2, 0.25, 0.2, 0.15)
     minutes: float = 52
-    codes_minutes: float = 3
+    codes_minutes: float = 2.5
     index_minutes: float = 12
 
 
@@ -111,9 +114,8 @@ PRESETS = {
             LayerTraining(4, _CPU, 32, 256, 1024, 4, reset_below=0.35),
         ),
         (
-            CodesTraining(
-                1, _CPU, 8, 128, temperature=(0.1, 0.001), reset_until=0.3, picture=40, picture_from=0, picture_crops=3
-            ),
+            CodesTraining(1, _CPU, 8, 128, picture=40, picture_crops=3),
+            CodesTraining(2, _CPU, 16, 128, 512, 8, picture=80, picture_crops=6),
         ),
         IndexTraining(_CPU),
         _LOOP,
@@ -128,17 +130,8 @@ PRESETS = {
             LayerTraining(4, _GPU, 256, 256),
         ),
         (
-            CodesTraining(
-                1,
-                _GPU,
-                64,
-                128,
-                temperature=(0.1, 0.001),
-                reset_until=0.3,
-                picture=40,
-                picture_from=0,
-                picture_crops=16,
-            ),
+            CodesTraining(1, _GPU, 64, 128, picture=40, picture_crops=16),
+            CodesTraining(2, _GPU, 128, 128, picture=80, picture_crops=48),
         ),
         IndexTraining(_GPU, pictures=20000, kept=10_000_000, cells=65536, share=1 / 50),
         replace(_LOOP, learning_rate=2e-3, save_minutes=2, workers=12),
@@ -155,7 +148,10 @@ PRESETS = {
             LayerTraining(3, _TINY, 2, 32),
             LayerTraining(4, _TINY, 2, 32),
         ),
-        (CodesTraining(1, _TINY, 2, 32, picture=1, picture_from=0, picture_crops=1, spread_cells=1000),),
+        (
+            CodesTraining(1, _TINY, 2, 32, picture=1, picture_crops=1, spread_cells=1000),
+            CodesTraining(2, _TINY, 2, 32, 2, 1, picture=1, picture_crops=1, spread_cells=100),
+        ),
         IndexTraining(_TINY, IndexPriorConfig(hidden=8, embedding=4), pictures=4, kept=2000, cells=64, share=0.5),
         replace(_LOOP, warm_up=2, log_every=1),
         minutes=0.1,
