@@ -40,7 +40,7 @@ def test_ours_stand_beside_the_printed(finished):
     assert [row[0] for row in table.rows] == ["vae, ours", "vae, printed", "srvae, ours", "srvae, printed"]
     assert table.rows[3][3:8] == ("3.65", "5107", "1241", "619", "819")
     bits, parts = float(table.rows[2][3]), [float(cell) for cell in table.rows[2][4:8]]
-    assert bits == pytest.approx(sum(parts) / srvae_measures.DIMS, abs=2e-3)
+    assert bits == pytest.approx(sum(parts) / (3 * 16 * 16 * np.log(2)), abs=4e-3)
     assert any("vae 3.525, srvae 3.657" in note for note in table.notes)
     assert any("Claims of the paper" in note for note in table.notes)
     assert [row[0].split(",")[0] for row in enlarged.rows] == ["bilinear", "bicubic", "srVAE", "srVAE"]
@@ -95,6 +95,6 @@ def test_files_are_measured_apart_from_estimates(tmp_path):
     found = srvae_measures._files(SrVaeCodec.load(tmp_path), rows, 0)
     assert found["files"] == 4 and 5 < found["payload_bpp"] < found["bpp"] < found["payload_bpp"] + 0.4
     terms = {"re_x": 1.0, "kl_z": 1.0}
-    measured = srvae_measures.Measured(1, 1, terms, {"means": 1.25, "drawn": 0.5}, {}, found)
+    measured = srvae_measures.Measured(1, 1, 32, terms, {"means": 1.25, "drawn": 0.5}, {}, found)
     (table,) = srvae._as_a_codec({"srvae": [measured]})
     assert [row[6] for row in table.rows] == ["1.25", "0.50"] and table.rows[0][1] == f"{found['bpp']:.3f}"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.srvae_figures import figures
-from hvaecodec.bench.papers.srvae_measures import DIMS, ENLARGED, Measured, measure
+from hvaecodec.bench.papers.srvae_measures import ENLARGED, Measured, bits_per_dim, measure
 from hvaecodec.bench.tables import Table
 from hvaecodec.training.recipes import recipe
 from hvaecodec.training.run import Settings, train
@@ -66,7 +66,7 @@ def _table_1(found: dict[str, list[Measured]]) -> Table:
     for name, runs in found.items():
         for number, m in enumerate(runs):
             label = f"{name}, ours" + (f", seed {number}" if len(runs) > 1 else "")
-            rows.append((label, f"{m.parameters / 1e6:.2f} M", f"{m.steps}", *_terms(m.terms), *_distances(m)))
+            rows.append((label, f"{m.parameters / 1e6:.2f} M", f"{m.steps}", *_terms(m), *_distances(m)))
         bits, *parts, fid, fid_train = PRINTED[name]
         size = {"vae": "34.28 M", "srvae": "39.27 M"}[name]
         cells = [_cell(bits, 2), *(_cell(part, 0) for part in parts)]
@@ -75,9 +75,12 @@ def _table_1(found: dict[str, list[Measured]]) -> Table:
     return Table("Bits per dim of CIFAR-10's test set, terms in nats, table 1", header, rows, notes)
 
 
-def _terms(terms: dict[str, float]) -> list[str]:
-    bits = f"{sum(terms.values()) / DIMS:.3f}"
-    return [bits, *(f"{terms[part]:.0f}" if part in terms else "–" for part in _PARTS)]
+def _terms(m: Measured) -> list[str]:
+    return [f"{_bits(m):.3f}", *(f"{m.terms[part]:.0f}" if part in m.terms else "–" for part in _PARTS)]
+
+
+def _bits(m: Measured) -> float:
+    return bits_per_dim(sum(m.terms.values()), m.side)
 
 
 def _distances(m: Measured) -> list[str]:
@@ -90,7 +93,7 @@ def _cell(value: float | None, digits: int) -> str:
 
 def _sums() -> str:
     """What the printed terms sum to, in bits per dim."""
-    return ", ".join(f"{name} {sum(v or 0 for v in row[1:5]) / DIMS:.3f}" for name, row in PRINTED.items())
+    return ", ".join(f"{name} {bits_per_dim(sum(v or 0 for v in row[1:5])):.3f}" for name, row in PRINTED.items())
 
 
 def _claims(found: dict[str, list[Measured]]) -> list[str]:
@@ -100,7 +103,7 @@ def _claims(found: dict[str, list[Measured]]) -> list[str]:
     vae, sr = (found[name][0] for name in SYSTEMS)
     rows: list[tuple[str, float | None, float | None, bool]] = [
         ("RE_x of the srVAE is lower", vae.terms["re_x"], sr.terms["re_x"], False),
-        ("its bits per dim are higher", sum(vae.terms.values()) / DIMS, sum(sr.terms.values()) / DIMS, True),
+        ("its bits per dim are higher", _bits(vae), _bits(sr), True),
         ("its samples are nearer", vae.distances.get("samples"), sr.distances.get("samples"), False),
     ]
     words = []

@@ -24,7 +24,6 @@ from hvaecodec.models.srvae import SingleVae, SrVae, downscaled
 from hvaecodec.training.checkpoint import load_checkpoint
 from hvaecodec.training.small_images import SmallImages
 
-DIMS = 32 * 32 * 3 * math.log(2)  # nats of one bit per dim of a picture
 NETS = {"": "features-cifar", "_check": "features-cifar-check"}
 _BATCH = 100
 _FILES = 500  # pictures that files are made of
@@ -40,10 +39,16 @@ class Measured:
 
     parameters: int
     steps: int
+    side: int  # of the pictures; 32 but for tiny models
     terms: dict[str, float]
     distances: dict[str, float]
     psnr_db: dict[str, float]
     codec: dict[str, float]
+
+
+def bits_per_dim(nats: float, side: int = 32) -> float:
+    """Of an RGB picture."""
+    return nats / (3 * side**2 * math.log(2))
 
 
 def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Measured:
@@ -66,7 +71,8 @@ def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Meas
         if (out / "weights").is_dir() and model.config.side == 32:
             files = _kept(out / f"codec-{mark}.json", lambda: _files(SrVaeCodec.load(out / "weights"), test, seed))
     distances = _distances(makers, test, out, mark)
-    return Measured(sum(p.numel() for p in model.parameters()), steps, terms, distances, psnr, files)
+    parameters = sum(p.numel() for p in model.parameters())
+    return Measured(parameters, steps, model.config.side, terms, distances, psnr, files)
 
 
 def _digest(model: Model) -> int:
