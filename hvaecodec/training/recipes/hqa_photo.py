@@ -65,7 +65,7 @@ class IndexTraining:
 
     nets: tuple[LayerConfig, ...]
     net: IndexPriorConfig = field(default_factory=IndexPriorConfig)
-    pictures: int = 2000
+    pictures: int = 1600
     kept: int = 3_000_000
     cells: int = 4096
     share: float = 1 / 300
