@@ -105,7 +105,13 @@ def _states(store: Store) -> Table:
                 steps = [float(np.nanmedian(told[key])) for key in ("latent_step", "refine_step")]
                 first, last = told["norm"][0], told["norm"][-1]
                 rows.append(
-                    (name, f"{first:.2f}", f"{last:.2f}", _growing(record["net"], told["norm"]), *(f"{v:.3f}" for v in steps))
+                    (
+                        name,
+                        f"{first:.2f}",
+                        f"{last:.2f}",
+                        _growing(record["net"], told["norm"]),
+                        *(f"{v:.3f}" for v in steps),
+                    )
                 )
     header = ("system", "first norm", "last norm", "grows within scales", "latent step", "refine step")
     note = (
