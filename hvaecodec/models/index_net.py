@@ -16,6 +16,7 @@ from .prior_net import TOP, straight, weight_exponents
 
 UNIT = 32
 LOGIT_STEP = 4  # tables an integer logit of 1 has
+_SPREAD = 0.5  # deviation of the first embeddings
 
 
 class IndexPriorNet(nn.Module):
@@ -30,6 +31,16 @@ class IndexPriorNet(nn.Module):
             gain = 0.3 if name == "head" else 1.0
             self.weights[_key(name)] = nn.Parameter(torch.randn(outputs, inputs) * gain * (2 / inputs) ** 0.5)
             self.biases[_key(name)] = nn.Parameter(torch.zeros(outputs))
+
+    @torch.no_grad()
+    def start_from(self, codebook: Tensor) -> None:
+        """Embed codes by their vectors' main directions, so that codes that are alike begin alike; 0 outside."""
+        centred = codebook - codebook.mean(0)
+        rank = min(self.config.embedding, codebook.shape[1])
+        main = torch.linalg.svd(centred, full_matrices=False).Vh[:rank]
+        places = centred @ main.T
+        self.embedding[:CODES, :rank] = places / places.std() * _SPREAD
+        self.embedding[CODES] = 0
 
     def logits(self, kind: str, scale_class: Tensor, near: Tensor) -> Tensor:
         """Logits of the tree's nodes, (n, 511), from neighbours' indices (n, 16) and scale classes (n,), int64."""

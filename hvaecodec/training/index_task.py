@@ -52,7 +52,9 @@ class IndexTask:
         self.valid = self._coded(valid, 0) if valid else None
 
     def fit(self) -> None:
-        """Nothing is fitted before the first step."""
+        """Let the embeddings begin as the codes lie; before training."""
+        for number in range(len(self.stack)):
+            self._net(number).start_from(self.stack[number].codebook.to(self.device))
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Bits per cell, the mean over the layers."""
