@@ -27,7 +27,10 @@ Noise = Callable[[int], Tensor]  # count -> standard Gumbel numbers
 class Objective:
     """temperature: first and last of the relaxation, linear over the run. probabilistic: weight of the two terms,
     0 without them. commitment: weight of the deterministic posterior's only term. reset_until: part of the run after
-    which no code is moved any more. decay: of the running means of deterministic codes."""
+    which no code is moved any more. decay: of the running means of deterministic codes. begin: part of the run in
+    which nothing is quantised, so that the first codes are z_e of an encoder that knows something. first_deviation:
+    of those z_e; gradients move codes slowly, and a larger scale would cost short runs more than a smaller one. even_start: see that the
+    untrained z_e have mean 0 and deviation 1, which a deep encoder needs."""
 
     stochastic: bool = True
     probabilistic: float = 0.001
@@ -36,7 +39,10 @@ class Objective:
     reset_below: float = 0.03
     reset_until: float = 1.0
     commitment: float = 0.25
-    decay: float = 0.99
+    decay: float = 0.95
+    begin: float = 0.1
+    first_deviation: float = 0.3
+    even_start: bool = False
 
 
 def temperature_at(objective: Objective, fraction: float) -> float:
@@ -124,16 +130,25 @@ class LayerLoss:
 
 
 def layer_loss(
-    layer: HqaLayer, target: Tensor, objective: Objective, fraction: float, noise: Noise, codes: Tensor | None = None
+    layer: HqaLayer,
+    target: Tensor,
+    objective: Objective,
+    fraction: float,
+    noise: Noise,
+    codes: Tensor | None = None,
+    quantised: bool = True,
 ) -> LayerLoss:
     """The loss of a layer on a batch of targets (B, C, H, W), divided by C H W, mean over the batch.
 
     codes: int64 (B, H, W) if the decoder gives logits
-    over the codes below, else the squared error to the standardised target counts.
+    over the codes below, else the squared error to the standardised target counts. quantised: False decodes z_e as it
+    is.
     """
     z_e = layer.encode(target)
     cells = cells_of(z_e).float()
-    if objective.stochastic:
+    if not quantised:
+        mixed, extra, used = cells, cells.new_zeros(()), torch.zeros(len(cells), dtype=torch.int64, device=cells.device)
+    elif objective.stochastic:
         temperature = temperature_at(objective, fraction)
         drawn = noise(len(cells) * len(layer.codebook)).view(len(cells), -1)
         mixed, nll, used = cast(
@@ -190,8 +205,8 @@ def average_codes(codebook: Tensor, counts: Tensor, sums: Tensor, cells: Tensor,
 
 @torch.no_grad()
 def codes_from_cells(codebook: Tensor, counts: Tensor, sums: Tensor, cells: Tensor, rng: torch.Generator) -> None:
-    """First codes for `average_codes`: cells of a batch, drawn at random, so that none begins far from the data."""
-    picked = torch.randint(len(cells), (len(codebook),), generator=rng).to(cells.device)
+    """First codes, with running means to match: cells (N >= K, D) drawn at random, so that none is far from the data."""
+    picked = torch.randperm(len(cells), generator=rng)[: len(codebook)].to(cells.device)
     codebook.copy_(cells[picked])
     counts.fill_(len(cells) / len(codebook))
     sums.copy_(codebook * counts[:, None])

@@ -34,6 +34,10 @@ def vqvae(config: VqVaeConfig) -> HqaStack:
     top = config.widths[-1] if config.widths else config.dim
     layer = HqaLayer(LayerConfig(config.inputs, top, round(config.wider * top), config.dim, config.codes), bottom=True)
     layer.encoder, layer.decoder = _encoder(config), _decoder(config)
+    for part in (*layer.encoder, *layer.decoder):
+        if isinstance(part, nn.Conv2d):  # a dozen layers without normalisation: the default loses the signal
+            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
+            nn.init.zeros_(part.bias)
     return HqaStack([layer])
 
 

@@ -34,21 +34,15 @@ def pictures(name: DataSet, data: Path) -> tuple[Tensor, Tensor]:
 class Epochs:
     """Batches of a tensor's rows, in a new random order every epoch; a function of seed, rank and step alone.
 
-    window: side of a random square to cut from every picture, 0 for all of it. flips: mirror half of them.
-    uint8 becomes float in 0..1.
+    window: side of a random square to cut from every picture, 0 for all of it. uint8 becomes float in 0..1.
     """
 
-    def __init__(
-        self, rows: Tensor, batch: int, seed: int, rank: int = 0, window: int = 0, flips: bool = False
-    ) -> None:
-        self.rows, self.batch, self.key, self.window, self.flips = rows, batch, (seed, rank, _ORDERS), window, flips
+    def __init__(self, rows: Tensor, batch: int, seed: int, rank: int = 0, window: int = 0) -> None:
+        self.rows, self.batch, self.key, self.window = rows, batch, (seed, rank, _ORDERS), window
         self.epoch, self.order = -1, torch.zeros(0, dtype=torch.int64)
 
     def __call__(self, moment: Moment, rng: torch.Generator) -> Tensor:
         picked = as_float(self.rows[self._which(moment.step)])
-        if self.flips:
-            mirrored = torch.rand(len(picked), generator=rng) < 0.5
-            picked = torch.where(mirrored[:, None, None, None], picked.flip(3), picked)
         return windows(picked, self.window, rng) if self.window else picked
 
     def _which(self, step: int) -> Tensor:

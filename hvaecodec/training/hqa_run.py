@@ -53,9 +53,9 @@ class HqaRun:
         task, seed, device = stage.task, self.run.settings.seed, self.run.device
         below = self.stack(before=stage)
         rows, cached = self.pictures, False
-        if below is not None and not task.window and not task.flips and cache_fits(below.to(device), rows):
+        if below is not None and not task.window and cache_fits(below.to(device), rows):
             rows, cached = encoded(below, rows, device, stage.loop.bf16), True
-        source = Epochs(rows[:-HELD_OUT], task.batch, seed, window=task.window, flips=task.flips)
+        source = Epochs(rows[:-HELD_OUT], task.batch, seed, window=task.window)
         where: dict[str, Any] = {"seed": seed, "device": device, "bf16": stage.loop.bf16}
         return HqaLayerTask(task, below, source, valid=as_float(rows[-HELD_OUT:]), encoded=cached, **where)
 

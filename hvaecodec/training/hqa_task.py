@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hvaecodec.models.hqa import HqaStack, choose
+from hvaecodec.models.hqa import HqaStack, cells_of, choose
 from hvaecodec.models.hqa_build import make_layer
 from hvaecodec.models.hqa_losses import (
     GumbelPool,
@@ -29,6 +29,7 @@ class HqaLayerTask:
 
     below: the layers under it, None for the bottom; they are frozen here, and nothing of them moves. source: pictures,
     float (B, C, H, W) in 0..1, or z_e of `below` if `encoded`. valid: the same, for validation.
+    pool: how many Gumbel numbers there are.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class HqaLayerTask:
         bf16: bool = True,
         valid: Tensor | None = None,
         encoded: bool = False,
+        pool: int = 1 << 23,
     ) -> None:
         self.config, self.source, self.bf16, self.encoded = config, source, bf16, encoded
         self.device = torch.device(device)
@@ -49,7 +51,7 @@ class HqaLayerTask:
         torch.manual_seed(seed)
         self.net = make_layer(config.layer, below is None).to(self.device)
         self.net.codebook.requires_grad_(config.objective.stochastic)
-        self.pool = GumbelPool(torch.Generator().manual_seed(seed), device=self.device)
+        self.pool = GumbelPool(torch.Generator().manual_seed(seed), pool, self.device)
         self.uses = torch.zeros(len(self.net.codebook), device=self.device)
         self.counts, self.sums = torch.zeros_like(self.uses), torch.zeros_like(self.net.codebook)
 
@@ -58,13 +60,17 @@ class HqaLayerTask:
         target = self._target(self.source(moment, rng))
         self.net.observe(target)
         c = self.config.objective
-        if c.stochastic:
+        if moment.step == 0 and c.even_start:
+            self._even_start(target)
+        begun = bool(self.counts.any())
+        if not begun and moment.fraction >= c.begin:
+            self._begin_codes(moment, rng)
+            begun = True
+        elif begun and c.stochastic:
             self._reset(moment, rng)
-        elif moment.step == 0:
-            self._begin_codes(target, rng)
-        found = self._loss(target, moment.fraction, rng)
+        found = self._loss(target, moment.fraction, rng, begun)
         self.uses += torch.bincount(found.used, minlength=len(self.uses))
-        if not c.stochastic:
+        if begun and not c.stochastic:
             average_codes(self.net.codebook, self.counts, self.sums, found.cells, found.used, c.decay)
         return found.loss, found.parts
 
@@ -109,23 +115,40 @@ class HqaLayerTask:
             return (decoded.argmax(1) != codes).float().mean()
         return squared_error(self.net, decoded, target).mean()
 
-    def _loss(self, target: Tensor, fraction: float, rng: torch.Generator) -> LayerLoss:
+    def _loss(self, target: Tensor, fraction: float, rng: torch.Generator, quantised: bool) -> LayerLoss:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             return layer_loss(
                 self.net, target, self.config.objective, fraction,
-                lambda count: self.pool.take(count, rng), self._codes(target),
+                lambda count: self.pool.take(count, rng), self._codes(target), quantised,
             )  # fmt: skip
 
-    def _begin_codes(self, target: Tensor, rng: torch.Generator) -> None:
-        with torch.no_grad():
-            z_e = self.net.encode(target)
-        cells = z_e.permute(0, 2, 3, 1).flatten(0, 2)
-        codes_from_cells(self.net.codebook, self.counts, self.sums, cells, rng)
+    @torch.no_grad()
+    def _even_start(self, target: Tensor) -> None:
+        """Give the untrained encoder's z_e mean 0 and deviation 1 in every channel, so that the decoder sees them."""
+        last, cells = self.net.encoder[-1], cells_of(self.net.encode(target))
+        scale = 1 / cells.std(0).clamp_min(1e-3)
+        last.bias.copy_((last.bias - cells.mean(0)) * scale)
+        last.weight.mul_(scale[:, None, None, None])
+
+    @torch.no_grad()
+    def _begin_codes(self, moment: Moment, rng: torch.Generator) -> None:
+        """Bring z_e to the scale that the posterior is to begin with, the decoder's answer unchanged, and make some
+        z_e the first codes."""
+        found: list[Tensor] = []
+        while sum(map(len, found)) < 4 * len(self.uses):
+            batch = self._target(self.source(Moment(moment.step + len(found), moment.fraction), rng))
+            found.append(cells_of(self.net.encode(batch)))
+        cells = torch.cat(found)
+        scale = self.config.objective.first_deviation / cells.std(0).square().mean().sqrt()
+        for parameter in self.net.encoder[-1].parameters():
+            parameter.mul_(scale)
+        self.net.decoder[0].weight.div_(scale)
+        codes_from_cells(self.net.codebook, self.counts, self.sums, cells * scale, rng)
 
     def _reset(self, moment: Moment, rng: torch.Generator) -> None:
         """Now and then, move the least used code of the steps before."""
         c = self.config.objective
         if moment.step % c.reset_every == 0:
-            if moment.step and moment.fraction < c.reset_until:
+            if moment.fraction < c.reset_until:
                 reset_rarest(self.net.codebook, self.uses, c.reset_below, rng)
             self.uses.zero_()

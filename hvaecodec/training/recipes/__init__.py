@@ -5,13 +5,21 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 
-from hvaecodec.training.recipes import classifiers, dct_vae, hqa, hqa_photo, srvae, vdvae
+from hvaecodec.training.recipes import classifiers, dct_vae, hqa, hqa_faces, hqa_photo, srvae, vdvae
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage, as_dict
 
 __all__ = ["RECIPES", "LoopConfig", "Recipe", "Stage", "as_dict", "recipe"]
 
 PRESETS = ("cpu", "gpu", "tiny")  # every family has these
-RECIPES: dict[str, Maker] = dct_vae.RECIPES | classifiers.RECIPES | hqa.RECIPES | hqa_photo.RECIPES | srvae.RECIPES | vdvae.RECIPES
+RECIPES: dict[str, Maker] = (
+    dct_vae.RECIPES
+    | classifiers.RECIPES
+    | hqa.RECIPES
+    | hqa_faces.RECIPES
+    | hqa_photo.RECIPES
+    | srvae.RECIPES
+    | vdvae.RECIPES
+)
 
 
 def recipe(name: str, preset: str = "cpu", minutes: float | None = None, steps: int | None = None) -> Recipe:

@@ -35,7 +35,6 @@ class SmallTraining(LayerTraining):
     """A layer on a data set of small pictures that fits in memory."""
 
     data: DataSet = "mnist32"
-    flips: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,12 +59,13 @@ class System:
     values: bool
 
 
-_NEAREST, _GUMBEL = Objective(stochastic=False), Objective(probabilistic=0.0)
+NEAREST, GUMBEL = Objective(stochastic=False), Objective(probabilistic=0.0)
+DEEP = replace(NEAREST, begin=0.25, even_start=True)  # else a VQ-VAE finds no more than the mean picture
 HIERARCHIES = {
-    "hams": System("HAMs", _NEAREST, False),
-    "hams-gs": System("HAMs + GS", _GUMBEL, False),
-    "hams-mse": System("HAMs + MSE", _NEAREST, True),
-    "hams-gs-mse": System("HAMs + GS + MSE", _GUMBEL, True),
+    "hams": System("HAMs", NEAREST, False),
+    "hams-gs": System("HAMs + GS", GUMBEL, False),
+    "hams-mse": System("HAMs + MSE", NEAREST, True),
+    "hams-gs-mse": System("HAMs + GS + MSE", GUMBEL, True),
     "hqa": System("HQA", Objective(), True),
 }
 
@@ -80,12 +80,12 @@ _LOOP = LoopConfig(
     save_minutes=5,
     channels_last=True,
 )
-_DIGITS = (
-    Plan(16, 16, 16, 128, 16, 600),
-    Plan(16, 64, 40, 64, 0, 700),
-    Plan(32, 96, 64, 64, 0, 1200),
-    Plan(64, 128, 80, 128, 0, 2300),
-    Plan(64, 144, 104, 128, 0, 2300),
+_DIGITS = (  # small batches: below the top, a picture has hundreds of cells
+    Plan(16, 16, 16, 16, 16, 800),
+    Plan(16, 64, 40, 16, 0, 1200),
+    Plan(32, 96, 64, 32, 0, 1400),
+    Plan(64, 128, 80, 64, 0, 1800),
+    Plan(64, 144, 104, 128, 0, 1800),
 )
 _NOTEBOOK = tuple(
     Plan(encoder, decoder, hams, 512, 0, 17_700)
@@ -96,7 +96,7 @@ _NOTEBOOK = tuple(
 _TINY = tuple(Plan(4, 4, 4, 8, 16 if number == 0 else 0, 4) for number in range(5))
 DIGITS = {"cpu": _DIGITS, "gpu": _NOTEBOOK, "tiny": _TINY}
 _DIGITS_VQVAE = {
-    "cpu": (VqVaeConfig(1, (16, 32, 48, 64, 96)), 128, 2300),
+    "cpu": (VqVaeConfig(1, (8, 24, 48, 72, 94)), 64, 1200),
     "gpu": (VqVaeConfig(1, (64, 96, 160, 240, 304)), 512, 88_500),
     "tiny": (VqVaeConfig(1, (4, 4, 4, 4, 4)), 8, 4),
 }
@@ -122,25 +122,36 @@ def layer_configs(plans: tuple[Plan, ...], inputs: int, codes: int, values: bool
     return out
 
 
-def _loop(preset: str, steps: int) -> LoopConfig:
+def layer_loop(preset: str, steps: int) -> LoopConfig:
     if preset == "tiny":
         return replace(_LOOP, steps=steps, warm_up=1, log_every=1)
     return replace(_LOOP, steps=steps, save_minutes=2 if preset == "gpu" else _LOOP.save_minutes)
 
 
+def deep_loop(preset: str, steps: int) -> LoopConfig:
+    """Of a VQ-VAE, whose net is deeper than a layer's: with the layers' learning rate it does not start."""
+    return replace(layer_loop(preset, steps), learning_rate=1e-3)
+
+
+def sped_up(objective: Objective, preset: str) -> Objective:
+    """With a tenth of the notebook's steps a rare code has to be found sooner."""
+    return replace(objective, reset_every=5) if preset == "cpu" else objective
+
+
 def _hierarchy(system: System, name: str, preset: str) -> Recipe:
     plans, codes = DIGITS[preset], _CODES[preset]
+    objective = sped_up(system.objective, preset)
     stages = []
     for number, config in enumerate(layer_configs(plans, 1, codes, system.values, 2)):
-        task = SmallTraining(config, system.objective, plans[number].batch, plans[number].window)
-        stages.append(Stage(f"layer{number}", task, _loop(preset, plans[number].steps), 1 / len(plans)))
+        task = SmallTraining(config, objective, plans[number].batch, plans[number].window)
+        stages.append(Stage(f"layer{number}", task, layer_loop(preset, plans[number].steps), 1 / len(plans)))
     return Recipe(name, preset, tuple(stages), family="hqa")
 
 
 def _single(name: str, preset: str) -> Recipe:
     config, batch, steps = _DIGITS_VQVAE[preset]
-    task = SmallTraining(replace(config, codes=_CODES[preset]), _NEAREST, batch)
-    return Recipe(name, preset, (Stage("layer0", task, _loop(preset, steps)),), family="hqa")
+    task = SmallTraining(replace(config, codes=_CODES[preset]), DEEP, batch)
+    return Recipe(name, preset, (Stage("layer0", task, deep_loop(preset, steps)),), family="hqa")
 
 
 def _maker(system: System) -> Maker:
