@@ -41,7 +41,11 @@ def test_pictures_become_a_codec_and_finished_stages_are_skipped(tmp_path):
     for quality in (10, 50, 90):
         assert codec.decode(codec.encode(image, quality=quality)).shape == image.shape
     parts = codec.card["parts"]
-    assert [stage["name"] for stage in parts["generator"]["stages"]] == [*(f"layer{n}" for n in range(1, 6)), "codes2", "codes3"]
+    assert [stage["name"] for stage in parts["generator"]["stages"]] == [
+        *(f"layer{n}" for n in range(1, 6)),
+        "codes2",
+        "codes3",
+    ]
     assert all("perplexity" in stage["metrics"] for stage in parts["generator"]["stages"])
     assert set(parts["bitstream"]["stages"][0]["metrics"]) == {f"layer{n}" for n in range(1, 6)}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from hvaecodec.models.vdvae import VdvaeConfig
+from hvaecodec.models.vdvae_config import VdvaeConfig
 from hvaecodec.models.vdvae_presets import NETS, TINY, net
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
@@ -31,7 +31,14 @@ class VdvaeTraining:
 
 # Reduced, equal budgets, in steps: what one paper's systems share. Rates and decay are the paper's (table 6).
 _BITS = LoopConfig(
-    steps=3000, learning_rate=1e-3, floor=0.01, warm_up=100, betas=(0.9, 0.99), ema=0.998, save_minutes=5, log_every=100,
+    steps=3000,
+    learning_rate=1e-3,
+    floor=0.01,
+    warm_up=100,
+    betas=(0.9, 0.99),
+    ema=0.998,
+    save_minutes=5,
+    log_every=100,
     channels_last=True,
 )
 _COLOUR = replace(_BITS, steps=4000, learning_rate=8e-4, floor=0.02, ema=0.998)
