@@ -10,63 +10,23 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from .context import Context, ContextConfig, make_context
-from .context_priors import ContextPrior, PriorConfig, make_context_prior
+from .context import Context, make_context
+from .context_priors import ContextPrior, make_context_prior
 from .latents import Gaussian, standard_noise
-from .likelihoods import Bernoulli, Likelihood, LogisticMixture
-from .vdvae_blocks import Cell, Cells, TopDown
+from .likelihoods import Likelihood
+from .vdvae_blocks import TopDown
+from .vdvae_config import VdvaeConfig
+from .vdvae_encoder import Encoder, normalised
 
 _LARGEST_START = 64  # scales up to this side begin with a learned picture
-_TINY = 1e-12
-
-
-@dataclass(frozen=True)
-class Scale:
-    """One resolution. layers: stochastic layers with weights of their own; encoder: cells of the encoder.
-
-    repeats: how often each layer and each of those cells is applied. mixin: one more layer, never repeated, at its
-    beginning. resnet: residual cells of a layer, and of the encoder for each of `encoder`.
-    """
-
-    side: int
-    layers: int
-    encoder: int
-    width: int
-    z: int
-    repeats: int = 1
-    mixin: bool = False
-    resnet: int = 1
-
-
-@dataclass(frozen=True)
-class VdvaeConfig:
-    """Scales coarse to fine. normalise: divide the state by its norm before every cell, "rms" times sqrt(size).
-
-    fourier: octaves of sin and cos of the pixels that the encoder sees too (arXiv:2107.00630, appendix C).
-    top_latent: its value reaches every later scale, as in the CIFAR-10 net of the DCT-VAE paper.
-    input_mean, input_scale: what the encoder sees is (x - mean) / scale, in grey levels.
-    """
-
-    side: int
-    channels: int
-    scales: tuple[Scale, ...]
-    cells: Cells = field(default_factory=Cells)
-    likelihood: Bernoulli | LogisticMixture = field(default_factory=Bernoulli)
-    context: ContextConfig | None = None
-    context_prior: PriorConfig | None = None
-    normalise: Literal["no", "unit", "rms"] = "no"
-    fourier: tuple[int, ...] = ()
-    top_latent: bool = False
-    input_mean: float = 127.5
-    input_scale: float = 127.5
 
 
 # The value of a latent from (its number, p, q); q is None where there is no picture.
@@ -94,59 +54,6 @@ class _Application:
     scale: int
     feature: int  # which step of the encoder it sees
     enters: bool  # the state has just come to this scale
-
-
-class Encoder(nn.Module):
-    """Bottom-up features; `steps` is the order in which cells are applied, (cell, side after it)."""
-
-    def __init__(self, config: VdvaeConfig) -> None:
-        super().__init__()
-        self.config = config
-        cells, fine = config.cells, config.scales[-1]
-        kernel = 3 if cells.down == "own" else 1
-        inputs = config.channels * (1 + 2 * len(config.fourier))
-        self.enter = nn.Conv2d(inputs, fine.width, kernel, padding=kernel // 2)
-        made: list[Cell] = []
-        self.steps: list[tuple[int, int]] = []
-        self.last: list[list[int]] = []  # of every scale, coarse to fine: the steps whose results its layers see
-        side, width = config.side, fine.width
-        for number in reversed(range(len(config.scales))):
-            scale, mine = config.scales[number], []
-            for i in range(scale.encoder):
-                for j in range(scale.resnet):
-                    made.append(Cell(cells, width, scale.width, side, order="before"))
-                    width = scale.width
-                    if i == 0 and j == scale.resnet - 1 and cells.down == "first":
-                        side = scale.side
-                    self.steps += [(len(made) - 1, side)] * scale.repeats
-                mine.append(len(self.steps) - 1)
-            self.last.insert(0, mine)
-            if number and cells.down == "own":
-                below = config.scales[number - 1]
-                made.append(Cell(cells, width, below.width, side, order="before"))
-                width, side = below.width, below.side
-                self.steps.append((len(made) - 1, side))
-                # without cells of its own, the next scale sees this one's result
-                if not below.encoder:
-                    raise ValueError(f"scale {below.side} needs a cell in the encoder")
-        self.cells = nn.ModuleList(made)
-        if cells.down == "own":
-            for cell in made:
-                cell.last.weight.data *= math.sqrt(1 / len(self.steps))
-
-    def forward(self, x: Tensor, run: Callable[..., Any]) -> list[Tensor]:
-        """The result of every step, fine to coarse. x: scaled pictures (B, C, H, W)."""
-        if self.config.fourier:
-            waves = [f(x * (math.pi * 2**n)) for n in self.config.fourier for f in (torch.sin, torch.cos)]
-            x = torch.cat([x, *waves], 1)
-        h = self.enter(x)
-        found = []
-        for cell, side in self.steps:
-            h = run(self.cells[cell], normalised(h, self.config.normalise))
-            if side != h.shape[-1]:
-                h = F.avg_pool2d(h, h.shape[-1] // side)
-            found.append(h)
-        return found
 
 
 class Vdvae(nn.Module):
@@ -296,7 +203,7 @@ class Vdvae(nn.Module):
             parts.append(F.interpolate(conv(top.to(conv.weight.dtype)), size=(scale.side, scale.side), mode="nearest"))
         if not parts:
             return self.leave.weight.new_zeros(batch, scale.width, scale.side, scale.side)
-        return torch.stack(parts).sum(0) if len(parts) > 1 else parts[0]
+        return sum(parts[1:], parts[0])
 
     def _leave(self, state: Tensor) -> Tensor:
         if state.shape[-1] != self.config.side:
@@ -309,13 +216,3 @@ class Vdvae(nn.Module):
         if self.checkpointing and torch.is_grad_enabled():
             return checkpoint(function, *tensors, use_reentrant=False)
         return function(*tensors)
-
-
-def normalised(state: Tensor, how: Literal["no", "unit", "rms"]) -> Tensor:
-    """The state over its L2 norm of each picture ("unit"), or over its root mean square ("rms")."""
-    if how == "no":
-        return state
-    norm = state.float().flatten(1).norm(dim=1).clamp_min(_TINY)[:, None, None, None]
-    if how == "rms":
-        norm = norm / math.sqrt(state[0].numel())
-    return (state / norm).to(state.dtype)

@@ -10,8 +10,8 @@ from .context import ContextConfig
 from .context_autoregressive import AutoregressiveConfig
 from .context_diffusion import DiffusionConfig
 from .likelihoods import LogisticMixture
-from .vdvae import Scale, VdvaeConfig
 from .vdvae_blocks import REZERO, Cells
+from .vdvae_config import Scale, VdvaeConfig
 
 # arXiv:2302.09976, tables 1 and 6: layers of a scale -> (widths at 14 and 7, cells a layer); equal numbers of
 # parameters. Of six latents the printed 624K has no whole widths by these rules; ours come nearest.

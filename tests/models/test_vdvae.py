@@ -12,8 +12,10 @@ from hvaecodec.models.context_autoregressive import AutoregressiveConfig
 from hvaecodec.models.context_diffusion import DiffusionConfig
 from hvaecodec.models.latents import standard_noise
 from hvaecodec.models.likelihoods import LogisticMixture
-from hvaecodec.models.vdvae import Scale, Vdvae, VdvaeConfig, normalised
+from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.models.vdvae_blocks import REZERO, Cells
+from hvaecodec.models.vdvae_config import Scale, VdvaeConfig
+from hvaecodec.models.vdvae_encoder import normalised
 from hvaecodec.models.vdvae_presets import NETS, net
 
 SCALES = (Scale(2, 1, 1, 6, 2), Scale(4, 2, 2, 4, 2))
