@@ -55,9 +55,12 @@ class HqaRun:
         rows, cached = self.pictures, False
         if below is not None and not task.window and cache_fits(below.to(device), rows):
             rows, cached = encoded(below, rows, device, stage.loop.bf16), True
-        source = Epochs(rows[:-HELD_OUT], task.batch, seed, window=task.window)
+        held_out = min(HELD_OUT, len(rows) // 9)
+        source = Epochs(rows[:-held_out], task.batch, seed, window=task.window)
         where: dict[str, Any] = {"seed": seed, "device": device, "bf16": stage.loop.bf16}
-        return HqaLayerTask(task, below, source, valid=as_float(rows[-HELD_OUT:]), encoded=cached, **where)
+        if self.run.recipe.preset == "tiny":
+            where["pool"] = 1 << 14
+        return HqaLayerTask(task, below, source, valid=as_float(rows[-held_out:]), encoded=cached, **where)
 
     def begin(self, stage: Stage, task: HqaLayerTask) -> None:
         """Every layer begins with new weights, those of the seed."""

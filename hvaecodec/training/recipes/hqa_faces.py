@@ -40,6 +40,7 @@ SINGLES = {
 }
 _STEPS = {"cpu": 1000, "gpu": 30_000, "tiny": 2}
 _CODES = {"cpu": 512, "gpu": 512, "tiny": 8}
+_BATCHES = {"cpu": 16, "gpu": 128, "tiny": 8}  # of a VQ-VAE
 
 
 def _hierarchy(key: str, name: str, preset: str) -> Recipe:
@@ -54,7 +55,7 @@ def _hierarchy(key: str, name: str, preset: str) -> Recipe:
 
 def _single(bits: int, name: str, preset: str) -> Recipe:
     config = VqVaeConfig(3, SINGLES[preset][bits], codes=_CODES[preset])
-    task = SmallTraining(config, DEEP, 8 if preset == "tiny" else 32, 0, "faces64")
+    task = SmallTraining(config, DEEP, _BATCHES[preset], 0, "faces64")
     return Recipe(name, preset, (Stage("layer0", task, deep_loop(preset, _STEPS[preset])),), family="hqa")
 
 
