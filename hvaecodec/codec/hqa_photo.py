@@ -220,6 +220,11 @@ def quality_of(layer: int, n_layers: int = 5) -> float:
 
 @contextmanager
 def _plain() -> Iterator[None]:
-    """No gradients, and none of the caller's autocast: codes that are chosen by it would be others."""
-    with torch.no_grad(), torch.autocast("cpu", enabled=False):
-        yield
+    """No gradients, no autocast of the caller's, whole float32 products: codes that are chosen by less are others."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision("highest")
+    try:
+        with torch.no_grad(), torch.autocast("cpu", enabled=False):
+            yield
+    finally:
+        torch.set_float32_matmul_precision(before)
