@@ -11,8 +11,11 @@ from PIL import Image
 
 from hvaecodec.bench.papers import PaperSettings, experiment, hqa_mnist
 from hvaecodec.bench.papers.hqa_runs import Runs, cell, interval, through, used
+from hvaecodec.codec.hqa_weights import load_stack
+from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.models.hqa import LayerConfig
 from hvaecodec.models.hqa_build import make_stack
+from hvaecodec.training import small_images
 from hvaecodec.training.recipes.hqa import MNIST
 
 
@@ -88,6 +91,18 @@ def test_distances_of_originals_are_those_of_no_compression(data):
     assert told["mse"] == pytest.approx(0, abs=1e-9)
     assert told["rfd"] == pytest.approx(0, abs=1e-3)
     assert 0 <= told["error_percent"] <= 100
+
+
+@pytest.mark.data
+def test_the_layers_in_the_package_keep_most_digits_in_eight_bits(data_dir):
+    digits = small_images.mnist32(data_dir)
+    test, labels = digits.test[:1000], digits.test_labels[:1000]
+    stack = load_stack(WEIGHTS / "hqa-mnist")
+    rows = torch.from_numpy(test)[:, None]
+    samples = hqa_mnist.distances(through(stack, rows, 4, 0).pictures, test, labels)
+    assert samples["mse"] < 0.05 and samples["error_percent"] < 25 and samples["rfd"] < 6
+    fine = hqa_mnist.distances(through(stack, rows, 1).pictures, test, labels)
+    assert fine["mse"] < 0.006 and fine["error_percent"] < 2.5
 
 
 def test_intervals_are_students():

@@ -70,6 +70,12 @@ def test_the_rows_of_table_3_differ_in_their_switches_alone():
     assert len(steps) == 1
 
 
+def test_a_budget_in_minutes_takes_the_place_of_the_recipes_steps():
+    stages = recipe("hqa-mnist", minutes=10).stages
+    assert {stage.loop.steps for stage in stages} == {None}
+    assert sum(stage.loop.minutes for stage in stages) == pytest.approx(10)
+
+
 @pytest.mark.parametrize("stochastic", [True, False])
 def test_layers_below_rest(stochastic):
     below = make_stack(CONFIGS[:1])
