@@ -47,7 +47,9 @@ WRONG_5_1 = (
 WRONG_9_2 = (
     "A rotation cannot turn a circle that was learnt in the other direction; table 9.1 has no sign, ours has. "
     "Δ from R2 is large by nature: its prior has most of its mass off the learnt ring, and atan2 forgets the radius. "
-    "The yardstick: a misfit of one sigma_X in each of {data} samples is Δ = {half:g}."
+    "The printed Δ from R2 need a squared error of about 0.018 if 0.01 is the deviation, and of 1.8 if it is the variance: "
+    "the last but one column tells which fits. Between S1 and Phi only the phase's unevenness counts. The yardstick: "
+    "a misfit of one sigma_X in each of {data} samples is Δ = {half:g}."
 )
 WRONG_11_1 = (
     'Table 11.1 is for a printed "sigma_X² = 0.1", which no other place of the text uses. Were that the variance, its '

@@ -129,23 +129,30 @@ def _delta_tables(found: list[Delta]) -> list[Table]:
     if circle:
         note = latent_printed.WRONG_9_2.format(data=25, half=12.5)
         title = "Δ of reductors in nats, table 9.2 (noise 0.1, sigma_X 0.01)"
-        tables.append(_delta_table(title, circle, latent_printed.TABLE_9_2, [_order(circle), note]))
+        tables.append(_delta_table(title, circle, latent_printed.TABLE_9_2, [_order(circle), note], 0.01))
     if torus:
         title = "Δ of reductors in nats, table 11.1 (torus, sigma_X 0.1)"
-        tables.append(_delta_table(title, torus, latent_printed.TABLE_11_1, [latent_printed.WRONG_11_1]))
+        tables.append(_delta_table(title, torus, latent_printed.TABLE_11_1, [latent_printed.WRONG_11_1], 0.1))
     return tables
 
 
 def _delta_table(
-    title: str, found: list[Delta], printed: dict[tuple[str, str], tuple[float, float]], notes: list[str]
+    title: str,
+    found: list[Delta],
+    printed: dict[tuple[str, str], tuple[float, float]],
+    notes: list[str],
+    sigma_x: float,
 ) -> Table:
+    """Beside our Δ, what it would be with sigma_X in place of its square: Δ falls as 1 / variance."""
     rows: list[tuple[str, ...]] = []
     for d in found:
         values = np.array(d.deltas)
         theirs = "{:.2f} ± {:.2f}".format(*printed[d.pair]) if d.pair in printed else "–"
         each = ", ".join(f"{value:.4g}" for value in values)
-        rows.append((f"{d.pair[0]} → {d.pair[1]}", each, f"{values.mean():.2f} ± {values.std():.2f}", theirs))
-    return Table(title, ("Z1 → Z2", "ours, each repetition", "ours", "printed"), rows, notes)
+        spread, other = (f"{v.mean():.2f} ± {v.std():.2f}" for v in (values, sigma_x * values))
+        rows.append((f"{d.pair[0]} → {d.pair[1]}", each, spread, other, theirs))
+    header = ("Z1 → Z2", "ours, each repetition", "ours", f"ours, were {sigma_x:g} the variance", "printed")
+    return Table(title, header, rows, notes)
 
 
 def _order(found: list[Delta]) -> str:
