@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from hvaecodec.bench.papers import PaperSettings, Report, vae_figures, vae_printed
-from hvaecodec.bench.papers.vae_runs import KL_POINTS, Store, System
+from hvaecodec.bench.papers import PaperSettings, Report, vae_printed
+from hvaecodec.bench.papers.dct_vae_plots import draw
+from hvaecodec.bench.papers.dct_vae_systems import GROUPS, SETS, SIZES, SYSTEMS
+from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.papers.vae_tables import (
     BUDGET,
     DASH,
@@ -21,32 +23,6 @@ from hvaecodec.bench.papers.vae_tables import (
     fixed,
 )
 from hvaecodec.bench.tables import Table
-
-_FULL = ("weighted", "units", "information", "attack")
-_SETS = ("mnist", "omniglot", "cifar10-small")
-_SIZES = (4, 6, 8)
-_LONG_MINUTES = 235.0
-
-SYSTEMS = {f"{data}-{kind}": System(f"{data}-{kind}", _FULL) for data in _SETS for kind in ("vdvae", "dct")}
-SYSTEMS |= {f"{data}-downsample": System(f"{data}-downsample", ("weighted",)) for data in _SETS}
-for _data in ("mnist", "cifar10-small"):
-    SYSTEMS[f"{_data}-vdvae"] = System(f"{_data}-vdvae", (*_FULL, "bits_back"))
-SYSTEMS |= {name: System(name, ("units", "weighted")) for name in ("mnist-L4", "mnist-L6", "mnist-L10")}
-SYSTEMS |= {f"mnist-{kind}-{d}": System(f"mnist-{kind}-{d}") for kind in ("dct", "downsample") for d in (4, 8)}
-# further tries, and the run that goes as far as a few hours of one core can
-SYSTEMS |= {
-    name: System(name, ("units", "bits_back"), extra=True)
-    for name in (
-        "mnist-dct-autoregressive", "mnist-dct-fine", "omniglot-dct-autoregressive", "cifar10-small-dct-autoregressive",
-    )
-} | {"mnist-dct-long": System("mnist-dct-autoregressive", ("weighted", "units"), minutes=_LONG_MINUTES, extra=True)}  # fmt: skip
-
-GROUPS = {data: tuple(f"{data}-{kind}" for kind in ("vdvae", "dct", "downsample")) for data in _SETS}
-GROUPS |= {
-    "sweep": ("mnist-L4", "mnist-L6", "mnist-vdvae", "mnist-L10"),
-    "sizes": tuple(f"mnist-{kind}{d}" for kind in ("dct", "downsample") for d in ("-4", "", "-8")),
-    "tries": tuple(name for name, system in SYSTEMS.items() if system.extra and "long" not in name),
-}
 
 _ESTIMATORS = (
     "-ELBO and IW are ours: one sample of the posterior a picture, and correct importance weights (the context with "
@@ -62,7 +38,7 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
     for name in store.chosen(GROUPS):
         store.make(name, report)
     tables = [table for table in _tables(store) if table.rows]
-    _figures(store)
+    draw(store)
     (store.folder / "tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
     return tables
 
@@ -211,7 +187,7 @@ def _bits_back(store: Store) -> Table:
 
 def _claims(store: Store) -> Table:
     rows = []
-    for data in _SETS:
+    for data in SETS:
         plain, dct, small = (store.records(f"{data}-{kind}") for kind in ("vdvae", "dct", "downsample"))
         if data != "cifar10-small":
             rows.append(_lower(f"{data}: a DCT context lowers -ELBO", dct, plain))
@@ -219,7 +195,7 @@ def _claims(store: Store) -> Table:
         rows.append(_more(f"{data}: more active units, the context not counted", dct, plain, "active_percent"))
         rows.append(_more(f"{data}: more KL a unit", dct, plain, "kl_per_unit"))
         rows.append(_robust(f"{data}: more robust to attacks", dct, plain))
-    for d in _SIZES:
+    for d in SIZES:
         end = "" if d == 6 else f"-{d}"
         one, two = store.records(f"mnist-dct{end}"), store.records(f"mnist-downsample{end}")
         rows.append(_lower(f"mnist: DCT is no worse than downsampling, {d} × {d}", one, two))
@@ -261,62 +237,3 @@ def _context_alone(store: Store) -> tuple[str, ...]:
     context, top = (records[0]["information"]["ms_ssim32"] for records in found)
     numbers = f"context {context[0]:.3f}; VDVAE m = 1..5: {', '.join(f'{v:.3f}' for v in top[:5])}"
     return claim(words, context[0] > 0.8 and max(top[:2]) < 0.5, numbers)
-
-
-def _figures(store: Store) -> None:
-    folder = store.folder / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    first = {name: records[0] for name in SYSTEMS if (records := store.records(name))}
-    cdfs: vae_figures.Lines = {
-        name: (KL_POINTS, r["units"]["cdf"], None)
-        for name, r in first.items()
-        if name in GROUPS["sweep"] and "units" in r
-    }
-    if cdfs:
-        vae_figures.lines(
-            cdfs, folder / "kl-cdf.png", "KL of a unit, nats", "part of the units", "Figure 1, MNIST", True
-        )
-    sizes = {
-        kind: [(d, f"mnist-{kind}" + ("" if d == 6 else f"-{d}")) for d in _SIZES] for kind in ("dct", "downsample")
-    }
-    curves: vae_figures.Lines = {
-        kind: _of_sizes(store, [(d, name) for d, name in pairs if name in first]) for kind, pairs in sizes.items()
-    }
-    if any(xs for xs, _, _ in curves.values()):
-        vae_figures.lines(curves, folder / "sizes.png", "size of the context", "-ELBO, nats", "Figure 3, MNIST")
-    for data in _SETS:
-        mine = {name: r for name, r in first.items() if name in GROUPS[data]}
-        known: vae_figures.Lines = {
-            name: (range(1, r["layers"] + 1), r["information"]["ms_ssim32"], None)
-            for name, r in mine.items()
-            if "information" in r
-        }
-        if known:
-            vae_figures.lines(
-                known,
-                folder / f"information-{data}.png",
-                "latents from the posterior",
-                "MS-SSIM32",
-                f"Figure 4, {data}",
-            )
-        attacks: vae_figures.Lines = {
-            name: (
-                [int(m) for m in r["attack"]["ms_ssim32"]],
-                [v for v, _ in r["attack"]["ms_ssim32"].values()],
-                [e for _, e in r["attack"]["ms_ssim32"].values()],
-            )
-            for name, r in mine.items()
-            if "attack" in r
-        }
-        if attacks:
-            vae_figures.lines(
-                attacks, folder / f"attack-{data}.png", "layers under attack", "MS-SSIM32", f"Figure 10, {data}"
-            )
-    for name, record in first.items():
-        path = folder / f"samples-{name}.png"
-        if SYSTEMS[name].measures[: len(_FULL)] == _FULL and not path.exists():
-            vae_figures.samples(store.load(name, record["seed"]), path, f"{name}, {record['steps']} steps")
-
-
-def _of_sizes(store: Store, pairs: Sequence[tuple[int, str]]) -> tuple[list[float], list[float], None]:
-    return [float(d) for d, _ in pairs], [elbo(store.records(name)) for _, name in pairs], None

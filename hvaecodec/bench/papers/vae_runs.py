@@ -6,6 +6,7 @@ Each process writes only the runs of the systems it was given.
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from collections.abc import Callable
@@ -137,7 +138,8 @@ class Store:
             settings = Settings(self.settings.data, self._train(name, seed), seed)
             train(made, settings, lambda stage, spent, words, label=label: report(label, spent, words))  # type: ignore[misc]
             record |= self._budget(name, seed)
-            net, x = self.load(name, seed), self.test_pictures(name)
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+            net, x = self.load(name, seed).to(device), self.test_pictures(name).to(device)
             for measure in wanted:
                 if measure not in record:
                     report(label, 1, f"measuring {measure}")
@@ -228,7 +230,8 @@ def _attack(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
 
 def _bits_back(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
     """A chain of the first pictures, decoded again; an ELBO of the same pictures with other draws beside it, bits."""
-    x = x[: sizes.chained]
+    x = x[: sizes.chained].cpu()
+    net = copy.deepcopy(net).cpu()  # chains are coded where their floats are the same again
     coder = BitsBack(net)
     chain = coder.encode(x.byte().numpy())
     lossless = bool(np.array_equal(coder.decode(chain.data), x.byte().numpy()))

@@ -88,7 +88,9 @@ def state_norms(net: Vdvae, x: Tensor, batches: int = 10, seed: int = 0) -> dict
         def watch(number: int, before: Tensor, between: Tensor, after: Tensor, rows: Any = rows) -> None:
             rows["norm"].append(float(_norm(after).mean()))
             rows["latent_step"].append(float((_norm(between - before) / _norm(before)).mean()))
-            change = _norm(after - between) if after.shape == between.shape else torch.full((1,), torch.nan)
+            change = (
+                _norm(after - between) if after.shape == between.shape else torch.full_like(_norm(between), torch.nan)
+            )
             rows["refine_step"].append(float((change / _norm(between)).mean()))
 
         def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:

@@ -61,7 +61,7 @@ def measure_units(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100) -> Uni
         sums.add(paths[0][0], paths[1][0], (paths[0][1] + paths[1][1]) / 2)
         if symbols is not None and net.context is not None:
             context.append(symbols.flatten(1) / net.context.config.half)
-    values = torch.cat(context).double().var(0).numpy() if context else np.zeros(0)
+    values = torch.cat(context).double().var(0).cpu().numpy() if context else np.zeros(0)
     return Units(sums.kl.numpy() / sums.n, sums.covariance(), values)
 
 

@@ -1,0 +1,31 @@
+"""The systems of `hvaecodec paper dct-vae`, and the groups that `--only` knows."""
+
+from __future__ import annotations
+
+from hvaecodec.bench.papers.vae_runs import System
+
+FULL = ("weighted", "units", "information", "attack")
+SETS = ("mnist", "omniglot", "cifar10-small")
+SIZES = (4, 6, 8)
+_LONG_MINUTES = 235.0
+
+SYSTEMS = {f"{data}-{kind}": System(f"{data}-{kind}", FULL) for data in SETS for kind in ("vdvae", "dct")}
+SYSTEMS |= {f"{data}-downsample": System(f"{data}-downsample", ("weighted",)) for data in SETS}
+for _data in ("mnist", "cifar10-small"):
+    SYSTEMS[f"{_data}-vdvae"] = System(f"{_data}-vdvae", (*FULL, "bits_back"))
+SYSTEMS |= {name: System(name, ("units", "weighted")) for name in ("mnist-L4", "mnist-L6", "mnist-L10")}
+SYSTEMS |= {f"mnist-{kind}-{d}": System(f"mnist-{kind}-{d}") for kind in ("dct", "downsample") for d in (4, 8)}
+# further tries, and the run that goes as far as a few hours of one core can
+SYSTEMS |= {
+    name: System(name, ("units", "bits_back"), extra=True)
+    for name in (
+        "mnist-dct-autoregressive", "mnist-dct-fine", "omniglot-dct-autoregressive", "cifar10-small-dct-autoregressive",
+    )
+} | {"mnist-dct-long": System("mnist-dct-autoregressive", ("weighted", "units"), minutes=_LONG_MINUTES, extra=True)}  # fmt: skip
+
+GROUPS = {data: tuple(f"{data}-{kind}" for kind in ("vdvae", "dct", "downsample")) for data in SETS}
+GROUPS |= {
+    "sweep": ("mnist-L4", "mnist-L6", "mnist-vdvae", "mnist-L10"),
+    "sizes": tuple(f"mnist-{kind}{d}" for kind in ("dct", "downsample") for d in ("-4", "", "-8")),
+    "tries": tuple(name for name, system in SYSTEMS.items() if system.extra and "long" not in name),
+}
