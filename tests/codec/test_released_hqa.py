@@ -1,0 +1,93 @@
+"""What the released weights of `hqa-photo` promise, on real photos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matrix
+import numpy as np
+import pytest
+import torch
+from matrix import CONFIGURATIONS, switched
+
+import hvaecodec
+from hvaecodec.codec import hqa_picture
+from hvaecodec.codec.hqa_photo import PACKAGE_WEIGHTS, quality_of
+from hvaecodec.codec.images import read_image
+from hvaecodec.models.hqa_losses import perplexity
+
+pytestmark = pytest.mark.data
+LAYERS = (1, 2, 3, 4, 5)
+
+
+@pytest.fixture(scope="module")
+def codec():
+    return hvaecodec.load("hqa-photo")
+
+
+@pytest.fixture(scope="module")
+def photos(data_dir) -> dict[str, np.ndarray]:
+    found = {path.stem: read_image(path).pixels for path in sorted((data_dir / "kodak").glob("*.png"))}
+    assert len(found) == 24
+    return found
+
+
+@pytest.fixture(scope="module")
+def files(codec, photos, tmp_path_factory) -> dict[int, list[Path]]:
+    """Every Kodak photo at every layer."""
+    folder, found = tmp_path_factory.mktemp("kodak"), {}
+    for layer in LAYERS:
+        found[layer] = [folder / f"{name}-{layer}.hvc" for name in photos]
+        for path, pixels in zip(found[layer], photos.values(), strict=True):
+            path.write_bytes(codec.encode(pixels, quality=quality_of(layer)))
+    return found
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_rates_are_honest_and_lower_than_fixed_length(codec, files, layer):
+    payload = cells = 0
+    counts = np.zeros(512)
+    for path in files[layer]:
+        info = codec.info(path.read_bytes())
+        bits, estimate = 8 * info["payload_bytes"]["level 0"], info["est_bits"]["level 0"]
+        assert info["framing_bytes"] <= 64 and abs(bits - estimate) <= 0.01 * estimate + 64
+        payload += bits
+        cells += int(np.prod(info["grid"]))
+        counts += np.bincount(codec.symbols(path.read_bytes())[0].ravel(), minlength=512)
+    assert payload <= (0.95 if layer == 5 else 0.85) * 9 * cells
+    assert perplexity(torch.from_numpy(counts)) >= 0.6 * 512
+
+
+def test_rates_are_near_those_that_were_asked_for(files, photos):
+    pixels = 24 * 512 * 768
+    for layer, (low, high) in {2: (0.3, 0.5), 3: (0.08, 0.12), 4: (0.02, 0.03), 5: (0.006, 0.01)}.items():
+        bpp = 8 * sum(path.stat().st_size for path in files[layer]) / pixels
+        assert low <= bpp <= high, layer
+
+
+def test_symbols_are_equal_in_every_configuration(files):
+    paths = [path for layer in LAYERS for path in files[layer][:: 4 if layer > 2 else 12]]
+    found = matrix.run(paths)
+    assert {name: digests for name, digests in found.items() if digests != found["as it comes"]} == {}
+
+
+def test_pictures_are_45_db_from_each_other_at_worst(codec, files, monkeypatch):
+    names = [name for name, c in CONFIGURATIONS.items() if not c.environment and c.backend == "torch"]
+    for layer in LAYERS:
+        data = files[layer][4 * layer].read_bytes()
+        expected = codec.decode(data).astype(float)
+        for name in names:
+            with switched(CONFIGURATIONS[name]):
+                assert _psnr(codec.decode(data), expected) >= 45, (layer, name)
+        with monkeypatch.context() as patch:
+            patch.setattr(hqa_picture, "has_bfloat16", lambda: False)
+            assert _psnr(codec.decode(data), expected) >= 45, layer
+
+
+def test_weights_are_small():
+    assert sum(path.stat().st_size for path in PACKAGE_WEIGHTS.glob("*.safetensors")) <= 6e6
+
+
+def _psnr(x: np.ndarray, y: np.ndarray) -> float:
+    mse = np.mean((x.astype(float) - y) ** 2)
+    return float(10 * np.log10(255**2 / mse)) if mse else np.inf
