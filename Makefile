@@ -8,20 +8,22 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider
 DEMO := runs/demo
 
-.PHONY: help demo test test-slow test-data lint wheel install clean
+.PHONY: help demo test test-slow test-data test-browser docs lint wheel install clean
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
 	@echo "make test       lint, then all tests that need no data, against the built wheel"
 	@echo "make test-slow  the longer tests"
 	@echo "make test-data  the tests on real data; set HVAECODEC_DATA to its folder"
+	@echo "make test-browser  the report in headless Chromium, which the system must have"
+	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy and import-linter alone"
 
 # The environment, with everything that demo and tests need; made again when its inputs change.
 $(VENV)/ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (PyTorch is a large download) ..."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt ".[bench,train,test]"
+	$(PIP) install -c constraints.txt ".[bench,perceptual,train,test]"
 	touch $@
 
 # The package is built afresh from a clean copy, so that no file of an older build is in the wheel.
@@ -60,6 +62,21 @@ test-slow: install
 test-data: install
 	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
 	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && $(PYTEST) -m data $(CURDIR)/tests
+
+$(VENV)/ready-browser: $(VENV)/ready
+	$(PIP) install -c constraints.txt ".[browser]"
+	touch $@
+
+test-browser: $(VENV)/ready-browser install
+	$(PYTEST) -m browser $(CURDIR)/tests
+
+$(VENV)/ready-docs: $(VENV)/ready
+	$(PIP) install -c constraints.txt ".[docs]"
+	touch $@
+
+docs: $(VENV)/ready-docs install
+	$(BIN)/mkdocs build --strict --quiet
+	@echo "The site is in build/site."
 
 clean:
 	rm -rf build dist runs *.egg-info

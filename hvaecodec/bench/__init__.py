@@ -1,9 +1,12 @@
-"""Measures codecs on data sets: `run` gives records, `rate_distortion` their curves, `write_report` files to read.
+"""Measures codecs, ours or anybody's: `rate_distortion` and `rate_perception` give a table, ready to plot.
 
     from hvaecodec import bench
-    records = bench.run("photos", ["dct-vae-photo@effort=1", "jpeg"])
-    curves = bench.rate_distortion(records, "psnr")
-    bench.bd_rate(curves["jpeg"], curves["dct-vae-photo@effort=1"]).percent
+    table = bench.rate_distortion(["dct-vae-photo@effort=1", "jpeg", MyCodec()], "photos")
+    table.bd_rate(anchor="jpeg")  # {"dct-vae-photo@effort=1": …, …} in per cent
+    table.plot("psnr", "plot.png")
+
+The parts, as the command uses them: `run` gives a record for each picture, `curves_of` their curves, `write_report`
+and `write_html` files to read.
 
 Importing it is cheap: torch, matplotlib and scipy load when a call needs them.
 """
@@ -11,6 +14,7 @@ Importing it is cheap: torch, matplotlib and scipy load when a call needs them.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,8 +22,50 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from hvaecodec.bench.curves import BDRate, Curve
     from hvaecodec.bench.datasets import NamedImage
+    from hvaecodec.bench.measured import Measured
 
-__all__ = ["bd_rate", "check", "load_dataset", "rate_distortion", "run", "score_sets", "write_report"]
+__all__ = [
+    "bd_rate",
+    "check",
+    "curves_of",
+    "load_dataset",
+    "rate_distortion",
+    "rate_perception",
+    "run",
+    "score_sets",
+    "usable",
+    "write_html",
+    "write_report",
+]
+
+
+def rate_distortion(codecs: Any, images: Any, metrics: Sequence[str] = ("psnr", "ms-ssim"), **options: Any) -> Measured:
+    """Size and distortion of every codec at every setting; see `rate_perception` for what may be given.
+
+    Raises ValueError for a metric of whole sets.
+    """
+    from hvaecodec.bench import set_metrics, sweep
+
+    of_set = set_metrics.split(metrics)[1]
+    if of_set:
+        raise ValueError(f"{of_set[0]} is a metric of whole sets; rate_perception takes it")
+    return sweep.measure(codecs, images, metrics, **options)
+
+
+def rate_perception(
+    codecs: Any, images: Any, metrics: Sequence[str] = ("fd-cifar", "kd-cifar", "psnr"), **options: Any
+) -> Measured:
+    """Size, perception and distortion of every codec at every setting: a row each, averaged over the images.
+
+    codecs: one or more of: a specification as `run` takes it, an object with `encode(image, quality=…)` and
+    `decode(data)`, a class or function that makes one; or a dict of them by the name to print.
+    images: the name of a data set or folder, or images (arrays, PIL images, paths), or a dict of them by name.
+    Options: `temperatures`, at which every codec that can decodes the same file again; `quality`, `effort`, `data`,
+    `limit`, `threads`, `out`, `fresh` and `progress` as in `run`.
+    """
+    from hvaecodec.bench import sweep
+
+    return sweep.measure(codecs, images, metrics, **options)
 
 
 def run(
@@ -47,7 +93,7 @@ def run(
     from hvaecodec.bench import datasets, runner, set_metrics, specs
 
     check(metrics=metrics)
-    of_image, of_set = set_metrics.split(metrics)
+    of_image, of_set = set_metrics.split(usable(metrics))
     if of_set and out is None:
         raise ValueError(f"{of_set[0]} needs out=, where it keeps what it sees of every decoded picture")
     chosen = [specs.parse(text, effort) for text in codecs]
@@ -56,7 +102,7 @@ def run(
     if effort is not None and effort not in (1, 2, 3):
         raise ValueError(f"effort is 1, 2 or 3, not {effort}")
     images = datasets.load_dataset(dataset, data)[:limit]
-    known, keep = _store(out, fresh)
+    known, keep = runner.store(out, fresh)
     keeper = set_metrics.FeatureStore(Path(out), of_set) if out is not None and of_set else None
     with runner.torch_threads(threads):
         return runner.run_all(
@@ -85,6 +131,28 @@ def check(*, metrics: Sequence[str] = (), published: Sequence[str] = ()) -> None
         curves.published_entry(name)
 
 
+def usable(metrics: Sequence[str]) -> list[str]:
+    """Those of `metrics` whose libraries and weights can be had; a UserWarning of one line for each other.
+
+    Raises ValueError if there is none.
+    """
+    from hvaecodec.bench import metrics as known
+    from hvaecodec.bench import set_metrics
+    from hvaecodec.codec.errors import CodecUnavailable
+
+    found = []
+    for name in metrics:
+        try:
+            (set_metrics.SET_METRICS.get(name) or known.get(name)).ready()
+        except CodecUnavailable as reason:
+            warnings.warn(f"{name} is left out: {reason}", stacklevel=2)
+        else:
+            found.append(name)
+    if metrics and not found:
+        raise ValueError("none of the metrics can be had")
+    return found
+
+
 def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[NamedImage]:
     """The images of a data set; see `hvaecodec.bench.datasets.load_dataset`."""
     from hvaecodec.bench import datasets
@@ -92,7 +160,7 @@ def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[
     return datasets.load_dataset(name, data)
 
 
-def rate_distortion(records: Sequence[dict[str, Any]], metric: str = "psnr") -> dict[str, Curve]:
+def curves_of(records: Sequence[dict[str, Any]], metric: str = "psnr") -> dict[str, Curve]:
     """One curve for each codec in the records, rates from files; see `hvaecodec.bench.curves.from_records`."""
     from hvaecodec.bench import curves
 
@@ -138,18 +206,40 @@ def write_report(
     return output.write(records, Path(out), metric_names=metrics, anchor=anchor, published=published, sets=sets)
 
 
-def _store(
-    out: str | os.PathLike[str] | None, fresh: bool
-) -> tuple[list[dict[str, Any]], Callable[[dict[str, Any]], None]]:
-    """Records of earlier runs in `out`, and what keeps a new one there."""
-    from hvaecodec.bench import runner
+def write_html(
+    records: Sequence[dict[str, Any]],
+    path: str | os.PathLike[str],
+    images: Sequence[NamedImage],
+    *,
+    metrics: Sequence[str] = ("psnr", "ms-ssim"),
+    anchor: str = "jpeg",
+    published: Sequence[str] = (),
+    sets: Sequence[dict[str, Any]] = (),
+    rates: Sequence[float] = (),
+    n_images: int = 24,
+    megabytes: float = 38,
+    out: str | os.PathLike[str] | None = None,
+    command: str | None = None,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Path:
+    """Write the report: one page that needs no network, with tables, plots, and the pictures side by side.
 
-    if out is None:
-        return [], lambda record: None
-    path = Path(out) / "records.jsonl"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists() and any(path.parent.iterdir()):
-        raise FileExistsError(f"{path.parent} holds other files; give a new folder or one of an earlier run")
-    path.touch()
-    known = [] if fresh else runner.read_records(path)
-    return known, lambda record: runner.append_record(path, record)
+    images: what `run` measured, from `load_dataset`. rates: bits per pixel at which files are shown, 0.15 and 0.4 if
+    empty. n_images, megabytes: how many images, and the most that the page may take. out: where packed pictures are
+    kept for the next time. Files are made again for it; one that differs from its record is not shown.
+    """
+    from hvaecodec.bench import report
+
+    return report.write(
+        records,
+        Path(path),
+        images,
+        metric_names=metrics,
+        anchor=anchor,
+        published=published,
+        sets=sets,
+        shown=report.Shown(tuple(rates) or report.DEFAULT_RATES, n_images, megabytes),
+        store=None if out is None else Path(out) / "pictures",
+        command=command,
+        progress=progress or (lambda done, total, what: None),
+    )

@@ -35,6 +35,7 @@ class Features:
     net: FeatureNet
     digest: str
     card: dict[str, Any]
+    side: int = 32  # of the patches it takes
 
     def of(self, images: np.ndarray) -> np.ndarray:
         """uint8 (N, 32, 32, 3) or, for digits, (N, 32, 32), or float32 of that shape in [0, 1]: (N, D) float32."""

@@ -92,7 +92,7 @@ def _round(spec: Any, encoder: Any, decoder: Any, x: np.ndarray, job: Job) -> di
     data = spec.encode(encoder, x, job.quality)
     times = {"n_bytes": len(data), "encode_s": time.perf_counter() - start}
     start = time.perf_counter()
-    x_hat = decoder.decode(data)
+    x_hat = spec.decode(decoder, data)
     times["decode_s"] = time.perf_counter() - start
     if x_hat.shape != x.shape:
         raise RuntimeError(f"decoded to {x_hat.shape}, the image is {x.shape}")

@@ -1,32 +1,39 @@
-"""What a picture lost: mean squared error, PSNR, MS-SSIM. One entry in `METRICS` each; a new metric is one more entry.
+"""What a picture lost, by PSNR, MS-SSIM and others. One entry in `METRICS` each; a new metric is one more entry.
 
 All take uint8 arrays, (H, W) or (H, W, 3), as they came out of a decoded file: after rounding, in RGB.
 """
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from hvaecodec.bench import metric_weights, perceptual
+from hvaecodec.bench.unmeasurable import NotMeasurable
+
 MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window: min side > (11 - 1) * 2**4
-
-
-class NotMeasurable(ValueError):
-    """This metric has no value for this pair of pictures; the message says why. The record gets null and the reason."""
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A distortion: `measure(x, x_hat)` per image, then `axis` of the mean over images for curves and BD-rates."""
+    """A distortion: `measure(x, x_hat)` per image, then `axis` of the mean over images for curves and BD-rates.
+
+    about: input range and network, to stand beside every number. ready: raises CodecUnavailable if it cannot be had.
+    """
 
     key: str  # in the records
     label: str  # on plots and in tables
     measure: Callable[[np.ndarray, np.ndarray], float]
     axis: Callable[[float], float] = float
     higher_is_better: bool = True
+    about: str = ""
+    unit: str = ""  # of the axis
+    in_tables: bool = True  # has a curve, a BD-rate and a column
+    ready: Callable[[], object] = lambda: None
 
 
 def mse(x: np.ndarray, x_hat: np.ndarray) -> float:
@@ -62,10 +69,33 @@ def ms_ssim_db(value: float) -> float:
     return math.inf if value >= 1 else -10 * math.log10(1 - value)
 
 
+def _piq(key: str, label: str, function: str, higher_is_better: bool = True) -> Metric:
+    about = f"piq.{function}, RGB in [0, 1], no network"
+    ready = functools.partial(perceptual.library, "piq")
+    return Metric(key, label, perceptual.of_piq(function), float, higher_is_better, about, ready=ready)
+
+
+def _lpips(key: str, label: str, net: str, weights: metric_weights.Weights) -> Metric:
+    about = f"lpips 0.1, RGB in [-1, 1], torchvision's {weights.about}; lower is better"
+    ready = functools.partial(perceptual.load_lpips, net)
+    return Metric(key, label, perceptual.lpips(net), float, False, about, ready=ready)
+
+
+_DISTS = f"piq.DISTS, RGB in [0, 1], torchvision's {metric_weights.VGG16.about}; lower is better"
+
 METRICS: dict[str, Metric] = {
-    "mse": Metric("mse", "MSE (8-bit RGB)", mse, higher_is_better=False),
-    "psnr": Metric("psnr_db", "PSNR (dB, RGB)", psnr_db),
-    "ms-ssim": Metric("ms_ssim", "MS-SSIM (dB)", ms_ssim, ms_ssim_db),
+    "mse": Metric("mse", "MSE (8-bit RGB)", mse, higher_is_better=False, in_tables=False),
+    "psnr": Metric("psnr_db", "PSNR (dB, RGB)", psnr_db, unit=" dB"),
+    "ms-ssim": Metric("ms_ssim", "MS-SSIM (dB)", ms_ssim, ms_ssim_db, unit=" dB"),
+    "ssim": Metric("ssim", "SSIM", perceptual.ssim, about="scikit-image, RGB in 0..255, Gaussian window, no network"),
+    "lpips": _lpips("lpips", "LPIPS (AlexNet)", "alex", metric_weights.ALEXNET),
+    "lpips-vgg": _lpips("lpips_vgg", "LPIPS (VGG16)", "vgg", metric_weights.VGG16),
+    "dists": Metric("dists", "DISTS", perceptual.dists, float, False, _DISTS, ready=perceptual.load_dists),
+    "fsim": _piq("fsim", "FSIMc", "fsim"),
+    "vif": _piq("vif", "VIFp", "vif_p"),
+    "haarpsi": _piq("haarpsi", "HaarPSI", "haarpsi"),
+    "gmsd": _piq("gmsd", "GMSD", "gmsd", higher_is_better=False),
+    "iw-ssim": _piq("iw_ssim", "IW-SSIM", "information_weighted_ssim"),
 }
 
 

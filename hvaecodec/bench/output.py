@@ -23,7 +23,7 @@ def write(
     sets: scores of whole sets, which make a table and plots `rp_<metric>.png` of their own. Raises ValueError for an unknown metric or published curve, before anything is written.
     """
     of_image, of_set = set_metrics.split(metric_names)
-    drawn = [name for name in of_image if metrics.get(name).higher_is_better]
+    drawn = [name for name in of_image if metrics.get(name).in_tables]
     for name in published:
         curves.published_entry(name)
     out.mkdir(parents=True, exist_ok=True)

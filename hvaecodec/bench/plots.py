@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hvaecodec.bench import curves, metrics, set_metrics
 from hvaecodec.bench.curves import Curve
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
 _GREYS = ("-", "--", "-.", ":")
@@ -16,15 +19,26 @@ _GREYS = ("-", "--", "-.", ":")
 def rate_distortion(
     records: Sequence[dict[str, Any]], metric: str, path: Path, *, published: Sequence[str] = (), max_bpp: float = 2.5
 ) -> Path:
-    """Draw every codec's curve for `metric` into the picture file `path`; returns it.
+    """`distortion_figure` as the picture file `path`; returns it."""
+    distortion_figure(records, metric, published=published, max_bpp=max_bpp).savefig(path)
+    return path
+
+
+def rate_perception(sets: Sequence[dict[str, Any]], metric: str, path: Path, *, max_bpp: float = 2.5) -> Path:
+    """`perception_figure` as the picture file `path`; returns it."""
+    perception_figure(sets, metric, max_bpp=max_bpp).savefig(path)
+    return path
+
+
+def distortion_figure(
+    records: Sequence[dict[str, Any]], metric: str, *, published: Sequence[str] = (), max_bpp: float = 2.5
+) -> Figure:
+    """Every codec's curve for `metric`.
 
     Files and estimates are never joined: rates from `est_bits` are a curve of their own, dashed with hollow markers,
     left out where it would lie on the files' curve.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 6.2), dpi=140, layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _empty()
     for index, name in enumerate(published):
         curve = curves.published(name, metric)
         if curve is not None:
@@ -36,42 +50,71 @@ def rate_distortion(
     for index, name in enumerate(order):
         colour = _COLOURS[index % len(_COLOURS)]
         _draw(axes, measured[name], colour, ours=name not in baselines)
-        if name in estimates and _apart(measured[name], estimates[name]):
+        if name in estimates and apart(measured[name], estimates[name]):
             _draw(axes, estimates[name], colour, ours=False)
     _label(axes, records, metric, max_bpp)
-    figure.savefig(path)
-    return path
+    return figure
 
 
-def rate_perception(sets: Sequence[dict[str, Any]], metric: str, path: Path, *, max_bpp: float = 2.5) -> Path:
-    """Draw every codec's distance over the whole set against its rate into the picture file `path`; returns it.
+def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: float = 2.5) -> Figure:
+    """Every codec's distance over the whole set against its rate.
 
     sets: scores, see `set_metrics.score`. Logarithmic where every distance is above 0; lower is better.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 6.2), dpi=140, layout="constrained")
-    axes = figure.add_subplot()
+    figure, axes = _empty()
     baselines = {entry["codec"] for entry in sets if entry["baseline"]}
     found = set_metrics.curves_of(sets, metric)
     for index, name in enumerate(sorted(found, key=lambda name: name in baselines)):
         _draw(axes, found[name], _COLOURS[index % len(_COLOURS)], ours=name not in baselines)
-    if all(value > 0 for curve in found.values() for value in curve.values):
+    if found and all(value > 0 for curve in found.values() for value in curve.values):
         axes.set_yscale("log")
     axes.set_xscale("log")
     names = ", ".join(dict.fromkeys(entry["dataset"] for entry in sets))
-    patches = max((entry["patches"] for entry in sets), default=0)
-    axes.set_title(f"{names}: {patches} patches of {sets[0]['images']} images, over the whole set", fontsize=11)
+    axes.set_title(f"{names}: all patches of {sets[0]['images']} images, over the whole set", fontsize=11)
     axes.set_xlabel("rate (bits per pixel of the whole file)")
     axes.set_ylabel(f"{set_metrics.SET_METRICS[metric].label} (lower is better)")
     axes.set_xlim(right=max_bpp)
     axes.grid(alpha=0.3, which="both")
-    axes.legend(loc="upper right", fontsize=8.5, framealpha=0.9)
-    figure.savefig(path)
-    return path
+    if found:
+        axes.legend(loc="upper right", fontsize=8.5, framealpha=0.9)
+    return figure
 
 
-def _apart(files: Curve, estimates: Curve) -> bool:
+def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up: tuple[str, str]) -> Figure:
+    """One metric against another; a line joins the pictures of the same files at rising temperature.
+
+    rows: of `Measured`. across, up: a column and what it is called.
+    """
+    figure, axes = _empty()
+    files: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row[across[0]] is not None and row[up[0]] is not None:
+            files.setdefault(row["file"], []).append(row)
+    for index, (name, found) in enumerate(files.items()):
+        found = sorted(found, key=lambda row: row["temperature"] or 0)
+        points = [(row[across[0]], row[up[0]]) for row in found]
+        label = f"{name}, {found[0]['bpp']:.3f} bpp"
+        axes.plot(*zip(*points, strict=True), marker="o", color=_COLOURS[index % len(_COLOURS)], label=label)
+        for row, point in zip(found, points, strict=True):
+            if row["temperature"] is not None:
+                axes.annotate(f"{row['temperature']:g}", point, xytext=(4, 4), textcoords="offset points", fontsize=8)
+    axes.set_title("Lines join the pictures of one file; numbers are temperatures", fontsize=11)
+    axes.set_xlabel(across[1])
+    axes.set_ylabel(up[1])
+    axes.grid(alpha=0.3)
+    if files:
+        axes.legend(fontsize=8.5, framealpha=0.9)
+    return figure
+
+
+def _empty() -> tuple[Figure, Any]:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 6.2), dpi=140, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def apart(files: Curve, estimates: Curve) -> bool:
     """Whether the model's rates are worth a curve of their own: more than 2 % from the files' somewhere."""
     if len(files.bpp) != len(estimates.bpp):
         return True
@@ -101,7 +144,8 @@ def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: f
     axes.set_xlim(0, max_bpp)
     inside = [y for line in axes.lines for x, y in zip(*line.get_data(), strict=True) if x <= max_bpp]
     if inside:
-        axes.set_ylim(min(inside) - 0.5, max(inside) + 0.5)
+        margin = 0.5 if metrics.get(metric).unit else 0.03 * (max(inside) - min(inside)) or 0.5
+        axes.set_ylim(min(inside) - margin, max(inside) + margin)
     axes.grid(alpha=0.3)
     if axes.lines:
         axes.legend(loc="lower right", fontsize=8.5, framealpha=0.9)

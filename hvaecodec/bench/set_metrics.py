@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from hvaecodec.bench import frechet
+from hvaecodec.bench import frechet, inception, metric_weights
 from hvaecodec.bench.curves import Curve
 from hvaecodec.bench.frechet import TooFewPatches
 
@@ -32,23 +32,39 @@ class SetMetric:
 
     key: str  # in the scores
     label: str  # on plots and in tables
-    net: str  # whose features; see `features.NAMES`
+    net: str  # whose features; see `features.NAMES` and `inception.load`
     describe: Callable[[np.ndarray], Any]  # what of a set the distance needs
     distance: Callable[[Any, Any], float]
+    about: str  # input range, patches and network, to stand beside every number
+
+    def ready(self) -> None:
+        """Raise CodecUnavailable if it cannot be had."""
+        _load(self.net)
 
 
-def _both(net: str, suffix: str) -> dict[str, SetMetric]:
+def _cifar(net: str, suffix: str) -> dict[str, SetMetric]:
+    about = f"32x32 patches with half shift, RGB in [0, 1], our CIFAR-10 classifier {net}: neither FID nor KID"
+    tail = suffix.replace("-", "_")
     return {
         f"fd-cifar{suffix}": SetMetric(
-            f"fd_cifar{suffix}".replace("-", "_"), f"FD-cifar{suffix}", net, frechet.gaussian, frechet.frechet_distance
+            f"fd_cifar{tail}", f"FD-cifar{suffix}", net, frechet.gaussian, frechet.frechet_distance, about
         ),
         f"kd-cifar{suffix}": SetMetric(
-            f"kd_cifar{suffix}".replace("-", "_"), f"KD-cifar{suffix}", net, frechet.powers, frechet.kernel_distance
+            f"kd_cifar{tail}", f"KD-cifar{suffix}", net, frechet.powers, frechet.kernel_distance, about
         ),
     }
 
 
-SET_METRICS = _both("features-cifar", "") | _both("features-cifar-check", "-check")
+def _inception(side: int) -> dict[str, SetMetric]:
+    about = f"{side}x{side} patches with half shift, RGB 0..255, torch-fidelity's Inception, {metric_weights.INCEPTION.about}"
+    net = f"inception-{side}"
+    return {
+        f"fid-{side}": SetMetric(f"fid_{side}", f"FID/{side}", net, frechet.gaussian, frechet.frechet_distance, about),
+        f"kid-{side}": SetMetric(f"kid_{side}", f"KID/{side}", net, inception.enough_for_kid, inception.kid, about),
+    }
+
+
+SET_METRICS = _cifar("features-cifar", "") | _cifar("features-cifar-check", "-check") | _inception(64) | _inception(256)
 
 
 def split(names: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -61,10 +77,8 @@ class FeatureStore:
     """The features of pictures, in the folder of a run: a file for each record, or original, and net."""
 
     def __init__(self, folder: Path, metric_names: Iterable[str]) -> None:
-        from hvaecodec.bench.features import load_features
-
         self.folder = folder / FOLDER
-        self.nets = [load_features(name) for name in dict.fromkeys(SET_METRICS[name].net for name in metric_names)]
+        self.nets = [_load(name) for name in dict.fromkeys(SET_METRICS[name].net for name in metric_names)]
 
     def has(self, head: Record) -> bool:
         """Whether a record's features are there, for every net."""
@@ -77,7 +91,7 @@ class FeatureStore:
             for key, picture in ((original, x), (head, x_hat)):
                 path = self._path(net.name, key)
                 if key is head or not path.exists():
-                    _write(path, net.of(frechet.patches(picture)))
+                    _write(path, net.of(frechet.patches(picture, net.side)))
 
     def of(self, net: str, records: Iterable[Record]) -> np.ndarray:
         """The features of all patches of decoded pictures, (N, D). Raises FileNotFoundError if a picture has none."""
@@ -139,11 +153,12 @@ def _entry(
     reasons: dict[str, str] = {}
     for metric in (SET_METRICS[name] for name in metric_names):
         values[metric.key] = None
+        values.setdefault(_patches(metric), 0)
         try:
             if len(scored) < len(images):
                 raise TooFewPatches(f"{len(images) - len(scored)} of {len(images)} images were not decoded")
             decoded = store.of(metric.net, scored)
-            values["patches"] = len(decoded)
+            values[_patches(metric)] = len(decoded)
             if metric.key not in described:
                 originals = store.of_originals(metric.net, [digest for _, digest in images])
                 described[metric.key] = metric.describe(originals)
@@ -152,7 +167,19 @@ def _entry(
             reasons[metric.key] = str(reason)
     head["bpp"] = float(np.mean([record["bpp"] for record in scored])) if len(scored) == len(images) else None
     head["nets"] = {net.name: net.digest for net in store.nets}
-    return head | {"patches": 0} | values | ({"not_measured": reasons} if reasons else {})
+    return head | values | ({"not_measured": reasons} if reasons else {})
+
+
+def _patches(metric: SetMetric) -> str:
+    """Where the number of its patches is: they differ between nets only in their side."""
+    side = metric.net.rpartition("-")[2] if metric.net.startswith("inception") else ""
+    return "patches" + (f"_{side}" if side else "")
+
+
+def _load(net: str) -> Any:
+    from hvaecodec.bench import features
+
+    return inception.load(net) if net.startswith("inception") else features.load_features(net)
 
 
 def _write(path: Path, features: np.ndarray) -> None:

@@ -2,6 +2,7 @@
 
 Two options are ours and reach no codec: `jpeg@quality=1` measures a baseline at that quality alone, and
 `dct-vae-photo@like=hqa-photo` gives every picture at most the bytes that the other codec needs for it at the quality.
+Options in DECODE_OPTIONS go to `decode`, as in `dct-vae-photo@temperature=1`; the others to `encode`.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ import numpy as np
 from hvaecodec.bench import baselines
 
 OUR_QUALITIES: tuple[float, ...] = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+DECODE_OPTIONS = ("temperature", "seed", "generator")  # they change the picture and never the file
 
 
 @dataclass(frozen=True)
 class CodecSpec:
-    """One codec to measure. `make` builds a fresh object each time; `encode` calls it with every option.
+    """One codec to measure. `make` builds a fresh object each time; `encode` and `decode` call it with every option.
 
     like: the codec whose file of a picture, at the quality, limits the bytes of ours.
+    file_label: equal for two specs that make the same files and differ in how they decode them.
     """
 
     label: str
@@ -35,9 +38,18 @@ class CodecSpec:
     passed: dict[str, Any] = field(default_factory=dict)  # the options that `encode` takes
     unavailable: str | None = None
     like: CodecSpec | None = None
+    decoding: dict[str, Any] = field(default_factory=dict)  # the options that `decode` takes
+    own_version: str = ""  # of a codec that is neither ours nor a baseline
+
+    @property
+    def file_label(self) -> str:
+        told = sorted((key, value) for key, value in self.options.items() if key not in self.decoding)
+        return repr((self.label.partition("@")[0], told))
 
     def version(self, codec: Any) -> str:
         """What the records are valid for: the library's version, or ours with a digest of code and weights."""
+        if self.own_version:
+            return self.own_version
         if self.is_baseline:
             return str(codec.version)
         own = _our_version(self.label.partition("@")[0])
@@ -49,8 +61,12 @@ class CodecSpec:
         bytes_there = len(self.like.encode(self.like.make(), image, quality))
         return bytes(codec.encode(image, bpp=8 * bytes_there / (image.shape[0] * image.shape[1]), **self.passed))
 
+    def decode(self, codec: Any, data: bytes) -> np.ndarray:
+        picture: np.ndarray = codec.decode(data, **self.decoding)
+        return picture
+
     def settings(self, quality: float) -> dict[str, Any]:
-        """Everything that decides the bytes, for the record."""
+        """Everything that decides the bytes and the decoded picture, for the record."""
         return {"quality": quality, **self.options}
 
 
@@ -88,13 +104,17 @@ def _ours(text: str, name: str, options: dict[str, str], effort: int | None) -> 
         raise ValueError(f"no codec {name!r}; there are {known}, or a folder of weights")
     other = options.pop("like", None)
     like = _loaded_once(parse(other)) if other is not None else None
-    passed: dict[str, Any] = {key: _number(key, value) for key, value in options.items()}
+    given = {key: value if key == "generator" else _number(key, value) for key, value in options.items()}
+    decoding = {key: given.pop(key) for key in DECODE_OPTIONS if key in given}
+    passed: dict[str, Any] = given
     label = text
     if effort is not None and "effort" not in passed:
         passed["effort"] = effort
         label += ("," if "@" in text else "@") + f"effort={effort}"
-    told = dict(passed) if other is None else {**passed, "like": other}
-    return CodecSpec(label, False, lambda: registry.load(name), OUR_QUALITIES, told, passed, like=like)
+    told = {**passed, **decoding} if other is None else {**passed, **decoding, "like": other}
+    return CodecSpec(
+        label, False, lambda: registry.load(name), OUR_QUALITIES, told, passed, like=like, decoding=decoding
+    )
 
 
 def _loaded_once(spec: CodecSpec) -> CodecSpec:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _CONVENTIONS = (
     "BD-rate in per cent against {anchor}, negative is fewer bits: PCHIP of log-rate over the common range of the "
-    "metric in dB; points are the anchor's and the codec's inside it. Rates are those of whole files. "
+    "metric; points are the anchor's and the codec's inside it. Rates are those of whole files. "
     "Seconds are wall time of one image after a warm-up; peak is the whole process."
 )
 FIXED_BPP = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0)
@@ -57,12 +57,13 @@ def all_tables(
 ) -> list[Table]:
     """Every table that the records and the scores of whole sets can fill, in reading order."""
     of_image, of_set = set_metrics.split(metric_names)
-    drawn = [name for name in of_image if metrics.get(name).higher_is_better]
+    drawn = [name for name in of_image if metrics.get(name).in_tables]
     tables = [summary(records, drawn, anchor, published)]
     tables += [fixed_rates(records, name, published) for name in drawn]
     has_anchor = anchor in {record["codec"] for record in records}
     ours = [name for name in _names(records) if name != anchor and not _is_baseline(records, name)]
-    tables += [per_image(records, name, codec, anchor) for codec in ours for name in drawn if has_anchor]
+    in_db = [name for name in drawn if metrics.get(name).unit]
+    tables += [per_image(records, name, codec, anchor) for codec in ours for name in in_db if has_anchor]
     if of_set and sets:
         tables.append(perception(sets, of_set))
     failed = failures(records)
@@ -90,6 +91,9 @@ def summary(
     notes = [_CONVENTIONS.format(anchor=anchor)]
     if published:
         notes.append("Published curves were made by others under their own conventions and not measured here.")
+    notes += [
+        f"{metrics.get(name).label}: {metrics.get(name).about}." for name in metric_names if metrics.get(name).about
+    ]
     notes += _left_out(measured)
     title = f"{_datasets(records)}, {len({record['image'] for record in records})} images"
     columns = (*header, "encode s", "decode s", "peak MB", "threads")
@@ -104,8 +108,9 @@ def fixed_rates(records: Sequence[dict[str, Any]], metric: str, published: Seque
     rows = []
     for curve in found:
         cells = (curves.value_at(curve, bpp) for bpp in FIXED_BPP)
+        digits = 2 if metrics.get(metric).unit else 4
         label = _label(curve.name) if curve.source else curve.name
-        rows.append((label, *("–" if cell is None else f"{cell:.2f}" for cell in cells)))
+        rows.append((label, *("–" if cell is None else f"{cell:.{digits}f}" for cell in cells)))
     title = f"{metrics.get(metric).label} at bits per pixel"
     return Table(title, ("codec", *(f"{bpp:g}" for bpp in FIXED_BPP)), rows)
 
@@ -140,21 +145,30 @@ def perception(sets: Sequence[dict[str, Any]], metric_names: Sequence[str]) -> T
     """Every codec and setting by rate, with its distances over the whole set and the number of patches."""
     found = [set_metrics.SET_METRICS[name] for name in metric_names]
     order = {codec: number for number, codec in enumerate(_names(sets))}
+    counts = sorted({name for entry in sets for name in entry if name.startswith("patches")})
     rows, reasons = [], []
     for entry in sorted(
         sets, key=lambda entry: (order[entry["codec"]], entry["bpp"] or 0, entry["settings"]["quality"])
     ):
         setting = f"{entry['codec']}, quality {entry['settings']['quality']:g}"
         cells = ("–" if entry[metric.key] is None else f"{entry[metric.key]:.4g}" for metric in found)
-        rows.append((setting, "–" if entry["bpp"] is None else f"{entry['bpp']:.3f}", *cells, f"{entry['patches']}"))
+        rows.append(
+            (
+                setting,
+                "–" if entry["bpp"] is None else f"{entry['bpp']:.3f}",
+                *cells,
+                *(f"{entry.get(name, 0)}" for name in counts),
+            )
+        )
         reasons += [f"{setting}: no {key}, {why}." for key, why in entry.get("not_measured", {}).items()]
     nets = ", ".join(f"{name} {digest}" for name, digest in (sets[0]["nets"] if sets else {}).items())
     note = (
-        f"Distances between all decoded and all original patches, 32x32 with half shift, in the features of small "
-        f"CIFAR-10 classifiers ({nets}); lower is better. Not FID or KID, and no part of any BD-rate: docs/METRICS.md."
+        "Distances between all decoded and all original patches in the features of a network; lower is better. Compare "
+        f"values of one data set only, and see docs/METRICS.md. Networks: {nets}."
     )
-    header = ("codec and setting", "bpp", *(metric.label for metric in found), "patches")
-    return Table("Perception over the whole set", header, rows, [note, *reasons])
+    abouts = [f"{metric.label}: {metric.about}." for metric in found]
+    header = ("codec and setting", "bpp", *(metric.label for metric in found), *counts)
+    return Table("Perception over the whole set", header, rows, [note, *abouts, *reasons])
 
 
 def failures(records: Sequence[dict[str, Any]]) -> Table:
@@ -179,7 +193,9 @@ def _bd_cells(found: dict[str, Curve], codec: str, anchor: str) -> tuple[str, st
         bd = curves.bd_rate(found[anchor], found[codec])
     except curves.NoOverlap:
         return "–", "no overlap"
-    return f"{bd.percent:+.1f}", f"{bd.low:.1f}–{bd.high:.1f} dB ({bd.n_anchor}/{bd.n_test})"
+    unit = metrics.get(found[codec].metric).unit
+    over = f"{bd.low:.1f}–{bd.high:.1f}{unit}" if unit else f"{bd.low:.3f}–{bd.high:.3f}"
+    return f"{bd.percent:+.1f}", f"{over} ({bd.n_anchor}/{bd.n_test})"
 
 
 def _published(name: str, metric: str) -> dict[str, Curve]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from hvaecodec.cli.console import BAD_INPUT, Debug, errors, say
+from hvaecodec.codec.files import check_target
 
 _DEFAULT_CODEC, _DEFAULT_BASELINE = "dct-vae-photo", "jpeg"
 
@@ -27,7 +29,9 @@ def bench(
     effort: Annotated[int | None, typer.Option(min=1, max=3, help="Effort of our codecs.")] = None,
     metric: Annotated[
         list[str] | None,
-        typer.Option(help="psnr, ms-ssim, mse; fd-cifar, kd-cifar over the whole set; may be repeated."),
+        typer.Option(
+            help="psnr, ms-ssim, lpips, dists …; over the whole set fd-cifar, fid-64 …: docs/METRICS.md; may be repeated."
+        ),
     ] = None,
     anchor: Annotated[str, typer.Option(help="The codec BD-rates are against; the first baseline if not given.")] = "",
     published: Annotated[
@@ -37,13 +41,21 @@ def bench(
     out: Annotated[Path | None, typer.Option(help="Folder for results; runs/bench-DATASET if not given.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many images.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of our codecs.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="Write a page with tables, plots and pictures to this file.")
+    ] = None,
+    report_rates: Annotated[
+        str, typer.Option(help="Bits per pixel at which the page shows files, with commas between.")
+    ] = "0.15,0.4",
+    report_images: Annotated[int, typer.Option(min=0, help="How many images the page shows.")] = 24,
+    report_megabytes: Annotated[float, typer.Option(min=0, help="The most that the page's pictures take.")] = 38,
     fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what OUT already has.")] = False,
     debug: Debug = False,
 ) -> None:
     """Measure codecs: size, distortion, time and memory of files, decoded by a fresh decoder.
 
     Adds one JSON line a measurement to OUT/records.jsonl, and reuses lines there that still hold; writes table.md
-    and plots into OUT, and the tables to stdout.
+    and plots into OUT, and the tables to stdout; with --report also a page that shows the pictures side by side.
     """
     with errors(debug):
         from hvaecodec import bench as api
@@ -54,6 +66,10 @@ def bench(
         metrics = metric or ["psnr", "ms-ssim"]
         curves = [name for name in published.split(",") if name]
         api.check(metrics=metrics, published=curves)
+        metrics = api.usable(metrics)
+        rates = _numbers(report_rates) or []
+        if report is not None:
+            check_target(report, force=True)
         with _bar() as progress:
             records = api.run(
                 dataset,
@@ -72,6 +88,23 @@ def bench(
         sets = api.score_sets(records, folder, metrics)
         paths = api.write_report(records, folder, metrics=metrics, anchor=against, published=curves, sets=sets)
         _show(records, metrics, against, curves, sets)
+        if report is not None:
+            with _bar() as progress:
+                paths["report"] = api.write_html(
+                    records,
+                    report,
+                    api.load_dataset(dataset, data)[:limit],
+                    metrics=metrics,
+                    anchor=against,
+                    published=curves,
+                    sets=sets,
+                    rates=rates,
+                    n_images=report_images,
+                    megabytes=report_megabytes,
+                    out=folder,
+                    command=shlex.join(["hvaecodec", *sys.argv[1:]]),
+                    progress=progress,
+                )
         say(f"written: {folder / 'records.jsonl'}, {', '.join(str(path) for path in paths.values())}")
         n_failed = sum("error" in record for record in records)
         if n_failed:
@@ -83,7 +116,7 @@ def _numbers(text: str) -> list[float] | None:
     try:
         return [float(part) for part in text.split(",") if part] or None
     except ValueError as error:
-        raise ValueError(f"--quality wants numbers with commas between, not {text!r}") from error
+        raise ValueError(f"--quality and --report-rates want numbers with commas between, not {text!r}") from error
 
 
 def _show(

@@ -34,7 +34,7 @@ def records(folder: Path) -> list[dict[str, object]]:
 
 
 def test_the_readme_lines(records: list[dict[str, object]]) -> None:
-    curves = bench.rate_distortion(records, "psnr")
+    curves = bench.curves_of(records, "psnr")
     assert list(curves) == ["jpeg", "webp@method=0"]
     assert len(curves["jpeg"].bpp) == 19
     assert bench.bd_rate(curves["jpeg"], curves["webp@method=0"]).percent < 0
@@ -99,7 +99,7 @@ def test_the_command_writes_resumes_and_prints(folder: Path, tmp_path: Path) -> 
     [
         (["--baseline", "gif"], 2, "no codec 'gif'"),
         (["--baseline", "jpeg", "--metric", "vmaf"], 2, "no metric 'vmaf'"),
-        (["--baseline", "jpeg", "--quality", "high"], 2, "--quality wants numbers"),
+        (["--baseline", "jpeg", "--quality", "high"], 2, "--quality and --report-rates want numbers"),
         (["--baseline", "jpeg", "--published", "vtm99"], 2, "no published curve 'vtm99'"),
         (["--baseline", "jpeg", "--baseline", "jpeg"], 2, "named twice"),
         (["--baseline", "jpeg@"], 0, ""),

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
+from importlib import resources
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -106,6 +109,23 @@ def test_published_curves_give_the_printed_table(name: str) -> None:
     assert test is not None
     found = [bd_rate(anchor, test).percent for anchor in anchors if anchor is not None]
     assert found == pytest.approx(FIELD[name], abs=0.2)
+
+
+@pytest.mark.data
+def test_the_curves_and_the_table_are_those_of_the_survey(data_dir: Path) -> None:
+    specs = data_dir.resolve().parent / "specs"
+    survey = json.loads((specs / "kodak_rd.json").read_text(encoding="utf-8"))
+    shipped = json.loads((resources.files("hvaecodec.bench") / "published.json").read_text(encoding="utf-8"))
+    assert set(survey) == set(shipped)
+    for name, entry in survey.items():
+        ours = shipped[name]
+        for key in ("bpp", "psnr", "ms_ssim"):
+            pairs = zip(ours.get(key) or [], entry.get(key) or [], strict=True)
+            assert all(a == b or abs(a - b) <= 1e-4 for a, b in pairs), f"{name} {key}"
+    rows = (specs / "field.md").read_text(encoding="utf-8").replace("−", "-").replace("+", "").splitlines()
+    for name, percent in FIELD.items():
+        cells = ["0" if value == 0 else f"{value:.1f}" for value in percent]
+        assert any(all(cell in row.replace("/", "|") for cell in cells) for row in rows), f"{name}: {cells}"
 
 
 def test_published_curves_have_sources_and_can_be_missed() -> None:

@@ -115,7 +115,7 @@ def test_what_cannot_be_scored_is_null_with_its_reason(folder: Path, tmp_path: P
     assert entry["fd_cifar"] is None and entry["kd_cifar"] is None and entry["patches"] == 20
     assert entry["not_measured"]["fd_cifar"] == "20 patches; 8 features need 32"
     table = tables.perception([entry], BOTH[1:])
-    assert table.rows[0][2:] == ("–", "–", "20") and "20 patches" in table.notes[1]
+    assert table.rows[0][2:] == ("–", "–", "20") and "20 patches" in " ".join(table.notes)
 
     records = bench.run(str(folder), ["png"], metrics=BOTH, out=tmp_path / "two")
     records[0] = {key: value for key, value in records[0].items() if key != "bpp"} | {"error": "OSError: no"}
@@ -137,7 +137,7 @@ def test_the_command_writes_table_plot_and_summary_but_no_bd_rate(folder: Path, 
     assert plots | {"table.md", "records.jsonl", "sets.json", "features"} == {path.name for path in out.iterdir()}
     records = bench.run(str(folder), ["png"], metrics=["mse", "fd-cifar"], out=out)
     with pytest.raises(ValueError, match="no metric 'fd-cifar'"):
-        bench.rate_distortion(records, "fd-cifar")
+        bench.curves_of(records, "fd-cifar")
 
 
 def test_a_set_metric_needs_a_folder(folder: Path) -> None:
@@ -200,6 +200,17 @@ def test_the_python_of_the_docs(folder: Path, tmp_path: Path, monkeypatch: pytes
     text = (Path(__file__).parents[2] / "docs" / "METRICS.md").read_text(encoding="utf-8")
     (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    exec(block.replace('"photos"', repr(str(folder))), {})
+    exec(block.replace('"photos"', repr(str(folder))).replace('"dct-vae-photo", ', ""), {})
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 19 and all(line.startswith("jpeg ") and line.endswith(" 40") for line in lines)
+    assert len(lines) == 19 and all(line.startswith("jpeg, quality ") and line.endswith(" 40") for line in lines)
+    assert (tmp_path / "fd.png").exists()
+
+
+@pytest.mark.usefixtures("tiny_nets")
+def test_the_python_of_the_tutorial(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    text = (Path(__file__).parents[2] / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(block.replace('"photos"', repr(str(folder))), {})
+    assert "'jpeg': 0.0" in capsys.readouterr().out
+    assert len(json.loads((tmp_path / "table.json").read_text())) == 19 + 14

@@ -16,6 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from hvaecodec.bench import torchvision_schemas
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 
 _HEADER = struct.Struct("<BHHHHB")
@@ -110,18 +111,8 @@ def _load(model: str, quality: int, optimised_for: str, weights: str) -> Any:
 
 
 def _import_zoo() -> Any:
-    """CompressAI's zoo, also where torchvision's compiled operators do not fit the installed torch.
-
-    torchvision declares fake kernels for `nms` when imported and fails if its own library did not load ("operator
-    torchvision::nms does not exist"). CompressAI only needs its transforms, so declaring the schemas is enough.
-    """
-    import torch
-
-    global _schemas
-    if _schemas is None and not hasattr(torch.ops.torchvision, "nms"):
-        _schemas = torch.library.Library("torchvision", "DEF")
-        _schemas.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-        _schemas.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    """CompressAI's zoo; of torchvision it only needs the transforms."""
+    torchvision_schemas.declare()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -129,9 +120,6 @@ def _import_zoo() -> Any:
     except (ImportError, RuntimeError) as error:
         raise CodecUnavailable(f"CompressAI does not import: {error}; {_INSTALL}") from error
     return zoo
-
-
-_schemas: Any = None
 
 
 def _parse(data: bytes) -> tuple[int, int, int, tuple[int, int], list[bytes]]:

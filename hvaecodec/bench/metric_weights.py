@@ -1,0 +1,102 @@
+"""Weights of the networks that perception is measured with: from a given folder, PyTorch's cache, or downloaded.
+
+Their authors put the first eight digits of a file's SHA-256 into its name; a file that does not have them is refused,
+wherever it comes from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from hvaecodec.codec.errors import CodecUnavailable
+
+FOLDER_VARIABLE = "HVAECODEC_METRIC_WEIGHTS"  # a folder with the files below
+URL_VARIABLE = "HVAECODEC_METRIC_WEIGHTS_URL"  # a mirror of all of them
+_TIMEOUT_S = 20
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file: its name, where its authors keep it, and the start of its SHA-256."""
+
+    file: str
+    url: str
+    sha256: str
+
+    @property
+    def about(self) -> str:
+        return f"{self.file}, SHA-256 {self.sha256}…"
+
+
+_TORCHVISION = "https://download.pytorch.org/models/"
+ALEXNET = Weights("alexnet-owt-7be5be79.pth", _TORCHVISION, "7be5be79")
+VGG16 = Weights("vgg16-397923af.pth", _TORCHVISION, "397923af")
+INCEPTION = Weights(
+    "weights-inception-2015-12-05-6726825d.pth",
+    "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
+    "6726825d",
+)
+
+
+def find(weights: Weights) -> Path:
+    """A checked file of weights. Raises CodecUnavailable, in one line, if it cannot be had or is another."""
+    import torch
+
+    cached = Path(torch.hub.get_dir()) / "checkpoints" / weights.file
+    given = os.environ.get(FOLDER_VARIABLE)
+    if given and (Path(given) / weights.file).exists():
+        return _checked(Path(given) / weights.file, weights)
+    return _checked(cached if cached.exists() else _download(weights, cached), weights)
+
+
+@contextmanager
+def hub_with(files: Mapping[str, Path]) -> Iterator[None]:
+    """For a block, PyTorch's cache holds just these files by these names, so that libraries find them there."""
+    import torch
+
+    before = torch.hub.get_dir()
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "checkpoints").mkdir()
+        for name, path in files.items():
+            (Path(folder) / "checkpoints" / name).symlink_to(path.resolve())
+        torch.hub.set_dir(folder)
+        try:
+            yield
+        finally:
+            torch.hub.set_dir(before)
+
+
+def _download(weights: Weights, target: Path) -> Path:
+    import requests
+
+    url = (os.environ.get(URL_VARIABLE) or weights.url).rstrip("/") + "/" + weights.file
+    target.parent.mkdir(parents=True, exist_ok=True)
+    part = target.with_suffix(f".{os.getpid()}.part")
+    try:
+        with requests.get(url, stream=True, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
+            answer.raise_for_status()
+            answer.raw.decode_content = True
+            shutil.copyfileobj(answer.raw, file)
+        _checked(part, weights)
+        part.replace(target)
+    except OSError as cause:  # requests' errors are OSErrors
+        words = f"cannot download {url}; put the file into a folder that {FOLDER_VARIABLE} names"
+        raise CodecUnavailable(f"{words} ({type(cause).__name__})") from cause
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def _checked(path: Path, weights: Weights) -> Path:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
+    if not digest.hexdigest().startswith(weights.sha256):
+        raise CodecUnavailable(f"{path} has SHA-256 {digest.hexdigest()[:8]}…, not {weights.sha256}…: another file")
+    return path
