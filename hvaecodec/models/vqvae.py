@@ -37,7 +37,8 @@ def vqvae(config: VqVaeConfig) -> HqaStack:
     for part in (*layer.encoder, *layer.decoder):
         if isinstance(part, nn.Conv2d):  # a dozen layers without normalisation: the default loses the signal
             nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-            nn.init.zeros_(part.bias)
+            if part.bias is not None:
+                nn.init.zeros_(part.bias)
     return HqaStack([layer])
 
 
