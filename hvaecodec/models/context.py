@@ -6,6 +6,7 @@ mid-tread, its alphabet fixed, so that the context is a function of the picture 
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Literal
 
@@ -37,7 +38,7 @@ class ContextConfig:
         return self.channels * self.size**2
 
 
-class Context(nn.Module):
+class Context(nn.Module, ABC):
     """What both kinds share: values in -1..1 become integers and come back."""
 
     def __init__(self, config: ContextConfig) -> None:
@@ -52,11 +53,13 @@ class Context(nn.Module):
         """The decoder's picture (B, C, D, D) in 0..1."""
         return self.expand(symbols.float() / self.config.half).clamp(0, 1)
 
+    @abstractmethod
     def values(self, x: Tensor) -> Tensor:
-        raise NotImplementedError
+        """Of pictures (B, C, D, D) in 0..1, before quantisation: (B, C, d, d), mostly in -1..1."""
 
+    @abstractmethod
     def expand(self, values: Tensor) -> Tensor:
-        raise NotImplementedError
+        """The opposite of `values`, as far as the context goes."""
 
     def fit(self, x: Tensor) -> None:
         """Take what is stored from training pictures (N, C, D, D) in 0..1."""

@@ -8,6 +8,7 @@ All take float32 in [0, 1] and give logits of ten classes; use them in `eval` mo
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,16 +47,16 @@ class DigitConfig:
 FeatureConfig = PlainConfig | ResidualConfig | DigitConfig
 
 
-class FeatureNet(nn.Module):
+class FeatureNet(nn.Module, ABC):
     """What the three share: logits are a linear map of the features."""
 
     config: FeatureConfig
     n_features: int
     channels: int  # of the pictures
 
+    @abstractmethod
     def features(self, x: Tensor) -> Tensor:
         """(B, channels, 32, 32) in [0, 1] to (B, n_features), before the classifier."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, channels, 32, 32) in [0, 1] to (B, 10) logits."""

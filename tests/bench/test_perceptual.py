@@ -9,7 +9,6 @@ import threading
 import warnings
 from collections.abc import Iterator
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from hvaecodec.bench.unmeasurable import NotMeasurable
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
 
-pytestmark = pytest.mark.skipif(find_spec("lpips") is None, reason="the extra `perceptual` is not installed")
 ROWS, COLUMNS = np.mgrid[0:96, 0:80]
 X = (
     (127 + 60 * np.sin(ROWS / 5)[..., None] + np.random.default_rng(0).normal(0, 9, (96, 80, 3)))
