@@ -2,6 +2,9 @@
 
 arXiv:1605.08803, in the two scales of the srVAE's released code: checkerboard couplings, channel-wise couplings on
 2x2 blocks, then checkerboard couplings on half of the channels of 2x2 blocks.
+
+Latents go through the couplings as float64, the nets within stay in their own type: the way back then gives every net
+what it saw on the way there, and is exact however much a net enlarges differences.
 """
 
 from __future__ import annotations
@@ -50,7 +53,7 @@ class Coupling(nn.Module):
         return x * board, s * (1 - board), t * (1 - board), x * (1 - board)
 
     def _scale_and_shift(self, fixed: Tensor) -> tuple[Tensor, Tensor]:
-        s, t = self.last(self.layer(fixed)).to(fixed.dtype).chunk(2, 1)
+        s, t = self.last(self.layer(fixed.to(self.scale.dtype))).to(fixed.dtype).chunk(2, 1)
         return self.scale * torch.tanh(s), t
 
     def _joined(self, fixed: Tensor, moved: Tensor) -> Tensor:
@@ -80,8 +83,8 @@ class RealNVP(nn.Module):
         self.coarse = _couplings(2 * channels, "checkerboard", turns, dense)
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, C, H, W) latents to noise of the same shape, and the log of the determinant, (B,). float32."""
-        z, total = _through(self.fine, z)
+        """(B, C, H, W) latents to noise of the same shape, and the log of the determinant, (B,); both float64."""
+        z, total = _through(self.fine, z.double())
         z, more = _through(self.blocks, F.pixel_unshuffle(z, 2))
         total = total + more
         kept, rest = _by_diagonals(F.pixel_shuffle(z, 2)).chunk(2, 1)
@@ -89,20 +92,20 @@ class RealNVP(nn.Module):
         return _from_diagonals(torch.cat([kept, rest], 1)), total + more
 
     def inverse(self, v: Tensor) -> Tensor:
-        """Noise to latents."""
-        kept, rest = _by_diagonals(v).chunk(2, 1)
+        """Noise to latents, float64."""
+        kept, rest = _by_diagonals(v.double()).chunk(2, 1)
         kept = _back(self.coarse, kept)
         z = _back(self.blocks, F.pixel_unshuffle(_from_diagonals(torch.cat([kept, rest], 1)), 2))
         return _back(self.fine, F.pixel_shuffle(z, 2))
 
     def log_prob(self, z: Tensor) -> Tensor:
-        """(B,) nats."""
+        """(B,) nats, of the type of z."""
         v, log_determinant = self(z)
-        return log_determinant - 0.5 * (v**2 + math.log(2 * math.pi)).flatten(1).sum(1)
+        return (log_determinant - 0.5 * (v**2 + math.log(2 * math.pi)).flatten(1).sum(1)).to(z.dtype)
 
     def sample(self, noise: Tensor) -> Tensor:
-        """Latents of (B, C, H, W) standard normal noise."""
-        return self.inverse(noise)
+        """Latents of (B, C, H, W) standard normal noise, of its type."""
+        return self.inverse(noise).to(noise.dtype)
 
 
 def _couplings(

@@ -30,11 +30,12 @@ def flow() -> RealNVP:
 
 def test_inverse_is_exact_both_ways(flow):
     z = 2 * torch.randn(5, 4, 4, 4)
-    assert torch.allclose(flow.inverse(flow(z)[0]), z, atol=1e-5)
-    assert torch.allclose(flow(flow.inverse(z))[0], z, atol=1e-5)
+    assert torch.allclose(flow.inverse(flow(z)[0]), z.double(), atol=1e-9)
+    assert torch.allclose(flow(flow.inverse(z))[0], z.double(), atol=1e-9)
+    assert flow.sample(z).dtype == flow.log_prob(z).dtype == torch.float32
     assert float((flow(z)[0] - z).abs().max()) > 0.1  # and it does something
-    exact = copy.deepcopy(flow).double()
-    assert torch.allclose(exact.inverse(exact(z.double())[0]), z.double(), atol=1e-12)
+    wild = stirred(copy.deepcopy(flow), 0.5).requires_grad_(False)  # small differences grow by orders of magnitude
+    assert torch.allclose(wild.inverse(wild(z)[0]), z.double(), atol=1e-9)
 
 
 def test_log_determinant_is_the_jacobians(flow):
@@ -50,7 +51,7 @@ def test_log_prob_is_that_of_the_mapped_noise(flow):
     z = torch.randn(3, 4, 4, 4)
     v, log_determinant = flow(z)
     normal = torch.distributions.Normal(0.0, 1.0).log_prob(v).flatten(1).sum(1)
-    assert torch.allclose(flow.log_prob(z), normal + log_determinant, atol=1e-3)
+    assert torch.allclose(flow.log_prob(z).double(), normal + log_determinant, atol=1e-3)
 
 
 def test_every_latent_is_moved_and_every_latent_counts(flow):

@@ -84,7 +84,7 @@ def test_augmentation_shifts_mirrors_and_cuts_out():
 
 def test_a_few_steps_tell_dark_from_bright():
     task = ClassifierTask(replace(TINY, batch=40, cutout=0), pictures(40, 32, 32, 3), bf16=False)
-    optimiser = torch.optim.Adam(task.net.parameters(), 0.03)
+    optimiser = torch.optim.Adam(task.net.parameters(), 0.003)
     before = task.validate()["test_nats"]
     for step in range(40):
         loss, _ = task.loss(Moment(step, step / 40), torch.Generator().manual_seed(step))
@@ -92,7 +92,7 @@ def test_a_few_steps_tell_dark_from_bright():
         loss.backward()
         optimiser.step()
     after = task.validate()
-    assert after["test_accuracy"] > 0.3 and after["test_nats"] < before
+    assert after["test_accuracy"] > 0.2 and after["test_nats"] < 0.8 * before
 
 
 def test_a_set_without_classes_is_an_error():
