@@ -9,6 +9,7 @@ the paper; nets see them in [0, 1].
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -114,7 +115,7 @@ def _normal(output: Tensor) -> Normal:
     return Normal(mean, log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE))
 
 
-class _Pictures(nn.Module):
+class _Pictures(nn.Module, ABC):
     """What both models share: the shapes of their latents, and normal noise for them."""
 
     config: Any
@@ -125,6 +126,18 @@ class _Pictures(nn.Module):
         device = generator.device if generator is not None else None
         drawn = torch.randn(count, self.config.latent, side, side, generator=generator, device=device)
         return drawn.to(next(self.parameters()).device)
+
+    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
+        """The parts of -ELBO in nats, (B,) each. x: (B, 3, H, W) whole numbers 0..255."""
+        return self.bound(*self.drawn(x, generator))
+
+    @abstractmethod
+    def drawn(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, ...]:
+        """What `bound` takes."""
+
+    @abstractmethod
+    def bound(self, *drawn: Tensor) -> dict[str, Tensor]:
+        """`terms` as a function of tensors alone, which a compiler can take whole."""
 
 
 class SingleVae(_Pictures):
@@ -138,10 +151,14 @@ class SingleVae(_Pictures):
         self.p_x = decoder(latent, LIKELIHOOD.n_parameters(3), config.decode, 2)
         self.p_z = RealNVP((latent, side, side), config.flow)
 
-    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """The parts of -ELBO in nats, (B,) each: re_x = -log p(x given z) and kl_z, for one sample of z."""
+    def drawn(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """What `bound` takes: x, and noise for z."""
+        return x, self.noise(len(x), generator)
+
+    def bound(self, x: Tensor, noise: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
+        """re_x = -log p(x given z) and kl_z, for one sample of z."""
         posterior = _normal(self.q_z(x / 255))
-        z = posterior.sample(self.noise(len(x), generator))
+        z = posterior.sample(noise)
         return {
             "re_x": -LIKELIHOOD.log_prob(self.p_x(z), x),
             "kl_z": posterior.log_prob(z) - self.p_z.log_prob(z),
@@ -184,15 +201,20 @@ class SrVae(_Pictures):
         self.p_x_z = decoder(latent, numbers, config.x_z, 2)
         self.p_x = plain(numbers + 3, numbers, config.x)
 
-    def terms(self, x: Tensor, generator: torch.Generator | None = None) -> dict[str, Tensor]:
-        """The parts of -ELBO in nats, (B,) each, for one sample of u and z: eq. (5) with y known, "final ELBO".
+    def drawn(self, x: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """What `bound` takes: x, its y, and noise for u and z."""
+        return x, downscaled(x), self.noise(len(x), generator), self.noise(len(x), generator)
+
+    def bound(  # type: ignore[override]
+        self, x: Tensor, y: Tensor, noise_u: Tensor, noise_z: Tensor
+    ) -> dict[str, Tensor]:
+        """eq. (5) with y known, "final ELBO", for one sample of u and z.
 
         re_x = -log p(x given y, z), re_y = -log p(y given u), kl_z, kl_u. The paper's u for p(z given y, u) comes from
         q(u given y), so does ours.
         """
-        y = downscaled(x)
         q_u, q_z = self.posterior_u(y), self.posterior_z(x)
-        u, z = (q.sample(self.noise(len(x), generator)) for q in (q_u, q_z))
+        u, z = q_u.sample(noise_u), q_z.sample(noise_z)
         return {
             "re_x": -LIKELIHOOD.log_prob(self.x_parameters(y, z), x),
             "re_y": -LIKELIHOOD.log_prob(self.p_y(u), y),

@@ -137,7 +137,7 @@ class Run:
     def _identity(self, stage: Stage) -> dict[str, Any]:
         """What must be equal for a checkpoint to be continued; the budget may change."""
         (told,) = as_dict(replace(self.recipe, stages=(stage,)))["stages"]
-        for name in ("minutes", "steps", "save_minutes", "log_every", "workers"):
+        for name in ("minutes", "steps", "save_minutes", "log_every", "workers", "compiled"):
             del told["loop"][name]
         del told["share"]
         return {"recipe": self.recipe.name, "preset": self.recipe.preset, "seed": self.settings.seed, "stage": told}

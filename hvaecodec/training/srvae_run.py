@@ -44,6 +44,7 @@ class SrVaeRun:
     def task(self, stage: Stage) -> SrVaeTask:
         rows = small_images.cifar10(self.run.settings.data).train
         where: dict[str, Any] = {"seed": self.run.settings.seed, "device": self.run.device, "bf16": stage.loop.bf16}
+        where["compiled"] = stage.loop.compiled
         held = min(HELD_OUT, len(rows) // 2)
         return SrVaeTask(stage.task, rows[:-held], rows[-held:], **where)
 

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hvaecodec.models.dense import started_by
 from hvaecodec.models.srvae import SingleVae, SrVae, make
+from hvaecodec.training.fused import fused
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes.srvae import SrVaeTraining
 
@@ -29,10 +30,12 @@ class SrVaeTask:
         seed: int = 0,
         device: torch.device | str = "cpu",
         bf16: bool = True,
+        compiled: bool = False,
     ) -> None:
         self.config, self.bf16, self.device = config, bf16, torch.device(device)
         torch.manual_seed(seed)
         self.net: SingleVae | SrVae = make(config.net).to(self.device)
+        self.bound = fused(self.net.bound, compiled, self.device)
         side = config.net.side
         self.train, self.valid = (
             torch.from_numpy(np.ascontiguousarray(part[:, :side, :side].transpose(0, 3, 1, 2)))
@@ -49,7 +52,7 @@ class SrVaeTask:
         """Bits per dim, and its parts in nats."""
         x = self._augmented(rng).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            terms = {name: value.mean() for name, value in self.net.terms(x, rng).items()}
+            terms = {name: value.mean() for name, value in self.bound(*self.net.drawn(x, rng)).items()}
         return _bits_per_dim(terms, x), {name: value.detach() for name, value in terms.items()}
 
     @torch.no_grad()

@@ -10,7 +10,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """AdamW with warm-up, then a cosine to `floor` over the budget: `steps` if given, else `minutes` of wall clock."""
+    """AdamW with warm-up, then a cosine to `floor` over the budget: `steps` if given, else `minutes` of wall clock.
+
+    compiled: fuse the loss with torch.compile where the machine can; minutes before the first step, less for each.
+    """
 
     minutes: float = 90
     steps: int | None = None
@@ -25,6 +28,7 @@ class LoopConfig:
     log_every: int = 200
     bf16: bool = True
     channels_last: bool = False
+    compiled: bool = False
     workers: int = 0  # threads that make batches ahead
 
 

@@ -22,7 +22,7 @@ class SrVaeTraining:
 # The paper: Adamax at 2e-3 with hardly any decay for 2.7 million steps. Here a cosine over few steps, and an average.
 _LOOP = LoopConfig(
     steps=7_500, learning_rate=2e-3, floor=0.01, warm_up=200, betas=(0.9, 0.999), weight_decay=0.0, clip=2.0, ema=0.998,
-    save_minutes=5, log_every=50, channels_last=True,
+    save_minutes=5, log_every=50, channels_last=True, compiled=True,
 )  # fmt: skip
 
 # recipe -> its model in models.srvae.PRESETS
@@ -35,7 +35,7 @@ def _srvae(name: str, preset: str) -> Recipe:
         task, loop = SrVaeTraining(PRESETS["paper"][kind]), replace(_LOOP, steps=54_000, save_minutes=2)
     elif preset == "tiny":  # seconds anywhere: to see that everything runs
         task = SrVaeTraining(PRESETS["tiny"][kind], batch=4, start_batch=4)
-        loop = replace(_LOOP, steps=4, warm_up=1, log_every=1)
+        loop = replace(_LOOP, steps=4, warm_up=1, log_every=1, compiled=False)
     else:
         task, loop = SrVaeTraining(PRESETS["cpu"][kind]), _LOOP
     return Recipe(name, preset, (Stage("model", task, loop),), family="srvae")
