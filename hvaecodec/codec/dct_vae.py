@@ -13,13 +13,14 @@ from PIL import Image
 
 from hvaecodec.codec import images
 from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
-from hvaecodec.codec.container import EXTRA_NAMES, Container, Header, pack, unpack
+from hvaecodec.codec.container import Container, Header, pack, unpack
+from hvaecodec.codec.contents import check_level_count, check_weights, describe
 from hvaecodec.codec.curvature import Curvature
 from hvaecodec.codec.encoder import Encoding, encode_picture
-from hvaecodec.codec.errors import CorruptFile, ModelMismatch
+from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.picture import dequantised_picture, render, thumbnail, tile_grid
-from hvaecodec.codec.settings import check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.settings import check_backend, check_sampling, check_targets, thumbnail_size
 from hvaecodec.codec.symbols import decode_symbols
 from hvaecodec.codec.targets import Ladder
 from hvaecodec.codec.weights import Bitstream, Generators, load_bitstream, read_card
@@ -165,15 +166,10 @@ class DctVaeCodec:
 
     def _decode_symbols(self, found: Container, arithmetic: Any) -> tuple[np.ndarray, list[float]]:
         header = found.header
-        if header.weights != self.bitstream.digest:
-            raise ModelMismatch(
-                f"written with bitstream weights {header.weights.hex()}, loaded {self.bitstream.digest.hex()}; "
-                "install the release that wrote the file, or load its weights by their folder"
-            )
+        check_weights(header, self.bitstream.digest)
         if header.step_index >= N_INDICES:
             raise CorruptFile(f"step index {header.step_index} is outside 0..{N_INDICES - 1}")
-        if len(found.level_lengths) != N_LEVELS:
-            raise CorruptFile(f"{len(found.level_lengths)} level streams, expected {N_LEVELS}")
+        check_level_count(found, N_LEVELS)
         grid = tile_grid(header.height, header.width)
         grey = header.mode.startswith("L")
         tables = self.bitstream.tables
@@ -187,26 +183,9 @@ class DctVaeCodec:
     def info(self, data: bytes) -> dict[str, Any]:
         """What a file holds; est_bits are the model's estimate for each level, payload_bytes what is in the file."""
         found = unpack(data)
-        header = found.header
         with torch.no_grad():
             _, bits = self._decode_symbols(found, self.bitstream.arithmetic)
-        payload = {f"level {level}": length for level, length in enumerate(found.level_lengths)}
-        extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
-        return {
-            "codec": header.codec,
-            "weights": header.weights.hex(),
-            "generator": header.generator.hex(),
-            "height": header.height,
-            "width": header.width,
-            "mode": header.mode,
-            "quality": quality_of(header.step_index),
-            "n_bytes": len(data),
-            "bpp": 8 * len(data) / (header.height * header.width),
-            "framing_bytes": found.framing_bytes,
-            "payload_bytes": payload | extras,
-            "est_bits": {f"level {level}": value for level, value in enumerate(bits)},
-            "levels": N_LEVELS,
-        }
+        return describe(data, found, quality_of(found.header.step_index), bits)
 
     def context_of(self, data: bytes) -> tuple[torch.Tensor, int]:
         """What the generator sees of a file: the dequantised picture, (1, 3, 32 rows, 32 columns) RGB float, and the
@@ -223,8 +202,7 @@ class DctVaeCodec:
 
         backend: "torch", or "numpy" for the plain reference implementation.
         """
-        if backend not in ("torch", "numpy"):
-            raise ValueError(f"backend must be torch or numpy, got {backend!r}")
+        check_backend(backend)
         arithmetic = self.bitstream.arithmetic if backend == "torch" else self.bitstream.reference()
         with torch.no_grad():
             symbols, _ = self._decode_symbols(unpack(data), arithmetic)

@@ -19,11 +19,12 @@ from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec import images
 from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
-from hvaecodec.codec.container import EXTRA_NAMES, Container, Header, pack, unpack
+from hvaecodec.codec.container import Container, Header, pack, unpack
+from hvaecodec.codec.contents import check_weights, describe
 from hvaecodec.codec.context_stream import ContextTables, decode_context, encode_context
-from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
+from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.settings import check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
 from hvaecodec.codec.small_tiles import SIDE, cut, join, plain, tile_noise, to_tensor
 from hvaecodec.codec.vae_weights import FILE, TABLES, build_vae
 from hvaecodec.codec.weights import Generators, read_card
@@ -72,8 +73,8 @@ class DctVaeCifarCodec:
         bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
         """
         check_targets(quality, bpp, psnr, effort)
-        if quality is not None and not 1 <= quality <= 100:
-            raise ValueError(f"quality must lie in 1..100, got {quality}")
+        if quality is not None:
+            check_quality(quality)
         loaded = images.from_any(image)
         height, width = loaded.pixels.shape[:2]
         with plain():
@@ -137,11 +138,7 @@ class DctVaeCifarCodec:
     def _decode_symbols(self, found: Container) -> tuple[np.ndarray, float]:
         """int32 (tiles, 3, d, d) and their estimated bits."""
         header = found.header
-        if header.weights != self.digest:
-            raise ModelMismatch(
-                f"written with bitstream weights {header.weights.hex()}, loaded {self.digest.hex()}; "
-                "install the release that wrote the file, or load its weights by their folder"
-            )
+        check_weights(header, self.digest)
         if header.step_index != STEP_INDEX or len(found.level_lengths) != 1:
             raise CorruptFile(
                 f"step index {header.step_index} with {len(found.level_lengths)} level streams, expected "
@@ -159,29 +156,12 @@ class DctVaeCifarCodec:
     def info(self, data: bytes) -> dict[str, Any]:
         """What a file holds; est_bits is what the tables say of the context, payload_bytes what is in the file."""
         found = unpack(data)
-        header = found.header
         _, bits = self._decode_symbols(found)
-        extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
-        return {
-            "codec": header.codec,
-            "weights": header.weights.hex(),
-            "generator": header.generator.hex(),
-            "height": header.height,
-            "width": header.width,
-            "mode": header.mode,
-            "quality": 50.0,
-            "n_bytes": len(data),
-            "bpp": 8 * len(data) / (header.height * header.width),
-            "framing_bytes": found.framing_bytes,
-            "payload_bytes": {"level 0": found.level_lengths[0]} | extras,
-            "est_bits": {"level 0": bits},
-            "levels": 1,
-        }
+        return describe(data, found, 50.0, [bits])
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
         """The decoded integers: int16 (tiles, 3, d, d), tiles in raster order. Both backends are numpy here."""
-        if backend not in ("torch", "numpy"):
-            raise ValueError(f"backend must be torch or numpy, got {backend!r}")
+        check_backend(backend)
         return [self._decode_symbols(unpack(data))[0].astype(np.int16)]
 
     def _context(self) -> Context:

@@ -18,13 +18,14 @@ from PIL import Image
 
 from hvaecodec.codec import images
 from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
-from hvaecodec.codec.container import EXTRA_NAMES, Container, Header, pack, unpack
-from hvaecodec.codec.errors import CorruptFile, ModelMismatch
+from hvaecodec.codec.container import Container, Header, pack, unpack
+from hvaecodec.codec.contents import check_level_count, check_weights, describe
+from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.hqa_photo_weights import HqaBitstream, load_hqa_bitstream
 from hvaecodec.codec.hqa_picture import decode_picture, encode_picture, index_grid
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.index_stream import decode_indices, encode_indices
-from hvaecodec.codec.settings import check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
 from hvaecodec.codec.weights import Generators, read_card
 from hvaecodec.models.index_prior import CODES
 
@@ -152,15 +153,10 @@ class HqaPhotoCodec:
 
     def _decode_indices(self, found: Container, backend: str = "torch") -> tuple[np.ndarray, float]:
         header = found.header
-        if header.weights != self.bitstream.digest:
-            raise ModelMismatch(
-                f"written with bitstream weights {header.weights.hex()}, loaded {self.bitstream.digest.hex()}; "
-                "install the release that wrote the file, or load its weights by their folder"
-            )
+        check_weights(header, self.bitstream.digest)
         if not 1 <= header.step_index <= self.bitstream.n_layers:
             raise CorruptFile(f"layer {header.step_index} is outside 1..{self.bitstream.n_layers}")
-        if len(found.level_lengths) != 1:
-            raise CorruptFile(f"{len(found.level_lengths)} level streams, expected 1")
+        check_level_count(found, 1)
         number = header.step_index - 1
         bitstream = self.bitstream
         arithmetic: Any = bitstream.arithmetic[number] if backend == "torch" else bitstream.reference(number)
@@ -175,41 +171,22 @@ class HqaPhotoCodec:
         found = unpack(data)
         header = found.header
         indices, bits = self._decode_indices(found)
-        extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
-        return {
-            "codec": header.codec,
-            "weights": header.weights.hex(),
-            "generator": header.generator.hex(),
-            "height": header.height,
-            "width": header.width,
-            "mode": header.mode,
-            "quality": quality_of(header.step_index, self.bitstream.n_layers),
-            "layer": header.step_index,
-            "grid": list(indices.shape),
-            "codebook_size": CODES,
-            "n_bytes": len(data),
-            "bpp": 8 * len(data) / (header.height * header.width),
-            "framing_bytes": found.framing_bytes,
-            "payload_bytes": {"level 0": found.level_lengths[0]} | extras,
-            "est_bits": {"level 0": bits},
-            "levels": 1,
-        }
+        details = {"layer": header.step_index, "grid": list(indices.shape), "codebook_size": CODES}
+        return describe(data, found, quality_of(header.step_index, self.bitstream.n_layers), [bits], details)
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
         """The decoded integers: one array, the grid of indices, int16 (rows, columns) in 0..511.
 
         backend: "torch", or "numpy" for the plain reference implementation.
         """
-        if backend not in ("torch", "numpy"):
-            raise ValueError(f"backend must be torch or numpy, got {backend!r}")
+        check_backend(backend)
         return [self._decode_indices(unpack(data), backend)[0]]
 
 
 def layer_of(quality: float, n_layers: int = 5) -> int:
     """The step table: qualities 1..20 (exclusive) layer 5, 20..40 layer 4, 40..60 layer 3, 60..80 layer 2, 80..100
     layer 1. ValueError outside 1..100."""
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality must lie in 1..100, got {quality}")
+    check_quality(quality)
     return n_layers - min(int(quality // BAND), n_layers - 1)
 
 

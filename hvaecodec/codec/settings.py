@@ -5,6 +5,12 @@ from __future__ import annotations
 from fractions import Fraction
 
 
+def check_quality(quality: float) -> None:
+    """A real number in 1..100."""
+    if not 1 <= quality <= 100:
+        raise ValueError(f"quality must lie in 1..100, got {quality}")
+
+
 def check_targets(quality: float | None, bpp: float | None, psnr: float | None, effort: int) -> None:
     """At most one target, and an effort of 1, 2 or 3 (0, plain rounding, is there to measure what the search brings)."""
     if sum(target is not None for target in (quality, bpp, psnr)) > 1:
@@ -21,6 +27,12 @@ def check_sampling(temperature: float, seed: int, generator: str) -> None:
         raise ValueError(f"seed must lie in 0..2**64-1, got {seed}")
     if generator not in ("file", "latest"):
         raise ValueError(f'generator must be "file" or "latest", got {generator!r}')
+
+
+def check_backend(backend: str) -> None:
+    """Of the arithmetic that reads symbols."""
+    if backend not in ("torch", "numpy"):
+        raise ValueError(f"backend must be torch or numpy, got {backend!r}")
 
 
 def thumbnail_size(scale: float | Fraction) -> int:

@@ -25,10 +25,11 @@ from torch import Tensor
 from hvaecodec.codec import images
 from hvaecodec.codec.coder import Tables
 from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
-from hvaecodec.codec.container import EXTRA_NAMES, Container, Header, pack, unpack
-from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
+from hvaecodec.codec.container import Container, Header, pack, unpack
+from hvaecodec.codec.contents import check_weights, describe
+from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.settings import check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
 from hvaecodec.codec.small_picture import coder_tables, decode_small, encode_small
 from hvaecodec.codec.srvae_weights import FILE, TABLES, build_model
 from hvaecodec.codec.weights import Generators, read_card
@@ -85,8 +86,8 @@ class SrVaeCodec:
         bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
         """
         check_targets(quality, bpp, psnr, effort)
-        if quality is not None and not 1 <= quality <= 100:
-            raise ValueError(f"quality must lie in 1..100, got {quality}")
+        if quality is not None:
+            check_quality(quality)
         loaded = images.from_any(image)
         height, width = loaded.pixels.shape[:2]
         stream, _ = encode_small(self.tables, _small_picture(colour(loaded.pixels)))
@@ -143,11 +144,7 @@ class SrVaeCodec:
     def _decode_y(self, found: Container) -> tuple[np.ndarray, float]:
         """uint8 (16 rows, 16 columns, 3) of all tiles, and its estimated bits."""
         header = found.header
-        if header.weights != self.digest:
-            raise ModelMismatch(
-                f"written with bitstream weights {header.weights.hex()}, loaded {self.digest.hex()}; "
-                "install the release that wrote the file, or load its weights by their folder"
-            )
+        check_weights(header, self.digest)
         if header.step_index != STEP_INDEX or len(found.level_lengths) != 1:
             raise CorruptFile(
                 f"step index {header.step_index} with {len(found.level_lengths)} level streams, expected "
@@ -164,29 +161,12 @@ class SrVaeCodec:
     def info(self, data: bytes) -> dict[str, Any]:
         """What a file holds; est_bits is what the tables say of y, payload_bytes what is in the file."""
         found = unpack(data)
-        header = found.header
         _, bits = self._decode_y(found)
-        extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
-        return {
-            "codec": header.codec,
-            "weights": header.weights.hex(),
-            "generator": header.generator.hex(),
-            "height": header.height,
-            "width": header.width,
-            "mode": header.mode,
-            "quality": 50.0,
-            "n_bytes": len(data),
-            "bpp": 8 * len(data) / (header.height * header.width),
-            "framing_bytes": found.framing_bytes,
-            "payload_bytes": {"level 0": found.level_lengths[0]} | extras,
-            "est_bits": {"level 0": bits},
-            "levels": 1,
-        }
+        return describe(data, found, 50.0, [bits])
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
         """The decoded integers: y of all tiles, int16 (16 rows, 16 columns, 3). Both backends are numpy here."""
-        if backend not in ("torch", "numpy"):
-            raise ValueError(f"backend must be torch or numpy, got {backend!r}")
+        check_backend(backend)
         return [self._decode_y(unpack(data))[0].astype(np.int16)]
 
     def estimate(self, image: np.ndarray | Image.Image, seed: int = 0) -> Estimate:
