@@ -24,8 +24,9 @@ from hvaecodec.codec.contents import check_weights, describe
 from hvaecodec.codec.context_stream import ContextTables, decode_context, encode_context
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.images import LoadedImage
+from hvaecodec.codec.inference import plain
 from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
-from hvaecodec.codec.small_tiles import SIDE, cut, join, plain, tile_noise, to_tensor
+from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.vae_weights import FILE, TABLES, build_vae
 from hvaecodec.codec.weights import Generators, read_card
 from hvaecodec.models.context import Context
@@ -34,7 +35,6 @@ from hvaecodec.models.vdvae import Vdvae
 
 PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "dct-vae-cifar10"
 STEP_INDEX = 1  # there is one rate
-_BATCH = 64  # tiles that are decoded together
 
 
 class DctVaeCifarCodec:
@@ -128,7 +128,7 @@ class DctVaeCifarCodec:
         rows, columns = _grid(found.header)
         if size < SIDE:
             with plain():
-                flat = _to_pixels(_context_of(net).picture(torch.from_numpy(symbols)) * 255)
+                flat = to_pixels(_context_of(net).picture(torch.from_numpy(symbols)) * 255)
             whole = Image.fromarray(join(flat.reshape(rows, columns, SIDE, SIDE, 3)))
             small = np.asarray(whole.resize((columns * size, rows * size), Image.Resampling.BOX))
             return assemble(small, found, size)
@@ -169,26 +169,19 @@ class DctVaeCifarCodec:
 
 
 def render(net: Vdvae, symbols: np.ndarray, temperature: float, seed: int) -> np.ndarray:
-    """uint8 (tiles, 32, 32, 3) from contexts, a part of the tiles at a time."""
-    out = np.empty((len(symbols), SIDE, SIDE, 3), np.uint8)
-    for first in range(0, len(symbols), _BATCH):
-        part = torch.from_numpy(symbols[first : first + _BATCH]).float()
+    """uint8 (tiles, 32, 32, 3) from contexts, int32 (tiles, 3, d, d)."""
 
-        def choose(level: int, p: Gaussian, q: Any, first: int = first, n: int = len(part)) -> torch.Tensor:
+    def render_some(first: int, n: int) -> torch.Tensor:
+        def choose(level: int, p: Gaussian, q: Any) -> torch.Tensor:
             if temperature == 0:
                 return p.mean
             z, rows, columns = p.mean.shape[1:]
             return p.sample(tile_noise(seed, level, (z, rows, columns), first, n), temperature)
 
-        with plain():
-            x = net.likelihood.mean(net.walk(choose, len(part), None, part))
-        out[first : first + len(part)] = _to_pixels(x)
-    return out
+        context = torch.from_numpy(symbols[first : first + n]).float()
+        return net.likelihood.mean(net.walk(choose, n, None, context))
 
-
-def _to_pixels(x: torch.Tensor) -> np.ndarray:
-    """(B, 3, H, W) in 0..255 to uint8 (B, H, W, 3)."""
-    return x.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy()
+    return rendered(len(symbols), render_some)
 
 
 def _grid(header: Header) -> tuple[int, int]:

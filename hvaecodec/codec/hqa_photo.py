@@ -6,14 +6,11 @@ below it up, taking their modes or drawing them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from hvaecodec.codec import images
@@ -25,6 +22,7 @@ from hvaecodec.codec.hqa_photo_weights import HqaBitstream, load_hqa_bitstream
 from hvaecodec.codec.hqa_picture import decode_picture, encode_picture, index_grid
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.index_stream import decode_indices, encode_indices
+from hvaecodec.codec.inference import plain_float32
 from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
 from hvaecodec.codec.weights import Generators, read_card
 from hvaecodec.models.index_prior import CODES
@@ -78,7 +76,7 @@ class HqaPhotoCodec:
     def _encode(self, loaded: LoadedImage, layer: int) -> bytes:
         height, width = loaded.pixels.shape[:2]
         stack = self.generators.get(self.generators.newest)
-        with _plain():
+        with plain_float32():
             (indices,) = encode_picture(stack, colour(loaded.pixels), [layer - 1])
             stream, _ = encode_indices(self.bitstream.arithmetic[layer - 1], self.bitstream.tables, indices)
         mode, generator = images.mode_of(loaded.pixels), self.generators.newest
@@ -143,7 +141,7 @@ class HqaPhotoCodec:
         header = found.header
         indices, _ = self._decode_indices(found)
         stack = self.generators.get(self.generators.choose(header.generator, generator))
-        with _plain():
+        with plain_float32():
             picture = decode_picture(stack, indices, header.step_index - 1, temperature, seed)
         picture = picture[: header.height, : header.width]
         if size < 32:
@@ -161,7 +159,7 @@ class HqaPhotoCodec:
         bitstream = self.bitstream
         arithmetic: Any = bitstream.arithmetic[number] if backend == "torch" else bitstream.reference(number)
         grid = index_grid(header.height, header.width, number)
-        with _plain():
+        with plain_float32():
             return decode_indices(arithmetic, bitstream.tables, found.levels[0], grid)
 
     # -- looking into files ---------------------------------------------------------------------------------------
@@ -193,15 +191,3 @@ def layer_of(quality: float, n_layers: int = 5) -> int:
 def quality_of(layer: int, n_layers: int = 5) -> float:
     """The middle of the qualities that stand for a layer."""
     return BAND * (n_layers - layer + 0.5)
-
-
-@contextmanager
-def _plain() -> Iterator[None]:
-    """No gradients, no autocast of the caller's, whole float32 products: codes that are chosen by less are others."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)

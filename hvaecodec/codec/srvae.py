@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -29,16 +27,16 @@ from hvaecodec.codec.container import Container, Header, pack, unpack
 from hvaecodec.codec.contents import check_weights, describe
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.images import LoadedImage
+from hvaecodec.codec.inference import plain
 from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
 from hvaecodec.codec.small_picture import coder_tables, decode_small, encode_small
+from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.srvae_weights import FILE, TABLES, build_model
 from hvaecodec.codec.weights import Generators, read_card
-from hvaecodec.models.philox import normals
 from hvaecodec.models.srvae import SrVae, downscaled
 
 PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "srvae-cifar10"
 STEP_INDEX = 1  # there is one rate
-_BATCH = 64  # tiles that are decoded together
 
 
 @dataclass(frozen=True)
@@ -171,9 +169,8 @@ class SrVaeCodec:
 
     def estimate(self, image: np.ndarray | Image.Image, seed: int = 0) -> Estimate:
         """What the model would pay for a picture with its latents: an estimate for comparison with the file's y."""
-        tiles = _tiles(colour(images.from_any(image).pixels), 32)
-        x = torch.from_numpy(tiles.reshape(-1, 32, 32, 3)).permute(0, 3, 1, 2).float()
-        with _plain():
+        x = to_tensor(cut(colour(images.from_any(image).pixels)))
+        with plain():
             terms = self._model().terms(x, torch.Generator().manual_seed(seed))
         bits = {name: float(value.sum()) / math.log(2) for name, value in terms.items()}
         return Estimate(bits["re_y"], bits["kl_u"], bits["kl_z"])
@@ -183,55 +180,28 @@ class SrVaeCodec:
         return model
 
 
-def _tiles(pixels: np.ndarray, side: int) -> np.ndarray:
-    """uint8 (H, W) or (H, W, 3) to (rows, columns, side, side, 3), the last row and column repeated to whole tiles."""
-    rgb = pixels if pixels.ndim == 3 else np.repeat(pixels[..., None], 3, 2)
-    bottom, right = (-n % side for n in rgb.shape[:2])
-    rgb = np.pad(rgb, ((0, bottom), (0, right), (0, 0)), "edge")
-    rows, columns = rgb.shape[0] // side, rgb.shape[1] // side
-    return np.ascontiguousarray(rgb.reshape(rows, side, columns, side, 3).swapaxes(1, 2))
-
-
-def _joined(tiles: np.ndarray) -> np.ndarray:
-    """The opposite of `_tiles`, without the cutting."""
-    rows, columns, side = tiles.shape[:3]
-    return np.ascontiguousarray(tiles.swapaxes(1, 2).reshape(rows * side, columns * side, 3))
-
-
 def _small_picture(pixels: np.ndarray) -> np.ndarray:
     """y of all tiles, each made by itself, side by side: uint8 (16 rows, 16 columns, 3)."""
-    tiles = _tiles(pixels, 32)
-    x = torch.from_numpy(tiles.reshape(-1, 32, 32, 3)).permute(0, 3, 1, 2)
-    return _joined(downscaled(x).permute(0, 2, 3, 1).numpy().reshape(*tiles.shape[:2], 16, 16, 3))
+    tiles = cut(pixels)
+    y = to_pixels(downscaled(to_tensor(tiles)))
+    return join(y.reshape(*tiles.shape[:2], 16, 16, 3))
 
 
 def _enlarged(model: SrVae, y: np.ndarray, temperature: float, seed: int) -> np.ndarray:
     """uint8 (32 rows, 32 columns, 3), tile by tile."""
-    tiles = _tiles(y, 16)
-    flat = tiles.reshape(-1, 16, 16, 3)
-    out = np.empty((len(flat), 32, 32, 3), np.uint8)
-    for first in range(0, len(flat), _BATCH):
-        part = torch.from_numpy(flat[first : first + _BATCH]).permute(0, 3, 1, 2).float()
-        noise = [_noise(model, temperature, seed, level, first, len(part)) for level in (0, 1)]
-        with _plain():
-            u = model.posterior_u(part).sample(noise[0], temperature)
-            x = model.render(part, model.prior_z(part, u).sample(noise[1], temperature))
-        out[first : first + len(part)] = x.permute(0, 2, 3, 1).byte().numpy()
-    return _joined(out.reshape(*tiles.shape[:2], 32, 32, 3))
+    tiles = cut(y, 16)
+    small = to_tensor(tiles)
+
+    def render(first: int, n: int) -> Tensor:
+        part = small[first : first + n]
+        noise = [_noise(model, temperature, seed, level, first, n) for level in (0, 1)]
+        u = model.posterior_u(part).sample(noise[0], temperature)
+        return model.render(part, model.prior_z(part, u).sample(noise[1], temperature))
+
+    return join(rendered(len(small), render).reshape(*tiles.shape[:2], SIDE, SIDE, 3))
 
 
 def _noise(model: SrVae, temperature: float, seed: int, level: int, first: int, count: int) -> Tensor:
-    """Of some tiles, (count, C, 8, 8): tile n has the rows 8 n to 8 n + 7 of one column of tiles, as FORMAT.md says."""
-    channels = model.config.latent
-    if temperature == 0:
-        return torch.zeros(count, channels, 8, 8)
-    drawn = normals(seed, level, (8 * (first + count), 8, channels), 8 * first, 8 * count)  # (C, 8 count, 8)
-    tiles = drawn.reshape(channels, count, 8, 8).swapaxes(0, 1)
-    return torch.from_numpy(np.ascontiguousarray(tiles)).float()
-
-
-@contextmanager
-def _plain() -> Iterator[None]:
-    """No gradients, and none of the caller's autocast."""
-    with torch.no_grad(), torch.autocast("cpu", enabled=False):
-        yield
+    """Of some tiles, (count, C, 8, 8)."""
+    shape = (model.config.latent, 8, 8)
+    return torch.zeros(count, *shape) if temperature == 0 else tile_noise(seed, level, shape, first, count)

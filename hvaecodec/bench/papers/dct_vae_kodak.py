@@ -25,9 +25,10 @@ from hvaecodec.bench.papers.vae_tables import claim, claims
 from hvaecodec.bench.tables import Table
 from hvaecodec.codec.dct_vae_cifar10 import DctVaeCifarCodec
 from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.inference import plain
 from hvaecodec.codec.registry import DEFAULT, Codec
 from hvaecodec.codec.registry import load as load_codec
-from hvaecodec.codec.small_tiles import SIDE, cut, join, plain, to_tensor
+from hvaecodec.codec.small_tiles import BATCH, SIDE, cut, join, to_pixels, to_tensor
 from hvaecodec.models.latents import Gaussian, sigma_temperature, standard_noise
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.training.run import Settings, train
@@ -35,7 +36,6 @@ from hvaecodec.training.run import Settings, train
 SYSTEMS = {name: System(name) for name in ("cifar10-small-dct", "cifar10-small-vdvae")}
 TEMPERATURE = sigma_temperature(0.1)  # the paper's scales the variance
 TOP = 2  # latents that VDVAE keeps
-_BATCH = 64
 _SHOWN = 3
 
 
@@ -124,9 +124,8 @@ def top_latents(x: np.ndarray, net: Vdvae, seed: int = 0) -> tuple[np.ndarray, f
         return q.sample(standard_noise(q.mean, generator))
 
     with plain():
-        for part in batch.split(_BATCH):
-            made = net.likelihood.mean(net.walk(choose, len(part), net.features(part)))
-            out.append(made.round().clamp(0, 255).byte().permute(0, 2, 3, 1).numpy())
+        for part in batch.split(BATCH):
+            out.append(to_pixels(net.likelihood.mean(net.walk(choose, len(part), net.features(part)))))
     picture = join(np.concatenate(out).reshape(*tiles.shape))
     return picture[: x.shape[0], : x.shape[1]], nats / math.log(2)
 
@@ -139,7 +138,7 @@ def _context_bits(x: np.ndarray, net: Vdvae) -> float:
     with plain():
         symbols = net.symbols(to_tensor(cut(x)))
         assert symbols is not None
-        nats = sum(float(net.context_prior.nats(part, generator).double().sum()) for part in symbols.split(_BATCH))
+        nats = sum(float(net.context_prior.nats(part, generator).double().sum()) for part in symbols.split(BATCH))
     return nats / math.log(2)
 
 
