@@ -7,7 +7,6 @@ draws them at a temperature of 0.1 that scales the variance; here that is `laten
 
 from __future__ import annotations
 
-import hashlib
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -15,26 +14,25 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec import images
-from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
+from hvaecodec.codec.colour_modes import assemble, colour, extras_of
 from hvaecodec.codec.container import Container, Header, pack, unpack
-from hvaecodec.codec.contents import check_weights, describe
+from hvaecodec.codec.contents import describe
 from hvaecodec.codec.context_stream import ContextTables, decode_context, encode_context
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.inference import plain
-from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.one_rate import QUALITY, STEP_INDEX, check_one_rate, check_reached, only_stream
+from hvaecodec.codec.settings import check_backend, check_sampling, thumbnail_size
 from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
-from hvaecodec.codec.vae_weights import FILE, TABLES, build_vae
-from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.codec.vae_weights import FILE, build_vae
+from hvaecodec.codec.weights import Generators, load_tables, read_card
 from hvaecodec.models.context import Context
 from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.vdvae import Vdvae
 
 PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "dct-vae-cifar10"
-STEP_INDEX = 1  # there is one rate
 
 
 class DctVaeCifarCodec:
@@ -51,12 +49,8 @@ class DctVaeCifarCodec:
         """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
         folder = path or PACKAGE_WEIGHTS
         card = read_card(folder)
-        try:
-            data = (folder / TABLES).read_bytes()
-            tables = ContextTables.of(load_arrays(data))
-        except (OSError, KeyError, ValueError) as cause:
-            raise CodecUnavailable(f"cannot read the tables {folder / TABLES}: {cause}") from cause
-        return cls(hashlib.sha256(data).digest()[:4], tables, Generators(folder, FILE, build_vae), card)
+        digest, tables = load_tables(folder, ContextTables.of)
+        return cls(digest, tables, Generators(folder, FILE, build_vae), card)
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
@@ -72,9 +66,7 @@ class DctVaeCifarCodec:
 
         bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
         """
-        check_targets(quality, bpp, psnr, effort)
-        if quality is not None:
-            check_quality(quality)
+        check_one_rate(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
         height, width = loaded.pixels.shape[:2]
         with plain():
@@ -83,12 +75,7 @@ class DctVaeCifarCodec:
         mode, generator = images.mode_of(loaded.pixels), self.generators.newest
         header = Header(self.name, mode, height, width, STEP_INDEX, self.digest, generator)
         data = pack(header, [stream], extras_of(loaded))
-        if bpp is not None and 8 * len(data) > bpp * height * width:
-            raise ValueError(
-                f"bpp {bpp} is out of reach, for this picture there is {8 * len(data) / height / width:.4f}"
-            )
-        if psnr is not None and (reached := psnr_db(loaded.pixels, self.decode(data))) < psnr:
-            raise ValueError(f"psnr {psnr} is out of reach, for this picture there is {reached:.2f} dB")
+        check_reached(data, loaded.pixels, self.decode, bpp, psnr)
         return data
 
     # -- decoding -------------------------------------------------------------------------------------------------
@@ -137,15 +124,9 @@ class DctVaeCifarCodec:
 
     def _decode_symbols(self, found: Container) -> tuple[np.ndarray, float]:
         """int32 (tiles, 3, d, d) and their estimated bits."""
-        header = found.header
-        check_weights(header, self.digest)
-        if header.step_index != STEP_INDEX or len(found.level_lengths) != 1:
-            raise CorruptFile(
-                f"step index {header.step_index} with {len(found.level_lengths)} level streams, expected "
-                f"{STEP_INDEX} with 1"
-            )
-        rows, columns = _grid(header)
-        symbols, bits = decode_context(self.tables, found.levels[0], rows * columns)
+        stream = only_stream(found, self.digest)
+        rows, columns = _grid(found.header)
+        symbols, bits = decode_context(self.tables, stream, rows * columns)
         half = self._context().config.half
         if np.abs(symbols).max() > half:
             raise CorruptFile(f"a stream holds symbols outside -{half}..{half}; the file was made by something else")
@@ -157,7 +138,7 @@ class DctVaeCifarCodec:
         """What a file holds; est_bits is what the tables say of the context, payload_bytes what is in the file."""
         found = unpack(data)
         _, bits = self._decode_symbols(found)
-        return describe(data, found, 50.0, [bits])
+        return describe(data, found, QUALITY, [bits])
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
         """The decoded integers: int16 (tiles, 3, d, d), tiles in raster order. Both backends are numpy here."""

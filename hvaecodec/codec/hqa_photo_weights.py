@@ -5,7 +5,6 @@ Code vectors belong to the bitstream: an encoder or a decoder may be trained ane
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec.bits import BitTables
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.weights import BITSTREAM, read_weights
+from hvaecodec.codec.weights import BITSTREAM, bitstream_digest, read_weights
 from hvaecodec.models.hqa import HqaLayer, HqaStack, LayerConfig
 from hvaecodec.models.index_exact import ExactIndexArithmetic
 from hvaecodec.models.index_numpy import NumpyIndexArithmetic
@@ -75,4 +74,4 @@ def load_hqa_bitstream(folder: Path) -> HqaBitstream:
     """The bitstream weights of a folder. Raises CodecUnavailable."""
     data, metadata = read_weights(folder / BITSTREAM)
     config = IndexPriorConfig(**json.loads(metadata["config"]))
-    return HqaBitstream(hashlib.sha256(data).digest()[:4], config, load_arrays(data))
+    return HqaBitstream(bitstream_digest(data), config, load_arrays(data))

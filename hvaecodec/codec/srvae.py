@@ -7,7 +7,6 @@ estimate (`estimate`), and no file has it.
 
 from __future__ import annotations
 
-import hashlib
 import math
 from dataclasses import dataclass
 from fractions import Fraction
@@ -17,26 +16,25 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.numpy import load as load_arrays
 from torch import Tensor
 
 from hvaecodec.codec import images
 from hvaecodec.codec.coder import Tables
-from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
+from hvaecodec.codec.colour_modes import assemble, colour, extras_of
 from hvaecodec.codec.container import Container, Header, pack, unpack
-from hvaecodec.codec.contents import check_weights, describe
-from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
+from hvaecodec.codec.contents import describe
+from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.inference import plain
-from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.one_rate import QUALITY, STEP_INDEX, check_one_rate, check_reached, only_stream
+from hvaecodec.codec.settings import check_backend, check_sampling, thumbnail_size
 from hvaecodec.codec.small_picture import coder_tables, decode_small, encode_small
 from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
-from hvaecodec.codec.srvae_weights import FILE, TABLES, build_model
-from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.codec.srvae_weights import FILE, build_model
+from hvaecodec.codec.weights import Generators, load_tables, read_card
 from hvaecodec.models.srvae import SrVae, downscaled
 
 PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "srvae-cifar10"
-STEP_INDEX = 1  # there is one rate
 
 
 @dataclass(frozen=True)
@@ -62,12 +60,8 @@ class SrVaeCodec:
         """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
         folder = path or PACKAGE_WEIGHTS
         card = read_card(folder)
-        try:
-            data = (folder / TABLES).read_bytes()
-            tables = coder_tables(load_arrays(data)["tables"])
-        except (OSError, KeyError, ValueError) as cause:
-            raise CodecUnavailable(f"cannot read the tables {folder / TABLES}: {cause}") from cause
-        return cls(hashlib.sha256(data).digest()[:4], tables, Generators(folder, FILE, build_model), card)
+        digest, tables = load_tables(folder, lambda arrays: coder_tables(arrays["tables"]))
+        return cls(digest, tables, Generators(folder, FILE, build_model), card)
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
@@ -83,21 +77,14 @@ class SrVaeCodec:
 
         bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
         """
-        check_targets(quality, bpp, psnr, effort)
-        if quality is not None:
-            check_quality(quality)
+        check_one_rate(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
         height, width = loaded.pixels.shape[:2]
         stream, _ = encode_small(self.tables, _small_picture(colour(loaded.pixels)))
         mode, generator = images.mode_of(loaded.pixels), self.generators.newest
         header = Header(self.name, mode, height, width, STEP_INDEX, self.digest, generator)
         data = pack(header, [stream], extras_of(loaded))
-        if bpp is not None and 8 * len(data) > bpp * height * width:
-            raise ValueError(
-                f"bpp {bpp} is out of reach, for this picture there is {8 * len(data) / height / width:.4f}"
-            )
-        if psnr is not None and (reached := psnr_db(loaded.pixels, self.decode(data))) < psnr:
-            raise ValueError(f"psnr {psnr} is out of reach, for this picture there is {reached:.2f} dB")
+        check_reached(data, loaded.pixels, self.decode, bpp, psnr)
         return data
 
     # -- decoding -------------------------------------------------------------------------------------------------
@@ -141,15 +128,9 @@ class SrVaeCodec:
 
     def _decode_y(self, found: Container) -> tuple[np.ndarray, float]:
         """uint8 (16 rows, 16 columns, 3) of all tiles, and its estimated bits."""
-        header = found.header
-        check_weights(header, self.digest)
-        if header.step_index != STEP_INDEX or len(found.level_lengths) != 1:
-            raise CorruptFile(
-                f"step index {header.step_index} with {len(found.level_lengths)} level streams, expected "
-                f"{STEP_INDEX} with 1"
-            )
-        height, width = (-(-n // 32) * 16 for n in (header.height, header.width))
-        y, bits = decode_small(self.tables, found.levels[0], height, width)
+        stream = only_stream(found, self.digest)
+        height, width = (-(-n // 32) * 16 for n in (found.header.height, found.header.width))
+        y, bits = decode_small(self.tables, stream, height, width)
         if y.min() < 0 or y.max() > 255:
             raise CorruptFile("a stream holds samples outside 0..255; the file was made by something else")
         return y.astype(np.uint8), bits
@@ -160,7 +141,7 @@ class SrVaeCodec:
         """What a file holds; est_bits is what the tables say of y, payload_bytes what is in the file."""
         found = unpack(data)
         _, bits = self._decode_y(found)
-        return describe(data, found, 50.0, [bits])
+        return describe(data, found, QUALITY, [bits])
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
         """The decoded integers: y of all tiles, int16 (16 rows, 16 columns, 3). Both backends are numpy here."""

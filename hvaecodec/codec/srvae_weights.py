@@ -13,11 +13,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.dense import Dense
 from hvaecodec.models.srvae import SingleVae, SrVae, SrVaeConfig, VaeConfig, make
 
 FILE = "generator.safetensors"
-TABLES = "bitstream.safetensors"  # of y, for `small_picture`
+TABLES = BITSTREAM  # of y, for `small_picture`
 _KINDS: dict[str, Any] = {"vae": VaeConfig, "srvae": SrVaeConfig}
 
 

@@ -10,12 +10,12 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.weights import read_weights
+from hvaecodec.codec.weights import BITSTREAM, read_weights
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.models.vdvae_presets import net
 
 FILE = "generator.safetensors"
-TABLES = "bitstream.safetensors"  # of the context, for `context_stream`
+TABLES = BITSTREAM  # of the context, for `context_stream`
 
 
 def vae_bytes(vae: Vdvae, name: str) -> bytes:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -25,6 +25,8 @@ from hvaecodec.models.generator import Generator, GeneratorConfig, ScaleConfig
 
 BITSTREAM = "bitstream.safetensors"
 GENERATORS = "generator*.safetensors"
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,24 @@ def load_bitstream(folder: Path) -> Bitstream:
     """The bitstream weights of a folder. Raises CodecUnavailable."""
     data, metadata = read_weights(folder / BITSTREAM)
     config = PriorConfig(**json.loads(metadata["config"]))
-    return Bitstream(hashlib.sha256(data).digest()[:4], config, load_arrays(data))
+    return Bitstream(bitstream_digest(data), config, load_arrays(data))
+
+
+def load_tables(folder: Path, of: Callable[[Mapping[str, np.ndarray]], T]) -> tuple[bytes, T]:
+    """The digest and the tables of a folder whose bitstream weights are nothing else. of: makes them from the arrays.
+
+    Raises CodecUnavailable, also where `of` raises KeyError or ValueError.
+    """
+    try:
+        data = (folder / BITSTREAM).read_bytes()
+        return bitstream_digest(data), of(load_arrays(data))
+    except (OSError, KeyError, ValueError) as cause:
+        raise CodecUnavailable(f"cannot read the tables {folder / BITSTREAM}: {cause}") from cause
+
+
+def bitstream_digest(data: bytes) -> bytes:
+    """The 4 bytes by which a file names its bitstream weights. data: their whole file."""
+    return hashlib.sha256(data).digest()[:4]
 
 
 def build_generator(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Generator:
