@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.container import ALPHA, EXIF, ICC, Container
+from hvaecodec.codec.container import ALPHA, EXIF, ICC, Container, Header, pack
 from hvaecodec.codec.images import LoadedImage
 
 LUMA = np.array([0.299, 0.587, 0.114])
@@ -19,7 +21,16 @@ def colour(pixels: np.ndarray) -> np.ndarray:
     return {2: pixels[..., 0], 3: pixels, 4: pixels[..., :3]}[pixels.shape[2]]
 
 
-def extras_of(loaded: LoadedImage) -> list[tuple[int, bytes]]:
+def pack_picture(
+    loaded: LoadedImage, levels: Sequence[bytes], codec: str, step_index: int, weights: bytes, generator: bytes
+) -> bytes:
+    """The file of a picture. levels: streams of its colour; the rest of its header as `container.Header` has it."""
+    height, width = loaded.pixels.shape[:2]
+    header = Header(codec, images.mode_of(loaded.pixels), height, width, step_index, weights, generator)
+    return pack(header, levels, _extras(loaded))
+
+
+def _extras(loaded: LoadedImage) -> list[tuple[int, bytes]]:
     """The extra streams of a picture: its metadata, and its alpha plane without loss."""
     extras = [(kind, data) for kind, data in ((ICC, loaded.icc), (EXIF, loaded.exif)) if data]
     if images.mode_of(loaded.pixels).endswith("A"):
@@ -41,9 +52,14 @@ def assemble(picture: np.ndarray, found: Container, size: int) -> LoadedImage:
     if header.mode.endswith("A"):
         alpha = images.decode_alpha(found.extra(ALPHA) or b"", header.height, header.width)
         if size < 32:
-            alpha = np.asarray(Image.fromarray(alpha).resize((width, height), Image.Resampling.BOX))
+            alpha = shrunk(alpha, height, width)
         picture = np.dstack([picture, alpha])
     return LoadedImage(np.ascontiguousarray(picture), found.extra(ICC), found.extra(EXIF))
+
+
+def shrunk(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """A smaller picture whose pixels are means of the larger one's, uint8."""
+    return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
 
 
 def psnr_db(x: np.ndarray, x_hat: np.ndarray) -> float:

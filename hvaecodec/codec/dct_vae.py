@@ -12,8 +12,8 @@ import torch
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
-from hvaecodec.codec.container import Container, Header, pack, unpack
+from hvaecodec.codec.colour_modes import assemble, colour, pack_picture, psnr_db
+from hvaecodec.codec.container import Container, unpack
 from hvaecodec.codec.contents import check_level_count, check_weights, describe
 from hvaecodec.codec.curvature import Curvature
 from hvaecodec.codec.encoder import Encoding, encode_picture
@@ -78,12 +78,9 @@ class DctVaeCodec:
         return self._encode(loaded, step_index(50 if quality is None else quality), effort)
 
     def _encode(self, loaded: LoadedImage, index: int, effort: int) -> bytes:
-        pixels, mode = loaded.pixels, images.mode_of(loaded.pixels)
-        encoding = self._symbols_for(colour(pixels), index, effort)
-        digest = self.generators.newest
-        height, width = pixels.shape[:2]
-        header = Header(self.name, mode, height, width, index, self.bitstream.digest, digest)
-        return pack(header, encoding.streams, extras_of(loaded))
+        encoding = self._symbols_for(colour(loaded.pixels), index, effort)
+        weights, generator = self.bitstream.digest, self.generators.newest
+        return pack_picture(loaded, encoding.streams, self.name, index, weights, generator)
 
     def _symbols_for(self, colour: np.ndarray, index: int, effort: int) -> Encoding:
         with torch.no_grad():

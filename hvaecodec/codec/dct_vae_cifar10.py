@@ -16,8 +16,8 @@ import torch
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.colour_modes import assemble, colour, extras_of
-from hvaecodec.codec.container import Container, Header, pack, unpack
+from hvaecodec.codec.colour_modes import assemble, colour, pack_picture, shrunk
+from hvaecodec.codec.container import Container, Header, unpack
 from hvaecodec.codec.contents import describe
 from hvaecodec.codec.context_stream import ContextTables, decode_context, encode_context
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
@@ -68,13 +68,10 @@ class DctVaeCifarCodec:
         """
         check_one_rate(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
-        height, width = loaded.pixels.shape[:2]
         with plain():
             symbols = self._context().symbols(to_tensor(cut(colour(loaded.pixels))) / 255)
         stream, _ = encode_context(self.tables, symbols.int().numpy())
-        mode, generator = images.mode_of(loaded.pixels), self.generators.newest
-        header = Header(self.name, mode, height, width, STEP_INDEX, self.digest, generator)
-        data = pack(header, [stream], extras_of(loaded))
+        data = pack_picture(loaded, [stream], self.name, STEP_INDEX, self.digest, self.generators.newest)
         check_reached(data, loaded.pixels, self.decode, bpp, psnr)
         return data
 
@@ -116,9 +113,8 @@ class DctVaeCifarCodec:
         if size < SIDE:
             with plain():
                 flat = to_pixels(_context_of(net).picture(torch.from_numpy(symbols)) * 255)
-            whole = Image.fromarray(join(flat.reshape(rows, columns, SIDE, SIDE, 3)))
-            small = np.asarray(whole.resize((columns * size, rows * size), Image.Resampling.BOX))
-            return assemble(small, found, size)
+            whole = join(flat.reshape(rows, columns, SIDE, SIDE, 3))
+            return assemble(shrunk(whole, rows * size, columns * size), found, size)
         flat = render(net, symbols, temperature, seed)
         return assemble(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), found, size)
 

@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.colour_modes import assemble, colour, extras_of, psnr_db
-from hvaecodec.codec.container import Container, Header, pack, unpack
+from hvaecodec.codec.colour_modes import assemble, colour, pack_picture, psnr_db, shrunk
+from hvaecodec.codec.container import Container, unpack
 from hvaecodec.codec.contents import check_level_count, check_weights, describe
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.hqa_photo_weights import HqaBitstream, load_hqa_bitstream
@@ -74,14 +74,11 @@ class HqaPhotoCodec:
         return self._encode(loaded, layer_of(50 if quality is None else quality, self.bitstream.n_layers))
 
     def _encode(self, loaded: LoadedImage, layer: int) -> bytes:
-        height, width = loaded.pixels.shape[:2]
         stack = self.generators.get(self.generators.newest)
         with plain_float32():
             (indices,) = encode_picture(stack, colour(loaded.pixels), [layer - 1])
             stream, _ = encode_indices(self.bitstream.arithmetic[layer - 1], self.bitstream.tables, indices)
-        mode, generator = images.mode_of(loaded.pixels), self.generators.newest
-        header = Header(self.name, mode, height, width, layer, self.bitstream.digest, generator)
-        return pack(header, [stream], extras_of(loaded))
+        return pack_picture(loaded, [stream], self.name, layer, self.bitstream.digest, self.generators.newest)
 
     def _layers(self) -> range:
         """From the lowest rate to the highest."""
@@ -146,7 +143,7 @@ class HqaPhotoCodec:
         picture = picture[: header.height, : header.width]
         if size < 32:
             height, width = (-(-n * size // 32) for n in picture.shape[:2])
-            picture = np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
+            picture = shrunk(picture, height, width)
         return assemble(picture, found, size)
 
     def _decode_indices(self, found: Container, backend: str = "torch") -> tuple[np.ndarray, float]:

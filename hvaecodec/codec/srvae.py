@@ -20,8 +20,8 @@ from torch import Tensor
 
 from hvaecodec.codec import images
 from hvaecodec.codec.coder import Tables
-from hvaecodec.codec.colour_modes import assemble, colour, extras_of
-from hvaecodec.codec.container import Container, Header, pack, unpack
+from hvaecodec.codec.colour_modes import assemble, colour, pack_picture, shrunk
+from hvaecodec.codec.container import Container, unpack
 from hvaecodec.codec.contents import describe
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.images import LoadedImage
@@ -79,11 +79,8 @@ class SrVaeCodec:
         """
         check_one_rate(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
-        height, width = loaded.pixels.shape[:2]
         stream, _ = encode_small(self.tables, _small_picture(colour(loaded.pixels)))
-        mode, generator = images.mode_of(loaded.pixels), self.generators.newest
-        header = Header(self.name, mode, height, width, STEP_INDEX, self.digest, generator)
-        data = pack(header, [stream], extras_of(loaded))
+        data = pack_picture(loaded, [stream], self.name, STEP_INDEX, self.digest, self.generators.newest)
         check_reached(data, loaded.pixels, self.decode, bpp, psnr)
         return data
 
@@ -121,8 +118,7 @@ class SrVaeCodec:
         y, _ = self._decode_y(found)
         if size < 32:
             height, width = (n * size // 16 for n in y.shape[:2])
-            small = np.asarray(Image.fromarray(y).resize((width, height), Image.Resampling.BOX))
-            return assemble(small, found, size)
+            return assemble(shrunk(y, height, width), found, size)
         model = self.generators.get(self.generators.choose(found.header.generator, generator))
         return assemble(_enlarged(model, y, temperature, seed), found, size)
 
