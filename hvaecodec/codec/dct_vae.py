@@ -20,7 +20,7 @@ from hvaecodec.codec.encoder import Encoding, encode_picture
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.picture import dequantised_picture, render, thumbnail, tile_grid
-from hvaecodec.codec.settings import check_backend, check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.settings import Decoding, check_backend, check_targets
 from hvaecodec.codec.symbols import decode_symbols
 from hvaecodec.codec.targets import Ladder
 from hvaecodec.codec.weights import Bitstream, Generators, load_bitstream, read_card
@@ -129,23 +129,15 @@ class DctVaeCodec:
         1/2 ... 1/32 reads only the levels it needs and gives the band-limited thumbnail. partial: accept a file cut
         after its coarsest level. generator: "file" or "latest".
         """
-        settings = (temperature, seed, scale, partial, generator)
-        return self.decode_with_metadata(data, *settings).pixels
+        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
 
-    def decode_with_metadata(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> LoadedImage:
-        """`decode` with the ICC profile and EXIF that the file carries."""
-        size = thumbnail_size(scale)
-        check_sampling(temperature, seed, generator)
-        found = unpack(data, partial=partial, max_levels=size.bit_length())
-        if found.truncated and len(found.levels) < size.bit_length():
+    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
+        """`decode`, with the same settings, and with the ICC profile and EXIF that the file carries."""
+        return self._decode(data, Decoding(**settings))
+
+    def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
+        found = unpack(data, partial=how.partial, max_levels=how.size.bit_length())
+        if found.truncated and len(found.levels) < how.size.bit_length():
             kept, all_levels = len(found.levels), len(found.level_lengths)
             warnings.warn(
                 f"the file is cut: {kept} of {all_levels} levels decoded, finer detail is left out", stacklevel=3
@@ -154,12 +146,12 @@ class DctVaeCodec:
         with torch.no_grad():
             symbols, _ = self._decode_symbols(found, self.bitstream.arithmetic)
             steps = self._steps(header.step_index)
-            if size == 32:
-                net = self.generators.get(self.generators.choose(header.generator, generator))
-                picture = render(net, symbols, steps, header.step_index, temperature, seed)
+            if how.size == 32:
+                net = self.generators.get(self.generators.choose(header.generator, how.generator))
+                picture = render(net, symbols, steps, header.step_index, how.temperature, how.seed)
             else:
-                picture = thumbnail(symbols, steps, size)
-        return assemble(picture, found, size)
+                picture = thumbnail(symbols, steps, how.size)
+        return assemble(picture, found, how.size)
 
     def _decode_symbols(self, found: Container, arithmetic: Any) -> tuple[np.ndarray, list[float]]:
         header = found.header

@@ -24,7 +24,7 @@ from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.inference import plain
 from hvaecodec.codec.one_rate import QUALITY, STEP_INDEX, check_one_rate, check_reached, only_stream
-from hvaecodec.codec.settings import check_backend, check_sampling, thumbnail_size
+from hvaecodec.codec.settings import Decoding, check_backend
 from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.vae_weights import FILE, build_vae
 from hvaecodec.codec.weights import Generators, load_tables, read_card
@@ -92,31 +92,24 @@ class DctVaeCifarCodec:
         likelihood's means. scale: 1, or 1/2 ... 1/32 of the context's own picture, which needs no latents.
         partial: there is one stream, a file without all of it is refused.
         """
-        return self.decode_with_metadata(data, temperature, seed, scale, partial, generator).pixels
+        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
 
-    def decode_with_metadata(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> LoadedImage:
-        """`decode` with the ICC profile and EXIF that the file carries."""
-        size = thumbnail_size(scale)
-        check_sampling(temperature, seed, generator)
-        found = unpack(data, partial=partial)
+    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
+        """`decode`, with the same settings, and with the ICC profile and EXIF that the file carries."""
+        return self._decode(data, Decoding(**settings))
+
+    def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
+        found = unpack(data, partial=how.partial)
         symbols, _ = self._decode_symbols(found)
-        net: Vdvae = self.generators.get(self.generators.choose(found.header.generator, generator))
+        net: Vdvae = self.generators.get(self.generators.choose(found.header.generator, how.generator))
         rows, columns = _grid(found.header)
-        if size < SIDE:
+        if how.size < SIDE:
             with plain():
                 flat = to_pixels(_context_of(net).picture(torch.from_numpy(symbols)) * 255)
             whole = join(flat.reshape(rows, columns, SIDE, SIDE, 3))
-            return assemble(shrunk(whole, rows * size, columns * size), found, size)
-        flat = render(net, symbols, temperature, seed)
-        return assemble(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), found, size)
+            return assemble(shrunk(whole, rows * how.size, columns * how.size), found, how.size)
+        flat = render(net, symbols, how.temperature, how.seed)
+        return assemble(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), found, how.size)
 
     def _decode_symbols(self, found: Container) -> tuple[np.ndarray, float]:
         """int32 (tiles, 3, d, d) and their estimated bits."""

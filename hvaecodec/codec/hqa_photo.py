@@ -23,7 +23,7 @@ from hvaecodec.codec.hqa_picture import decode_picture, encode_picture, index_gr
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.index_stream import decode_indices, encode_indices
 from hvaecodec.codec.inference import plain_float32
-from hvaecodec.codec.settings import check_backend, check_quality, check_sampling, check_targets, thumbnail_size
+from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
 from hvaecodec.codec.weights import Generators, read_card
 from hvaecodec.models.index_prior import CODES
 
@@ -120,31 +120,24 @@ class HqaPhotoCodec:
         1/2 ... 1/32; the picture is decoded whole and averaged. partial: there is one stream, a file without all of it
         is refused. generator: "file" or "latest".
         """
-        return self.decode_with_metadata(data, temperature, seed, scale, partial, generator).pixels
+        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
 
-    def decode_with_metadata(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> LoadedImage:
-        """`decode` with the ICC profile and EXIF that the file carries."""
-        size = thumbnail_size(scale)
-        check_sampling(temperature, seed, generator)
-        found = unpack(data, partial=partial)
+    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
+        """`decode`, with the same settings, and with the ICC profile and EXIF that the file carries."""
+        return self._decode(data, Decoding(**settings))
+
+    def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
+        found = unpack(data, partial=how.partial)
         header = found.header
         indices, _ = self._decode_indices(found)
-        stack = self.generators.get(self.generators.choose(header.generator, generator))
+        stack = self.generators.get(self.generators.choose(header.generator, how.generator))
         with plain_float32():
-            picture = decode_picture(stack, indices, header.step_index - 1, temperature, seed)
+            picture = decode_picture(stack, indices, header.step_index - 1, how.temperature, how.seed)
         picture = picture[: header.height, : header.width]
-        if size < 32:
-            height, width = (-(-n * size // 32) for n in picture.shape[:2])
+        if how.size < 32:
+            height, width = (-(-n * how.size // 32) for n in picture.shape[:2])
             picture = shrunk(picture, height, width)
-        return assemble(picture, found, size)
+        return assemble(picture, found, how.size)
 
     def _decode_indices(self, found: Container, backend: str = "torch") -> tuple[np.ndarray, float]:
         header = found.header

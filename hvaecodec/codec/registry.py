@@ -65,16 +65,8 @@ class Codec(Protocol):
         """The picture of a complete file."""
         ...
 
-    def decode_with_metadata(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> LoadedImage:
-        """The same, with ICC profile and EXIF."""
+    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
+        """The same, with the settings of `decode` as keywords, and with ICC profile and EXIF."""
         ...
 
     def info(self, data: bytes) -> dict[str, Any]:

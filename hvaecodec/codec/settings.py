@@ -1,7 +1,8 @@
-"""What every codec of ours checks of the settings it is given. Each function raises ValueError."""
+"""The settings that every codec of ours takes, and what it checks of them. What cannot work raises ValueError."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
 
 
@@ -19,16 +20,6 @@ def check_targets(quality: float | None, bpp: float | None, psnr: float | None, 
         raise ValueError(f"effort must be 1, 2 or 3, got {effort}")
 
 
-def check_sampling(temperature: float, seed: int, generator: str) -> None:
-    """The settings of a decoder that draws."""
-    if not 0 <= temperature <= 2:
-        raise ValueError(f"temperature must lie in 0..2, got {temperature}")
-    if not 0 <= seed < 2**64:
-        raise ValueError(f"seed must lie in 0..2**64-1, got {seed}")
-    if generator not in ("file", "latest"):
-        raise ValueError(f'generator must be "file" or "latest", got {generator!r}')
-
-
 def check_backend(backend: str) -> None:
     """Of the arithmetic that reads symbols."""
     if backend not in ("torch", "numpy"):
@@ -41,3 +32,28 @@ def thumbnail_size(scale: float | Fraction) -> int:
         if abs(float(scale) - size / 32) < 1e-9:
             return size
     raise ValueError(f"scale must be 1, 1/2, 1/4, 1/8, 1/16 or 1/32, got {scale}")
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """How a file is to be decoded, as `registry.Codec.decode` takes it."""
+
+    temperature: float = 0.0
+    seed: int = 0
+    scale: float | Fraction = 1
+    partial: bool = False
+    generator: str = "file"
+
+    def __post_init__(self) -> None:
+        thumbnail_size(self.scale)
+        if not 0 <= self.temperature <= 2:
+            raise ValueError(f"temperature must lie in 0..2, got {self.temperature}")
+        if not 0 <= self.seed < 2**64:
+            raise ValueError(f"seed must lie in 0..2**64-1, got {self.seed}")
+        if self.generator not in ("file", "latest"):
+            raise ValueError(f'generator must be "file" or "latest", got {self.generator!r}')
+
+    @property
+    def size(self) -> int:
+        """Pixels a tile of 32 x 32 is to have on each side."""
+        return thumbnail_size(self.scale)

@@ -27,7 +27,7 @@ from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.inference import plain
 from hvaecodec.codec.one_rate import QUALITY, STEP_INDEX, check_one_rate, check_reached, only_stream
-from hvaecodec.codec.settings import check_backend, check_sampling, thumbnail_size
+from hvaecodec.codec.settings import Decoding, check_backend
 from hvaecodec.codec.small_picture import coder_tables, decode_small, encode_small
 from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.srvae_weights import FILE, build_model
@@ -100,27 +100,20 @@ class SrVaeCodec:
         temperature: 0 takes u and z at their means, above 0 they are drawn under `seed`. scale: 1, or 1/2 ... 1/32,
         which need no net: 1/2 is y itself. partial: there is one stream, a file without all of it is refused.
         """
-        return self.decode_with_metadata(data, temperature, seed, scale, partial, generator).pixels
+        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
 
-    def decode_with_metadata(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> LoadedImage:
-        """`decode` with the ICC profile and EXIF that the file carries."""
-        size = thumbnail_size(scale)
-        check_sampling(temperature, seed, generator)
-        found = unpack(data, partial=partial)
+    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
+        """`decode`, with the same settings, and with the ICC profile and EXIF that the file carries."""
+        return self._decode(data, Decoding(**settings))
+
+    def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
+        found = unpack(data, partial=how.partial)
         y, _ = self._decode_y(found)
-        if size < 32:
-            height, width = (n * size // 16 for n in y.shape[:2])
-            return assemble(shrunk(y, height, width), found, size)
-        model = self.generators.get(self.generators.choose(found.header.generator, generator))
-        return assemble(_enlarged(model, y, temperature, seed), found, size)
+        if how.size < 32:
+            height, width = (n * how.size // 16 for n in y.shape[:2])
+            return assemble(shrunk(y, height, width), found, how.size)
+        model = self.generators.get(self.generators.choose(found.header.generator, how.generator))
+        return assemble(_enlarged(model, y, how.temperature, how.seed), found, how.size)
 
     def _decode_y(self, found: Container) -> tuple[np.ndarray, float]:
         """uint8 (16 rows, 16 columns, 3) of all tiles, and its estimated bits."""
