@@ -6,11 +6,13 @@ import dataclasses
 import warnings
 
 import numpy as np
+import promises
 import pytest
 import tiny_hqa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from promises import PHOTO, SHAPES, psnr_db
 from skimage import data as photos
 
 import hvaecodec
@@ -21,8 +23,6 @@ from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
 from hvaecodec.codec.hqa_photo import HqaPhotoCodec, layer_of, quality_of
 from hvaecodec.codec.images import LoadedImage
 
-RNG = np.random.default_rng(5)
-PHOTO = photos.astronaut()[:96, 100:230]  # 96 x 130: off every layer's cells
 QUALITIES = (10, 30, 50, 70, 90)
 
 
@@ -36,20 +36,10 @@ def codec(folder):
     return HqaPhotoCodec.load(folder)
 
 
-SHAPES = [(1, 1), (1, 1, 3), (1, 40, 3), (37, 1), (31, 33, 3), (64, 64, 3), (65, 63, 3), (33, 20, 2), (40, 35, 4)]
-
-
 @pytest.mark.parametrize("quality", QUALITIES)
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_comes_back_as_the_encoder_saw_it(codec, folder, shape, quality):
-    pixels = RNG.integers(0, 256, shape, dtype=np.uint8)
-    data = codec.encode(pixels, quality=quality)
-    assert isinstance(data, bytes) and codec.encode(pixels, quality=quality) == data
-    decoded = HqaPhotoCodec.load(folder).decode(data)
-    assert decoded.shape == shape and decoded.dtype == np.uint8
-    np.testing.assert_array_equal(decoded, codec.decode(data))
-    if len(shape) == 3 and shape[2] in (2, 4):
-        np.testing.assert_array_equal(decoded[..., -1], pixels[..., -1])
+    data = promises.check_round_trip(codec, HqaPhotoCodec.load(folder), promises.noise(shape), quality=quality)
     for ours, reference in zip(codec.symbols(data), codec.symbols(data, backend="numpy"), strict=True):
         np.testing.assert_array_equal(ours, reference)
         assert list(ours.shape) == codec.info(data)["grid"]
@@ -86,12 +76,9 @@ def test_targets_choose_among_the_five_files(codec):
     bpp = {q: 8 * len(data) / (96 * 130) for q, data in files.items()}
     assert codec.encode(PHOTO, bpp=(bpp[50] + bpp[70]) / 2) == files[50]
     assert codec.encode(PHOTO, bpp=100) == files[90]
-
-    def psnr(data: bytes) -> float:
-        return 10 * np.log10(255**2 / np.mean((codec.decode(data).astype(float) - PHOTO) ** 2))
-
-    first = next(q for q in QUALITIES if psnr(files[q]) >= psnr(files[50]) - 1e-9)
-    assert codec.encode(PHOTO, psnr=psnr(files[50]) - 1e-9) == files[first]
+    psnr = {q: psnr_db(PHOTO, codec.decode(data)) for q, data in files.items()}
+    first = next(q for q in QUALITIES if psnr[q] >= psnr[50] - 1e-9)
+    assert codec.encode(PHOTO, psnr=psnr[50] - 1e-9) == files[first]
     with pytest.raises(ValueError, match=rf"there are {bpp[10]:.4f} \(layer 5\), .*{bpp[90]:.4f} \(layer 1\)"):
         codec.encode(PHOTO, bpp=0.0001)
     with pytest.raises(ValueError, match=r"dB \(layer 5\), .* dB \(layer 1\)"):
@@ -106,13 +93,10 @@ def test_impossible_settings_are_value_errors(codec, wrong):
 
 @pytest.mark.parametrize("quality", QUALITIES)
 def test_info_tells_bytes_and_estimates_apart(codec, quality):
-    data = codec.encode(PHOTO, quality=quality)
-    info = codec.info(data)
-    assert info["n_bytes"] == len(data) and info["quality"] == quality and info["levels"] == 1
+    info = promises.check_info(codec, codec.encode(PHOTO, quality=quality))
+    assert info["quality"] == quality and info["levels"] == 1
     assert (info["height"], info["width"], info["mode"], info["codebook_size"]) == (96, 130, "RGB", 512)
-    assert info["framing_bytes"] <= 64 and sum(info["payload_bytes"].values()) + info["framing_bytes"] == len(data)
-    bits = info["est_bits"]["level 0"]
-    assert abs(8 * info["payload_bytes"]["level 0"] - bits) <= 0.01 * bits + 64
+    assert info["framing_bytes"] <= 64
 
 
 def test_metadata_travels_along(codec):
@@ -155,12 +139,7 @@ def test_a_file_cut_anywhere_is_refused(codec, small_file):
 
 @pytest.mark.parametrize("wanted", [{}, {"partial": True}])
 def test_flipped_bits_are_all_refused(codec, small_file, wanted):
-    rng = np.random.default_rng(1)
-    for bit in rng.integers(0, 8 * len(small_file), 2000):
-        damaged = bytearray(small_file)
-        damaged[bit // 8] ^= 1 << (bit % 8)
-        with pytest.raises(CodecError):
-            codec.decode(bytes(damaged), **wanted)
+    promises.check_flipped_bits(codec, small_file, 2000, **wanted)
 
 
 @given(payload=st.binary(max_size=400), layer=st.integers(0, 8), side=st.integers(1, 60))
@@ -202,27 +181,11 @@ def test_broken_weights_are_codec_errors(folder, tmp_path):
 
 
 def test_a_new_generator_leaves_old_files_their_pictures(codec, tmp_path):
-    data = codec.encode(PHOTO)
-    newer = tiny_hqa.write_weights(tmp_path / "newer")
-    (newer / "generator.safetensors").rename(newer / "generator-1.safetensors")
-    tiny_hqa.write_generator(newer / "generator.safetensors", seed=9)
-    updated = HqaPhotoCodec.load(newer)
-    np.testing.assert_array_equal(updated.decode(data), codec.decode(data))
-    assert (updated.decode(data, generator="latest") != codec.decode(data)).any()
-    (newer / "generator-1.safetensors").unlink()
-    with pytest.warns(UserWarning, match="is not installed"):
-        HqaPhotoCodec.load(newer).decode(data)
+    promises.check_new_generator(codec, tiny_hqa, tmp_path / "newer", codec.encode(PHOTO))
 
 
 def test_temperature_samples_by_seed_alone(codec):
-    data = codec.encode(PHOTO, quality=30)
-    one = codec.decode(data, temperature=1.0, seed=1)
-    np.testing.assert_array_equal(one, codec.decode(data, temperature=1.0, seed=1))
-    assert (one != codec.decode(data, temperature=1.0, seed=2)).any()
-    np.testing.assert_array_equal(codec.decode(data, seed=1), codec.decode(data, seed=2))
-    for bad in ({"temperature": -1}, {"temperature": float("nan")}, {"seed": -1}, {"seed": 2**64}):
-        with pytest.raises(ValueError):
-            codec.decode(data, **bad)
+    promises.check_draws(codec, codec.encode(PHOTO, quality=30))
 
 
 @pytest.mark.parametrize("quality", QUALITIES)
@@ -235,8 +198,7 @@ def test_blocks_give_the_same_symbols_and_picture_as_the_whole(codec, quality, m
     (expected,), (found,) = codec.symbols(data), codec.symbols(codec.encode(pixels, quality=quality))
     assert (found != expected).mean() < 0.01  # where two codes are equally near
     for shown, before in ((codec.decode(data), whole), (codec.decode(data, temperature=1.0, seed=3), sample)):
-        mse = np.mean((shown.astype(float) - before) ** 2)
-        assert 10 * np.log10(255**2 / max(mse, 1e-9)) > 45
+        assert psnr_db(before, shown) > 45
 
 
 def test_a_callers_autocast_changes_nothing(codec):

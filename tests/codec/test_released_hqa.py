@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from matrix import CONFIGURATIONS, switched
+from promises import psnr_db
 
 import hvaecodec
 from hvaecodec.bench.datasets import load_dataset
@@ -87,16 +88,11 @@ def test_pictures_are_45_db_from_each_other_at_worst(codec, files, monkeypatch):
         expected = codec.decode(data).astype(float)
         for name in names:
             with switched(CONFIGURATIONS[name]):
-                assert _psnr(codec.decode(data), expected) >= 45, (layer, name)
+                assert psnr_db(codec.decode(data), expected) >= 45, (layer, name)
         with monkeypatch.context() as patch:
             patch.setattr(hqa_picture, "has_bfloat16", lambda: False)
-            assert _psnr(codec.decode(data), expected) >= 45, layer
+            assert psnr_db(codec.decode(data), expected) >= 45, layer
 
 
 def test_weights_are_small():
     assert sum(path.stat().st_size for path in PACKAGE_WEIGHTS.glob("*.safetensors")) <= 6e6
-
-
-def _psnr(x: np.ndarray, y: np.ndarray) -> float:
-    mse = np.mean((x.astype(float) - y) ** 2)
-    return float(10 * np.log10(255**2 / mse)) if mse else np.inf
