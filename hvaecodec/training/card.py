@@ -8,12 +8,18 @@ import json
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hvaecodec import __version__
 from hvaecodec.codec.files import write_atomically
+from hvaecodec.training.checkpoint import Checkpoint
 from hvaecodec.training.data import PHOTO_TARS, source_of
+from hvaecodec.training.small_images import TERMS
+
+if TYPE_CHECKING:
+    from hvaecodec.training.run import Run
 
 CARD = "card.json"
 RESEARCH = "research and non-commercial use only, as the terms of some of the training pictures demand"
@@ -59,6 +65,17 @@ def commit() -> str | None:
         return None
 
 
+def origin(run: Run) -> dict[str, Any]:
+    """The run that weights come from."""
+    recipe = run.recipe
+    return {"recipe": recipe.name, "preset": recipe.preset, "seed": run.settings.seed, "commit": commit()}
+
+
+def spent(found: Checkpoint) -> dict[str, Any]:
+    """How long a stage trained."""
+    return {"steps": found.position.step, "minutes": round(found.position.seconds / 60, 1)}
+
+
 def part(path: Path, training: dict[str, Any]) -> dict[str, Any]:
     """What a card says of one file of weights."""
     content = path.read_bytes()
@@ -85,6 +102,28 @@ def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Pa
     }
     if "generator" in parts:
         card["generator"] = parts["generator"]["file"]
+    return _write(folder, card)
+
+
+def write_plain_card(run: Run, file: Path, pack: str, about: dict[str, Any], training: dict[str, Any]) -> Path:
+    """Write the card.json beside the one file of weights of a run on a pack of small pictures.
+
+    pack: of `small_images.TERMS`. about: what the weights are. training: see `one_stage`.
+    """
+    told = about | {"licence": f"as the terms of its data allow: {TERMS[pack][1]}", "version": __version__}
+    return _write(file.parent, told | part(file, origin(run)) | training)
+
+
+def one_stage(run: Run, pack: str) -> dict[str, Any]:
+    """How a run of one stage trained, on which pictures and with what result."""
+    ((stage, found),) = run.done()
+    source, terms = TERMS[pack]
+    data = [{"source": source, "pack": f"{pack}.npz", "terms": terms}]
+    return {"training": asdict(stage.task), "data": data} | spent(found) | found.about
+
+
+def _write(folder: Path, card: dict[str, Any]) -> Path:
+    path = folder / CARD
     write_atomically(path, (json.dumps(card, indent=1, ensure_ascii=False) + "\n").encode(), force=True)
     return path
 

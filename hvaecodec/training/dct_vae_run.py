@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
-from functools import cached_property
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.generator import Generator
 from hvaecodec.models.prior_net import PriorNet
 from hvaecodec.training import card
-from hvaecodec.training.checkpoint import NAME, Checkpoint, load_checkpoint, load_weights
-from hvaecodec.training.data import load_photos
+from hvaecodec.training.checkpoint import NAME, Checkpoint, load_weights
 from hvaecodec.training.export import GENERATOR, export_bitstream, export_curvature, export_generator, tables_for
 from hvaecodec.training.generator_task import GeneratorTask
 from hvaecodec.training.prior_task import PriorTask
@@ -27,11 +23,11 @@ from hvaecodec.training.searched import RoundingSearch
 CODEC = "dct-vae-photo"
 
 
+@dataclass(frozen=True)
 class DctVaeRun:
     """`run.Family` of the default codec."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    run: Run
 
     @staticmethod
     def check(recipe: Recipe, settings: Settings) -> None:
@@ -45,23 +41,12 @@ class DctVaeRun:
         """The files that a recipe makes and the stage each comes from: the last of its kind."""
         return {BITSTREAM if isinstance(stage.task, PriorTraining) else GENERATOR: stage for stage in recipe.stages}
 
-    @cached_property
-    def photos(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Read when first needed: a finished run needs none."""
-        return load_photos(self.run.settings.data, self.run.recipe.sources)
-
     def task(self, stage: Stage) -> PriorTask | GeneratorTask:
-        where: dict[str, Any] = {
-            "seed": self.run.settings.seed,
-            "rank": self.run.ranks.rank,
-            "device": self.run.device,
-            "bf16": stage.loop.bf16,
-            "workers": stage.loop.workers,
-        }
+        where = self.run.place(stage) | {"workers": stage.loop.workers}
         if isinstance(stage.task, PriorTraining):
-            return PriorTask(stage.task, *self.photos, **where)
+            return PriorTask(stage.task, *self.run.photos, **where)
         search = RoundingSearch.of(self._prior()) if stage.task.symbols == "searched" else None
-        return GeneratorTask(stage.task, *self.photos, search=search, **where)
+        return GeneratorTask(stage.task, *self.run.photos, search=search, **where)
 
     def begin(self, stage: Stage, task: PriorTask | GeneratorTask) -> None:
         """The weights of an earlier stage, those that were given, or new ones."""
@@ -83,8 +68,7 @@ class DctVaeRun:
         return net
 
     def export(self) -> list[Path]:
-        folder = self.run.settings.export
-        assert folder is not None
+        folder = self.run.export_folder
         data = card.data_and_terms(self.run.settings.data, self.run.recipe.sources)
         written, parts = [], {}
         for name, stage in self.exports(self.run.recipe).items():
@@ -92,7 +76,7 @@ class DctVaeRun:
             net = self._averaged(stage)
             if isinstance(stage.task, PriorTraining):
                 tables = tables_for(
-                    net, stage.task, self.photos[0], self.run.recipe.count_crops, self.run.settings.seed
+                    net, stage.task, self.run.photos[0], self.run.recipe.count_crops, self.run.settings.seed
                 )
                 path = export_bitstream(net, tables, folder, self.run.settings.force)
             else:
@@ -103,34 +87,19 @@ class DctVaeRun:
         if (folder / BITSTREAM).is_file() and (folder / GENERATOR).is_file():
             self.run.report(stage.name, 1, "measuring the generator's curvature")
             count, seed = max(1, self.run.recipe.count_crops // 16), self.run.settings.seed
-            written.append(export_curvature(folder, self.photos[0], count, stage.task.side, seed, force=True))
+            written.append(export_curvature(folder, self.run.photos[0], count, stage.task.side, seed, force=True))
         return written
 
     def _training(self, kind: type, data: Sequence[dict[str, Any]]) -> dict[str, Any]:
         """How a net was trained, for the card: its stages from their checkpoints."""
-        stages = []
-        for stage in self.run.recipe.stages:
-            found = load_checkpoint(self.run.folder(stage.name))
-            if isinstance(stage.task, kind) and found is not None:
-                stages.append(_told(stage, found))
-        return {
-            "recipe": self.run.recipe.name,
-            "preset": self.run.recipe.preset,
-            "seed": self.run.settings.seed,
-            "commit": card.commit(),
+        return card.origin(self.run) | {
             "from_given_weights": self.run.settings.init is not None,
-            "stages": stages,
+            "stages": [_told(stage, found) for stage, found in self.run.done(kind)],
             "data": list(data),
             "licence": card.licence(data, self.run.recipe.sources),
         }
 
 
 def _told(stage: Stage, found: Checkpoint) -> dict[str, Any]:
-    position = found.position
-    return {
-        "name": stage.name,
-        "steps": position.step,
-        "minutes": round(position.seconds / 60, 1),
-        "symbols": stage.task.symbols,
-        "net": asdict(stage.task.net),
-    } | found.about
+    trained = {"symbols": stage.task.symbols, "net": asdict(stage.task.net)}
+    return {"name": stage.name} | card.spent(found) | trained | found.about

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from torch import nn
 
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.hqa import HqaLayer, HqaStack, LayerConfig
 from hvaecodec.models.index_net import IndexPriorNet
 from hvaecodec.training import card
-from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
-from hvaecodec.training.data import load_photos
+from hvaecodec.training.checkpoint import NAME, load_weights
 from hvaecodec.training.hqa_photo_export import (
     GENERATOR,
     export_hqa_bitstream,
@@ -31,11 +29,11 @@ from hvaecodec.training.run import Run, Settings
 CODEC = "hqa-photo"
 
 
+@dataclass(frozen=True)
 class HqaPhotoRun:
     """`run.Family` of `hqa-photo`."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    run: Run
 
     @staticmethod
     def check(recipe: Recipe, settings: Settings) -> None:
@@ -49,22 +47,12 @@ class HqaPhotoRun:
         layers = [stage for stage in recipe.stages if isinstance(stage.task, LayerTraining)]
         return {BITSTREAM: recipe.stages[-1], GENERATOR: layers[-1]}
 
-    @cached_property
-    def photos(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        """Read when first needed: a finished run needs none."""
-        return load_photos(self.run.settings.data, self.run.recipe.sources)
-
     def task(self, stage: Stage) -> LayerTask | IndexTask:
-        where: dict[str, Any] = {
-            "seed": self.run.settings.seed,
-            "rank": self.run.ranks.rank,
-            "device": self.run.device,
-            "bf16": stage.loop.bf16,
-        }
+        photos, place = self.run.photos, self.run.place(stage)
         if isinstance(stage.task, LayerTraining):
             below = self._layers(stage.task.nets[: stage.task.number], before=stage)
-            return LayerTask(stage.task, below, *self.photos, workers=stage.loop.workers, **where)
-        return IndexTask(stage.task, self._stack(stage.task.nets), *self.photos, **where)
+            return LayerTask(stage.task, below, *photos, workers=stage.loop.workers, **place)
+        return IndexTask(stage.task, self._stack(stage.task.nets), *photos, **place)
 
     def begin(self, stage: Stage, task: LayerTask | IndexTask) -> None:
         """A layer starts from what lies below it, its codes' second training from the layer itself."""
@@ -75,8 +63,7 @@ class HqaPhotoRun:
             task.fit()
 
     def export(self) -> list[Path]:
-        folder = self.run.settings.export
-        assert folder is not None
+        folder = self.run.export_folder
         stage = self.run.recipe.stages[-1]
         stack = self._stack(stage.task.nets)
         self.run.report(stage.name, 1, "exporting")
@@ -109,20 +96,8 @@ class HqaPhotoRun:
 
     def _training(self, kind: type) -> dict[str, Any]:
         """How a file was trained, for the card: its stages from their checkpoints."""
-        stages = []
-        for stage in self.run.recipe.stages:
-            found = load_checkpoint(self.run.folder(stage.name))
-            if isinstance(stage.task, kind) and found is not None:
-                position = found.position
-                told = {"name": stage.name, "steps": position.step, "minutes": round(position.seconds / 60, 1)}
-                stages.append(told | found.about)
-        return {
-            "recipe": self.run.recipe.name,
-            "preset": self.run.recipe.preset,
-            "seed": self.run.settings.seed,
-            "commit": card.commit(),
-            "stages": stages,
-        }
+        stages = [{"name": stage.name} | card.spent(found) | found.about for stage, found in self.run.done(kind)]
+        return card.origin(self.run) | {"stages": stages}
 
     def _terms(self, data: list[dict[str, Any]]) -> dict[str, Any]:
         return {"data": data, "licence": card.licence(data, self.run.recipe.sources)}

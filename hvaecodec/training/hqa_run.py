@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from torch import Tensor
 
-from hvaecodec import __version__
-from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.hqa_weights import FILE, stack_bytes
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.models.hqa_build import make_stack
 from hvaecodec.training import card, small_images
-from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
+from hvaecodec.training.checkpoint import NAME, load_weights
 from hvaecodec.training.hqa_data import Epochs, as_float, cache_fits, encoded, pictures
 from hvaecodec.training.hqa_task import HqaLayerTask
 from hvaecodec.training.recipes.common import Recipe, Stage
@@ -25,11 +22,11 @@ from hvaecodec.training.run import Run, Settings
 HELD_OUT = 1000  # of the training pictures, to validate on
 
 
+@dataclass(frozen=True)
 class HqaRun:
     """`run.Family` of the recipes in `recipes.hqa`."""
 
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    run: Run
 
     @staticmethod
     def check(recipe: Recipe, settings: Settings) -> None:
@@ -72,38 +69,26 @@ class HqaRun:
         return trained_stack(self.run.settings.out, stages) if stages else None
 
     def export(self) -> list[Path]:
-        folder = self.run.settings.export
-        assert folder is not None
         stack = self.stack()
         assert stack is not None
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / FILE
-        configs = [stage.task.layer for stage in self.run.recipe.stages]
-        write_atomically(path, stack_bytes(stack, configs), self.run.settings.force)
-        target = folder / card.CARD
-        content = json.dumps(self._card(path, stack), indent=1, ensure_ascii=False) + "\n"
-        write_atomically(target, content.encode(), force=True)
-        return [path, target]
-
-    def _card(self, path: Path, stack: HqaStack) -> dict[str, Any]:
         stages = self.run.recipe.stages
-        source, terms = small_images.TERMS[stages[0].task.data.removesuffix("32")]
-        told: dict[str, Any] = {
+        path = self.run.export(FILE, stack_bytes(stack, [stage.task.layer for stage in stages]))
+        pack = stages[0].task.data.removesuffix("32")
+        about = {
             "network": self.run.recipe.name,
             "paper": "Williams et al., Hierarchical Quantized Autoencoders, arXiv:2002.08111",
             "parameters": sum(p.numel() for p in stack.parameters()),
-            "licence": f"as the terms of its data allow: {terms}",
-            "version": __version__,
         }
-        told |= card.part(path, {"recipe": self.run.recipe.name, "preset": self.run.recipe.preset})
-        told |= {"seed": self.run.settings.seed, "commit": card.commit(), "data": [{"source": source, "terms": terms}]}
-        told["stages"] = []
-        for stage in stages:
-            found = load_checkpoint(self.run.folder(stage.name))
-            assert found is not None
-            position = {"steps": found.position.step, "minutes": round(found.position.seconds / 60, 1)}
-            told["stages"].append({"name": stage.name} | position | found.about | {"training": asdict(stage.task)})
-        return told
+        return [path, card.write_plain_card(self.run, path, pack, about, self._training(pack))]
+
+    def _training(self, pack: str) -> dict[str, Any]:
+        """Its pictures, and its stages from their checkpoints."""
+        source, terms = small_images.TERMS[pack]
+        stages = [
+            {"name": stage.name} | card.spent(found) | found.about | {"training": asdict(stage.task)}
+            for stage, found in self.run.done()
+        ]
+        return {"data": [{"source": source, "terms": terms}], "stages": stages}
 
 
 def trained_stack(out: Path, stages: tuple[Stage, ...]) -> HqaStack:

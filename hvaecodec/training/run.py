@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol, cast
 
+import numpy as np
 import torch
 
 from hvaecodec.codec.errors import CodecError
-from hvaecodec.training.checkpoint import load_checkpoint
+from hvaecodec.codec.files import write_atomically
+from hvaecodec.training.checkpoint import Checkpoint, load_checkpoint
+from hvaecodec.training.data import load_photos
 from hvaecodec.training.loop import Loop, Task, fraction
 from hvaecodec.training.ranks import Ranks, joined
 from hvaecodec.training.recipes.common import Recipe, Stage, as_dict
@@ -116,6 +120,34 @@ class Run:
     def folder(self, stage: str) -> Path:
         """Of a stage's checkpoint and log."""
         return self.settings.out / stage
+
+    def done(self, kind: type = object) -> list[tuple[Stage, Checkpoint]]:
+        """The stages that have a checkpoint, in order; those only whose task is of a kind."""
+        stages = [stage for stage in self.recipe.stages if isinstance(stage.task, kind)]
+        found = ((stage, load_checkpoint(self.folder(stage.name))) for stage in stages)
+        return [(stage, checkpoint) for stage, checkpoint in found if checkpoint is not None]
+
+    @cached_property
+    def photos(self) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Photos to train and to validate on, read when first needed: a finished run needs none."""
+        return load_photos(self.settings.data, self.recipe.sources)
+
+    def place(self, stage: Stage) -> dict[str, Any]:
+        """What every task is told of where it trains."""
+        seed, rank = self.settings.seed, self.ranks.rank
+        return {"seed": seed, "rank": rank, "device": self.device, "bf16": stage.loop.bf16}
+
+    @property
+    def export_folder(self) -> Path:
+        """The folder that weights go to, once there is something to export."""
+        assert self.settings.export is not None
+        return self.settings.export
+
+    def export(self, name: str, content: bytes) -> Path:
+        """Write a file of weights into the export folder. Raises CodecError if it is there and may not be replaced."""
+        self.export_folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(self.export_folder / name, content, self.settings.force)
+        return self.export_folder / name
 
     def train(self, stage: Stage, family: Family) -> None:
         """Train a stage from its checkpoint, or begin it; nothing to do if it is finished."""
