@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hvaecodec.models.feature_nets import make
-from hvaecodec.training.data import counter_rng
+from hvaecodec.training.epochs import Shuffled, shifted
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes.classifiers import ClassifierTraining
 from hvaecodec.training.small_images import SmallImages
@@ -34,14 +33,14 @@ class ClassifierTask:
     ) -> None:
         if images.train_labels is None or images.test_labels is None:
             raise ValueError(f"{images.name} has no classes to learn")
-        self.config, self.seed, self.rank, self.bf16 = config, seed, rank, bf16
+        self.config, self.bf16 = config, bf16
         self.device = torch.device(device)
         torch.manual_seed(seed)
         self.net = make(config.net).to(self.device)
         self.train = _padded(images.train, config.shift, "edge" if images.train.ndim == 4 else "constant")
         self.labels = torch.from_numpy(images.train_labels)
         self.test, self.test_labels = _padded(images.test, 0, "edge"), torch.from_numpy(images.test_labels)
-        self.order = lru_cache(2)(self._order)
+        self._picks = Shuffled(len(self.train), config.batch, seed, rank, _EPOCHS)
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Cross-entropy in nats. Every epoch of this rank passes each picture once, save a last part of a batch."""
@@ -73,24 +72,11 @@ class ClassifierTask:
     def load_state(self, state: dict[str, Tensor]) -> None:
         pass
 
-    def _picks(self, step: int) -> Tensor:
-        """Numbers of the pictures of a step."""
-        batch = min(self.config.batch, len(self.train))
-        epoch, position = divmod(step, len(self.train) // batch)
-        return self.order(epoch)[position * batch : (position + 1) * batch]
-
-    def _order(self, epoch: int) -> Tensor:
-        rng = counter_rng(self.seed, self.rank, _EPOCHS, epoch)
-        return torch.from_numpy(rng.permutation(len(self.train)))
-
     def _augmented(self, picks: Tensor, rng: torch.Generator) -> Tensor:
         """(B, C, 32, 32) in [0, 1]: shifted, mirrored, a square cut out."""
         n, c = len(picks), self.config
         side = self.train.shape[1] - 2 * c.shift
-        rows, columns = (torch.randint(2 * c.shift + 1, (n, 1), generator=rng) + torch.arange(side) for _ in range(2))
-        if c.mirror:
-            turned = torch.rand(n, 1, generator=rng) < 0.5
-            columns = torch.where(turned, columns.flip(1), columns)
+        rows, columns = shifted(n, side, c.shift, c.mirror, rng)
         x = _scaled(self.train[picks[:, None, None], rows[:, :, None], columns[:, None, :]])
         if c.cutout:
             starts = torch.randint(-c.cutout // 2, side - c.cutout // 2, (2, n, 1), generator=rng)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.training import small_images
-from hvaecodec.training.data import counter_rng
+from hvaecodec.training.epochs import Shuffled
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes.hqa import DataSet
 
@@ -38,20 +38,12 @@ class Epochs:
     """
 
     def __init__(self, rows: Tensor, batch: int, seed: int, rank: int = 0, window: int = 0) -> None:
-        self.rows, self.batch, self.key, self.window = rows, batch, (seed, rank, _ORDERS), window
-        self.epoch, self.order = -1, torch.zeros(0, dtype=torch.int64)
+        self.rows, self.window = rows, window
+        self.picks = Shuffled(len(rows), batch, seed, rank, _ORDERS)
 
     def __call__(self, moment: Moment, rng: torch.Generator) -> Tensor:
-        picked = as_float(self.rows[self._which(moment.step)])
+        picked = as_float(self.rows[self.picks(moment.step)])
         return windows(picked, self.window, rng) if self.window else picked
-
-    def _which(self, step: int) -> Tensor:
-        per_epoch = max(1, len(self.rows) // self.batch)
-        epoch, number = divmod(step, per_epoch)
-        if epoch != self.epoch:
-            order = counter_rng(*self.key, epoch).permutation(len(self.rows))
-            self.epoch, self.order = epoch, torch.from_numpy(order)
-        return self.order[number * self.batch : (number + 1) * self.batch]
 
 
 def as_float(rows: Tensor) -> Tensor:

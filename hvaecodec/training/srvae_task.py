@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hvaecodec.models.dense import started_by
 from hvaecodec.models.srvae import SingleVae, SrVae, make
+from hvaecodec.training.epochs import shifted
 from hvaecodec.training.fused import fused
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes.srvae import SrVaeTraining
@@ -78,12 +79,7 @@ class SrVaeTask:
         c, side = self.config, self.config.net.side
         picks = torch.randint(len(self.train), (c.batch,), generator=rng)
         x = F.pad(self.train[picks].float(), [c.shift] * 4, mode="replicate")
-        rows, columns = (
-            torch.randint(2 * c.shift + 1, (c.batch, 1), generator=rng) + torch.arange(side) for _ in range(2)
-        )
-        if c.mirror:
-            turned = torch.rand(c.batch, 1, generator=rng) < 0.5
-            columns = torch.where(turned, columns.flip(1), columns)
+        rows, columns = shifted(c.batch, side, c.shift, c.mirror, rng)
         which = torch.arange(c.batch)[:, None, None, None]
         return x[which, torch.arange(3)[:, None, None], rows[:, None, :, None], columns[:, None, None, :]]
 

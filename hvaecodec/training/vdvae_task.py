@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from hvaecodec.models.vdvae import Bound, Vdvae
-from hvaecodec.training.data import counter_rng
+from hvaecodec.training.epochs import Shuffled
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes.vdvae import VdvaeTraining
 from hvaecodec.training.vae_data import VaePictures, bits
@@ -31,7 +30,7 @@ class VdvaeTask:
         device: torch.device | str = "cpu",
         bf16: bool = True,
     ) -> None:
-        self.config, self.pictures, self.seed, self.rank, self.bf16 = config, pictures, seed, rank, bf16
+        self.config, self.pictures, self.bf16 = config, pictures, bf16
         self.device = torch.device(device)
         torch.manual_seed(seed)
         self.net = Vdvae(config.net)
@@ -39,14 +38,12 @@ class VdvaeTask:
         if self.net.context is not None:
             self.net.context.fit(pictures.fixed(pictures.train[:_FITTED_ON]) / (pictures.levels - 1))
         self.net.to(self.device)
-        self.order = lru_cache(2)(self._order)
+        self.picks = Shuffled(len(pictures.train), config.batch, seed, rank, _EPOCHS)
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """-ELBO in nats per dimension. Every epoch passes each picture once, save a last part of a batch."""
         self.net.train()
-        batch = min(self.config.batch, len(self.pictures.train))
-        epoch, position = divmod(moment.step, len(self.pictures.train) // batch)
-        x = self.pictures.train[self.order(epoch)[position * batch : (position + 1) * batch]]
+        x = self.pictures.train[self.picks(moment.step)]
         if self.config.mirror:
             turned = torch.rand(len(x), 1, 1, 1, generator=rng) < 0.5
             x = torch.where(turned, x.flip(-1), x)
@@ -76,10 +73,6 @@ class VdvaeTask:
     def _bound(self, x: Tensor) -> Bound:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             return self.net.bound(x)
-
-    def _order(self, epoch: int) -> Tensor:
-        rng = counter_rng(self.seed, self.rank, _EPOCHS, epoch)
-        return torch.from_numpy(rng.permutation(len(self.pictures.train)))
 
 
 def _parts(bound: Bound) -> dict[str, Tensor]:
