@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.weights import half_precision
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.models.hqa_build import config_from, make_stack
 
@@ -23,13 +24,7 @@ FILE = "layers.safetensors"
 
 def stack_bytes(stack: HqaStack, configs: Sequence[Config]) -> bytes:
     """A file's content. configs: of the layers, bottom first. Raises ValueError if a weight does not fit."""
-    tensors = {}
-    for name, value in stack.state_dict().items():
-        kept = value.detach().cpu()
-        tensors[name] = (kept.half() if kept.is_floating_point() else kept).contiguous()
-        if not tensors[name].isfinite().all():
-            raise ValueError(f"{name} is too large for half precision, or not a number")
-    return save(tensors, {"config": json.dumps([asdict(config) for config in configs])})
+    return save(half_precision(stack), {"config": json.dumps([asdict(config) for config in configs])})
 
 
 def load_stack(path: Path) -> HqaStack:

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.weights import BITSTREAM, read_weights
+from hvaecodec.codec.weights import BITSTREAM, half_precision, read_weights
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.models.vdvae_presets import net
 
@@ -20,12 +20,7 @@ TABLES = BITSTREAM  # of the context, for `context_stream`
 
 def vae_bytes(vae: Vdvae, name: str) -> bytes:
     """A net as safetensors, floats in half precision. Raises ValueError if one does not fit."""
-    tensors = {}
-    for key, value in vae.state_dict().items():
-        tensors[key] = value.detach().cpu().half().contiguous() if value.is_floating_point() else value.cpu()
-        if not tensors[key].isfinite().all():
-            raise ValueError(f"{key} is too large for half precision, or not a number")
-    return save(tensors, {"config": name})
+    return save(half_precision(vae), {"config": name})
 
 
 def read_vae(path: Path) -> Vdvae:

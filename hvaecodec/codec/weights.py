@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load as load_arrays
 from safetensors.torch import load as load_tensors
+from torch import nn
 
 from hvaecodec.codec.coder import Tables
 from hvaecodec.codec.errors import CodecUnavailable
@@ -152,6 +153,17 @@ def read_card(folder: Path) -> dict[str, Any]:
     if not isinstance(card, dict):
         raise CodecUnavailable(f"the model card {folder / 'card.json'} is not an object")
     return card
+
+
+def half_precision(net: nn.Module) -> dict[str, torch.Tensor]:
+    """A net's weights as files keep them: on the CPU, floats in half precision. Raises ValueError if one does not fit."""
+    tensors = {}
+    for name, value in net.state_dict().items():
+        kept = value.detach().cpu()
+        tensors[name] = (kept.half() if kept.is_floating_point() else kept).contiguous()
+        if not tensors[name].isfinite().all():
+            raise ValueError(f"{name} is too large for half precision, or not a number")
+    return tensors
 
 
 def _digest(path: Path) -> bytes:

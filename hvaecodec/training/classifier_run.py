@@ -8,6 +8,7 @@ from pathlib import Path
 
 from safetensors.torch import save
 
+from hvaecodec.codec.weights import half_precision
 from hvaecodec.models.feature_nets import FeatureNet, design_of, make
 from hvaecodec.training import card, small_images
 from hvaecodec.training.checkpoint import NAME, load_weights
@@ -60,9 +61,4 @@ class ClassifierRun:
 
 def weights(net: FeatureNet) -> bytes:
     """A net as safetensors, its numbers in half precision. Raises ValueError if one does not fit."""
-    tensors = {}
-    for name, value in net.state_dict().items():
-        tensors[name] = value.detach().cpu().half().contiguous() if value.is_floating_point() else value.cpu()
-        if not tensors[name].isfinite().all():
-            raise ValueError(f"{name} is too large for half precision, or not a number")
-    return save(tensors, {"design": design_of(net.config), "config": json.dumps(asdict(net.config))})
+    return save(half_precision(net), {"design": design_of(net.config), "config": json.dumps(asdict(net.config))})
