@@ -65,6 +65,13 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = Fa
         raise CodecError(f"cannot write {path}: {_reason(cause)}") from cause
 
 
+def write_into_folder(path: Path, data: bytes, force: bool = False) -> Path:
+    """`write_atomically` into a folder that is made if there is none; the path again."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, data, force)
+    return path
+
+
 def _write_synced(path: Path, data: bytes) -> None:
     with open(path, "xb") as file:  # "x": the random name is ours alone
         file.write(data)

@@ -18,7 +18,7 @@ from hvaecodec.codec.coder import Tables
 from hvaecodec.codec.curvature import CURVATURE, measure
 from hvaecodec.codec.dct_vae import DctVaeCodec
 from hvaecodec.codec.encoder import encode_picture
-from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.symbols import Decide, chunk_of, encode_symbols
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
@@ -97,7 +97,7 @@ def export_bitstream(net: PriorNet, tables: Sequence[np.ndarray], folder: Path, 
     arrays |= {f"table.{i:03d}": np.asarray(table, np.int32) for i, table in enumerate(tables)}
     arrays |= {"delta": step_table().numpy(), "S": frequency_weights().numpy()}
     arrays = {name: np.ascontiguousarray(value) for name, value in sorted(arrays.items())}
-    return _write(folder / BITSTREAM, save_arrays(arrays, _metadata(net)), force)
+    return write_into_folder(folder / BITSTREAM, save_arrays(arrays, _metadata(net)), force)
 
 
 def export_generator(net: Generator, folder: Path, name: str = GENERATOR, force: bool = False) -> Path:
@@ -105,7 +105,7 @@ def export_generator(net: Generator, folder: Path, name: str = GENERATOR, force:
     tensors = {key: value.detach().cpu().half().contiguous() for key, value in net.state_dict().items()}
     if not all(value.isfinite().all() for value in tensors.values()):
         raise ValueError("a weight of the generator is too large for half precision, or not a number")
-    return _write(folder / name, save_tensors(tensors, _metadata(net)), force)
+    return write_into_folder(folder / name, save_tensors(tensors, _metadata(net)), force)
 
 
 def export_curvature(
@@ -126,14 +126,8 @@ def export_curvature(
 
     found = measure(codec.newest_generator(), symbols_at, codec.bitstream.delta, codec.bitstream.s)
     data = save_arrays({"curvature": found.table.astype(np.float16)}, {"config": "{}"})
-    return _write(folder / CURVATURE, data, force)
+    return write_into_folder(folder / CURVATURE, data, force)
 
 
 def _metadata(net: PriorNet | Generator) -> dict[str, str]:
     return {"config": json.dumps(dataclasses.asdict(net.config))}
-
-
-def _write(path: Path, data: bytes, force: bool) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, data, force)
-    return path

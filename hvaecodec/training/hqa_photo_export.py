@@ -13,7 +13,7 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 
 from hvaecodec.codec.bits import BitTables
-from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.hqa import HqaLayer, HqaStack
 from hvaecodec.models.index_exact import ExactIndexArithmetic
@@ -52,7 +52,9 @@ def export_hqa_bitstream(stack: HqaStack, priors: Sequence[IndexPriorNet], folde
         integers["codebook"] = stack[number].codebook.detach().half().cpu().numpy()
         arrays |= {f"layer{number + 1}.{name}": part for name, part in integers.items()}
     arrays = {name: np.ascontiguousarray(part) for name, part in sorted(arrays.items())}
-    return _write(folder / BITSTREAM, save_arrays(arrays, {"config": json.dumps(asdict(priors[0].config))}), force)
+    return write_into_folder(
+        folder / BITSTREAM, save_arrays(arrays, {"config": json.dumps(asdict(priors[0].config))}), force
+    )
 
 
 def export_hqa_generator(stack: HqaStack, folder: Path, force: bool = False) -> Path:
@@ -63,10 +65,4 @@ def export_hqa_generator(stack: HqaStack, folder: Path, force: bool = False) -> 
         if name.rpartition(".")[2] not in _BITSTREAM_PARTS
     }
     config = json.dumps([asdict(stack[number].config) for number in range(len(stack))])
-    return _write(folder / GENERATOR, save_tensors(tensors, {"config": config}), force)
-
-
-def _write(path: Path, data: bytes, force: bool) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, data, force)
-    return path
+    return write_into_folder(folder / GENERATOR, save_tensors(tensors, {"config": config}), force)

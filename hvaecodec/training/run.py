@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from hvaecodec.codec.errors import CodecError
-from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.files import write_into_folder
 from hvaecodec.training.checkpoint import Checkpoint, load_checkpoint
 from hvaecodec.training.data import load_photos
 from hvaecodec.training.loop import Loop, Task, fraction
@@ -145,9 +145,7 @@ class Run:
 
     def export(self, name: str, content: bytes) -> Path:
         """Write a file of weights into the export folder. Raises CodecError if it is there and may not be replaced."""
-        self.export_folder.mkdir(parents=True, exist_ok=True)
-        write_atomically(self.export_folder / name, content, self.settings.force)
-        return self.export_folder / name
+        return write_into_folder(self.export_folder / name, content, self.settings.force)
 
     def train(self, stage: Stage, family: Family) -> None:
         """Train a stage from its checkpoint, or begin it; nothing to do if it is finished."""
