@@ -53,6 +53,9 @@ CONFIGURATIONS = {
     "CUDA, TF32, inside autocast": Configuration(backend="cuda", autocast=True, precision="medium"),
 }
 
+IN_PROCESS = [name for name, c in CONFIGURATIONS.items() if not c.environment and c.backend == "torch"]
+BATCHES = (1, 8, 16, 33)
+
 
 def switched(configuration: Configuration) -> ExitStack:
     """A context in which this process computes as configured (all but the environment)."""

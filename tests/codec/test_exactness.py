@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
-from matrix import CONFIGURATIONS, switched
+from matrix import BATCHES, CONFIGURATIONS, IN_PROCESS, switched
 from reference_decoder import ReferenceDecoder, starts_of
 
 import hvaecodec
@@ -23,8 +23,6 @@ from hvaecodec.models.exact_numpy import NumpyArithmetic
 from hvaecodec.models.prior_net import PriorNet
 
 INDEX, GRID = 417, (5, 7)
-IN_PROCESS = [name for name, c in CONFIGURATIONS.items() if not c.environment and c.backend == "torch"]
-BATCHES = (1, 8, 16, 33)
 
 
 @pytest.fixture(scope="module")

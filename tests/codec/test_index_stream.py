@@ -9,7 +9,7 @@ import tiny_hqa
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from matrix import CONFIGURATIONS, switched
+from matrix import BATCHES, CONFIGURATIONS, IN_PROCESS, switched
 from reference_decoder import RangeDecoder, starts_of
 
 import hvaecodec
@@ -35,8 +35,6 @@ from hvaecodec.models.index_prior import (
 )
 
 GRID = (37, 45)
-IN_PROCESS = [name for name, c in CONFIGURATIONS.items() if not c.environment and c.backend == "torch"]
-BATCHES = (1, 8, 16, 33)
 
 
 @pytest.fixture(scope="module")
