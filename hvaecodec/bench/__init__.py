@@ -108,13 +108,13 @@ def run(
         return runner.run_all(
             images,
             chosen,
-            ["mse", *(name for name in of_image if name != "mse")],
+            of_image,
             dataset=dataset,
             qualities=quality,
             known=known,
             keep=keep,
             keeper=keeper,
-            progress=progress or (lambda done, total, what: None),
+            progress=progress,
         )
 
 

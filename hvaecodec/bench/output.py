@@ -27,7 +27,7 @@ def write(
     for name in published:
         curves.published_entry(name)
     out.mkdir(parents=True, exist_ok=True)
-    text = "\n".join(table.markdown() for table in tables.all_tables(records, metric_names, anchor, published, sets))
+    text = tables.to_markdown(tables.all_tables(records, metric_names, anchor, published, sets))
     paths = {"table": out / "table.md"}
     paths["table"].write_text(text, encoding="utf-8")
     for name in drawn:

@@ -51,13 +51,15 @@ def run_all(
     known: Iterable[Record] = (),
     keep: Callable[[Record], None] = lambda record: None,
     keeper: Keeper | None = None,
-    progress: Progress = lambda done, total, what: None,
+    progress: Progress | None = None,
 ) -> list[Record]:
     """A record for every codec, quality and image; those in `known` that still hold are reused, not measured again.
 
-    qualities: for our codecs; a baseline sweeps its own `settings`. keep: called with each new record as it is made.
+    metric_names: mse is measured in any case. qualities: for our codecs; a baseline sweeps its own `settings`. keep: called with each new record as it is made.
     keeper: given every decoded picture; a record whose picture it does not have is measured again.
     """
+    metric_names = ["mse", *(name for name in metric_names if name != "mse")]
+    progress = progress or (lambda done, total, what: None)
     reusable = {_key(record): record for record in known if "error" not in record}
     digests = {image.name: pixel_digest(image.pixels()) for image in images}
     sweeps = [(spec, _qualities(spec, qualities)) for spec in specs]

@@ -45,13 +45,13 @@ def measure(
         records = runner.run_all(
             pictures[:limit],
             specs,
-            ["mse", *(name for name in of_image if name != "mse")],
+            of_image,
             dataset=dataset,
             qualities=quality,
             known=known,
             keep=keep,
             keeper=features,
-            progress=progress or (lambda done, total, what: None),
+            progress=progress,
         )
         sets = set_metrics.score(records, features, of_set) if features is not None else []
     return Measured.of(records, sets, tuple(metrics), base)

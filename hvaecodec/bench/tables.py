@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +46,11 @@ class Table:
         for row in self.rows:
             table.add_row(*row)
         return table
+
+
+def to_markdown(tables: Iterable[Table]) -> str:
+    """One after the other."""
+    return "\n".join(table.markdown() for table in tables)
 
 
 def all_tables(

@@ -126,7 +126,7 @@ def _show(
 
     found = tables.all_tables(records, metrics, anchor, published, sets)
     if not sys.stdout.isatty():
-        print("\n".join(table.markdown() for table in found), end="")
+        print(tables.to_markdown(found), end="")
         return
     from rich.console import Console
 

@@ -22,7 +22,7 @@ from hvaecodec.bench.papers.vae_tables import (
     elbo_cell,
     fixed,
 )
-from hvaecodec.bench.tables import Table
+from hvaecodec.bench.tables import Table, to_markdown
 
 _ESTIMATORS = (
     "-ELBO and IW are ours: one sample of the posterior a picture, and correct importance weights (the context with "
@@ -39,7 +39,7 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
         store.make(name, report)
     tables = [table for table in _tables(store) if table.rows]
     draw(store)
-    (store.folder / "tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
+    (store.folder / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 

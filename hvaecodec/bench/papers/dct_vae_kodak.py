@@ -22,7 +22,7 @@ from hvaecodec.bench.metrics import ms_ssim, psnr_db
 from hvaecodec.bench.papers import PaperSettings, Report, vae_figures
 from hvaecodec.bench.papers.vae_runs import Store, System
 from hvaecodec.bench.papers.vae_tables import claim, claims
-from hvaecodec.bench.tables import Table
+from hvaecodec.bench.tables import Table, to_markdown
 from hvaecodec.codec.dct_vae_cifar10 import DctVaeCifarCodec
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.inference import plain
@@ -63,7 +63,7 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
     names = [photo.name for photo in photos]
     tables = [_per_image(names, records), _claims(records)]
     _figures(store.folder / "figures", names, records, [photo.pixels() for photo in photos[:_SHOWN]], nets)
-    (store.folder / "tables-kodak.md").write_text("\n".join(t.markdown() for t in tables), encoding="utf-8")
+    (store.folder / "tables-kodak.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 

@@ -16,7 +16,7 @@ from hvaecodec.bench.features import digit_errors, load_features, rfd_lenet
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.hqa_figures import grid_picture, interpolations, rate_curves
 from hvaecodec.bench.papers.hqa_runs import Runs, cell, through, used
-from hvaecodec.bench.tables import Table
+from hvaecodec.bench.tables import Table, to_markdown
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.training import small_images
 from hvaecodec.training.recipes.hqa import HIERARCHIES, MNIST
@@ -60,8 +60,7 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
     records = runs.records()
     _figures(runs, records, test)
     tables = [table_3(records, test, labels), rates(records)]
-    text = "\n".join(table.markdown() for table in tables)
-    (settings.out / "tables.md").write_text(text, encoding="utf-8")
+    (settings.out / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 

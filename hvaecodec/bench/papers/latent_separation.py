@@ -14,7 +14,7 @@ import numpy as np
 from hvaecodec.bench.papers import PaperSettings, Report, latent_plots, latent_printed
 from hvaecodec.bench.papers.latent_deltas import PAIRS, Delta, deltas, reductor_panels
 from hvaecodec.bench.papers.latent_runs import PLANS, Store
-from hvaecodec.bench.tables import Table
+from hvaecodec.bench.tables import Table, to_markdown
 from hvaecodec.models.sines import exact_minus_log_p, shrinking
 
 CIRCLE, TORUS, SHIFTS = ("R2", "S1"), ("R4", "T2"), ("R2-shifts", "S1-shifts")
@@ -33,7 +33,7 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
     found = [delta for pair in PAIRS for delta in deltas(store, pair, settings.seeds, report)]
     tables = _tables(store, settings.seeds, found)
     _figures(store, settings.seeds, found)
-    (store.folder / "tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
+    (store.folder / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 

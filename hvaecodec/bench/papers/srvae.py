@@ -11,7 +11,7 @@ from pathlib import Path
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.srvae_figures import figures
 from hvaecodec.bench.papers.srvae_measures import ENLARGED, Measured, bits_per_dim, measure
-from hvaecodec.bench.tables import Table
+from hvaecodec.bench.tables import Table, to_markdown
 from hvaecodec.training.recipes import recipe
 from hvaecodec.training.run import Settings, train
 from hvaecodec.training.small_images import cifar10
@@ -49,9 +49,7 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
             found.setdefault(name, []).append(measure(model, images, out, seed))
             figures(model, images, out)
     tables = [_table_1(found), _super_resolution(found), *_as_a_codec(found)]
-    (settings.out / settings.preset / "tables.md").write_text(
-        "\n".join(table.markdown() for table in tables), encoding="utf-8"
-    )
+    (settings.out / settings.preset / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 

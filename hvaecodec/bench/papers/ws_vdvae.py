@@ -16,7 +16,7 @@ import torch
 from hvaecodec.bench.papers import PaperSettings, Report, vae_figures, vae_printed
 from hvaecodec.bench.papers.vae_runs import Store, System
 from hvaecodec.bench.papers.vae_tables import BUDGET, at_equal_time, budget, claim, claims, elbo, elbo_cell, fixed
-from hvaecodec.bench.tables import Table
+from hvaecodec.bench.tables import Table, to_markdown
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.models.vdvae_presets import net, stacked, vdvae
 
@@ -62,7 +62,7 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
         store.make(name, report)
     tables = [table for table in _tables(store) if table.rows]
     _figures(store)
-    (store.folder / "tables.md").write_text("\n".join(table.markdown() for table in tables), encoding="utf-8")
+    (store.folder / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 
