@@ -19,7 +19,7 @@ from hvaecodec.training.recipes.hqa import DataSet
 Source = Callable[[Moment, torch.Generator], Tensor]
 
 _ORDERS = 7  # kind of random draws
-CACHED_BYTES = 1 << 28  # values of the layers below are kept, not computed again, if they take no more
+CACHED_BYTES = 1 << 29  # values of the layers below are kept, not computed again, if they take no more
 
 
 def pictures(name: DataSet, data: Path) -> tuple[Tensor, Tensor]:
