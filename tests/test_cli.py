@@ -250,3 +250,10 @@ def test_as_a_process(tmp_path):
     assert done.returncode == 1 and done.stderr.startswith("error: cannot read") and done.stdout == ""
     done = process("info", str(tmp_path / "missing.hvc"), "--debug")
     assert done.returncode == 1 and "Traceback" in done.stderr
+
+
+def test_an_experiment_without_its_pictures_says_what_it_misses(run, tmp_path, monkeypatch):
+    monkeypatch.delenv("HVAECODEC_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    assert "mnist.npz is not there; pass --data" in run("paper", "hqa-mnist", "--only", "hqa", "--out", tmp_path).error
+    assert "no experiment 'hqa-minst'; did you mean hqa-mnist?" in run("paper", "hqa-minst").error
