@@ -75,7 +75,7 @@ $(VENV)/ready-docs: $(VENV)/ready
 	touch $@
 
 docs: $(VENV)/ready-docs install
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 PYTHONWARNINGS="ignore:IProgress not found" $(BIN)/mkdocs build --strict --quiet
 	@echo "The site is in build/site."
 
 clean:

@@ -17,7 +17,7 @@ from hvaecodec.bench import metrics as image_metrics
 from hvaecodec.bench.curves import Curve
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from hvaecodec.bench.plots import ShownFigure
 
 Record = dict[str, Any]
 _SETTINGS = ("quality", "effort", "temperature", "seed")
@@ -84,10 +84,10 @@ class Measured(Sequence[Record]):
         *,
         against: str = "rate",
         published: Sequence[str] = (),
-    ) -> Figure:
+    ) -> ShownFigure:
         """Draw a metric against the rate, or against another metric, where a line joins the pictures of one file.
 
-        path: also written there. Needs matplotlib.
+        path: also written there. A notebook shows what is returned. Needs matplotlib.
         """
         from hvaecodec.bench import plots
 

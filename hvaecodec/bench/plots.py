@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from matplotlib.figure import Figure
 
 from hvaecodec.bench import curves, metrics, set_metrics
 from hvaecodec.bench.curves import Curve
 
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 _COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
 _GREYS = ("-", "--", "-.", ":")
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows as a picture, with pyplot or without."""
+
+    def _repr_png_(self) -> bytes:
+        sink = io.BytesIO()
+        self.savefig(sink, format="png")
+        return sink.getvalue()
 
 
 def rate_distortion(
@@ -32,7 +41,7 @@ def rate_perception(sets: Sequence[dict[str, Any]], metric: str, path: Path, *, 
 
 def distortion_figure(
     records: Sequence[dict[str, Any]], metric: str, *, published: Sequence[str] = (), max_bpp: float = 2.5
-) -> Figure:
+) -> ShownFigure:
     """Every codec's curve for `metric`.
 
     Files and estimates are never joined: rates from `est_bits` are a curve of their own, dashed with hollow markers,
@@ -56,7 +65,7 @@ def distortion_figure(
     return figure
 
 
-def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: float = 2.5) -> Figure:
+def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: float = 2.5) -> ShownFigure:
     """Every codec's distance over the whole set against its rate.
 
     sets: scores, see `set_metrics.score`. Logarithmic where every distance is above 0; lower is better.
@@ -80,7 +89,7 @@ def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: f
     return figure
 
 
-def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up: tuple[str, str]) -> Figure:
+def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up: tuple[str, str]) -> ShownFigure:
     """One metric against another; a line joins the pictures of the same files at rising temperature.
 
     rows: of `Measured`. across, up: a column and what it is called.
@@ -107,10 +116,8 @@ def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up:
     return figure
 
 
-def _empty() -> tuple[Figure, Any]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 6.2), dpi=140, layout="constrained")
+def _empty() -> tuple[ShownFigure, Any]:
+    figure = ShownFigure(figsize=(9, 6.2), dpi=140, layout="constrained")
     return figure, figure.add_subplot()
 
 

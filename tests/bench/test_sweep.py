@@ -97,6 +97,7 @@ def test_plots_are_figures(tmp_path: Path) -> None:
     axes = table.plot("mse", against="psnr").axes[0]
     assert len(axes.lines) == 3 and len(axes.texts) == 6
     assert "<svg" in (tmp_path / "a.svg").read_text()
+    assert table.plot()._repr_png_().startswith(b"\x89PNG"), "a notebook shows it"
     with pytest.raises(ValueError, match="'ms-ssim' was not measured"):
         table.plot("ms-ssim")
 
