@@ -55,6 +55,7 @@ def test_the_page_works(browser: Any, report: Path, scheme: str, width: int) -> 
     page.on("request", lambda request: request.url.startswith(("file:", "data:")) or told.append(request.url))
     page.goto(report.as_uri())
     _colours(page, scheme)
+    _sizes(page)
     _curves(page)
     _line(page)
     _zoom(page)
@@ -69,6 +70,13 @@ def _colours(page: Any, scheme: str) -> None:
         "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
     )
     assert (red + green + blue < 200) == (scheme == "dark")
+
+
+def _sizes(page: Any) -> None:
+    words = page.evaluate("document.querySelector('#plot text').getBoundingClientRect().height")
+    assert words > 12, "words in the plot can be read on a phone"
+    heights = page.evaluate("[...document.querySelectorAll('.controls label')].map((l) => l.offsetHeight)")
+    assert max(heights) < 48, "no label is broken into lines"
 
 
 def _curves(page: Any) -> None:

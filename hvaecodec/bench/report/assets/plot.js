@@ -15,9 +15,15 @@ function option(select, value, text) {
 }
 
 (function () {
-  const svg = $("plot"), hidden = new Set(), W = 800, H = 480, box = { left: 74, right: 16, top: 16, bottom: 58 };
+  const svg = $("plot"), hidden = new Set(), box = { left: 74, right: 16, top: 16, bottom: 58 };
   const colours = new Map(), dashes = ["none", "8 3", "8 3 2 3", "2 3"];
-  let points = [], here = -1;
+  let points = [], here = -1, W = 800, H = 480;
+
+  function fit() { // a unit is a pixel up to 800, so that words keep their size on a phone
+    W = Math.min(800, Math.max(320, svg.clientWidth));
+    H = Math.max(300, 0.6 * W);
+    svg.setAttribute("viewBox", `0 0 ${W} ${H}`);
+  }
 
   function curvesOf(plot) {
     const image = DATA.images[$("of").value];
@@ -62,6 +68,7 @@ function option(select, value, text) {
 
   function draw() {
     const plot = DATA.plots[$("metric").value];
+    fit();
     svg.replaceChildren();
     points = [];
     here = -1;
@@ -169,5 +176,6 @@ function option(select, value, text) {
   DATA.images.forEach((image, i) => option($("of"), i, image.name));
   DATA.plots.forEach((plot) => plot.curves.forEach(colour));
   for (const id of ["metric", "of", "reach", "log-rate"]) $(id).addEventListener("change", draw);
+  addEventListener("resize", () => { if (Math.min(800, Math.max(320, svg.clientWidth)) !== W) draw(); });
   draw();
 })();
