@@ -38,7 +38,7 @@ class Inception:
 @cache
 def load(name: str) -> Inception:
     """`inception-64` or `inception-256`, by the side of their patches. Raises CodecUnavailable."""
-    return Inception(name, int(name.rpartition("-")[2]), metric_weights.INCEPTION.sha256, _net())
+    return Inception(name, int(name.rpartition("-")[2]), metric_weights.INCEPTION.sha256[:8], _net())
 
 
 @cache

@@ -1,7 +1,8 @@
 """Weights of the networks that perception is measured with: from a given folder, PyTorch's cache, or downloaded.
 
-Their authors put the first eight digits of a file's SHA-256 into its name; a file that does not have them is refused,
-wherever it comes from.
+Their authors publish only the first eight digits of a file's SHA-256, in its name. Eight can be forged, and the libraries
+read these files as pickles, so the whole digest is checked: it is the one that many independent projects state for the
+file of that name. A file with another is refused, wherever it comes from.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class Weights:
-    """A file: its name, where its authors keep it, and the start of its SHA-256."""
+    """A file: its name, where its authors keep it, and its SHA-256, of which the name has the first eight digits."""
 
     file: str
     url: str
@@ -32,16 +33,18 @@ class Weights:
 
     @property
     def about(self) -> str:
-        return f"{self.file}, SHA-256 {self.sha256}…"
+        return f"{self.file}, SHA-256 {self.sha256[:8]}…"
 
 
 _TORCHVISION = "https://download.pytorch.org/models/"
-ALEXNET = Weights("alexnet-owt-7be5be79.pth", _TORCHVISION, "7be5be79")
-VGG16 = Weights("vgg16-397923af.pth", _TORCHVISION, "397923af")
+ALEXNET = Weights(
+    "alexnet-owt-7be5be79.pth", _TORCHVISION, "7be5be791159472b1fbf3c69796f7cb30dca7ad8466c2df70058c37116cdee02"
+)
+VGG16 = Weights("vgg16-397923af.pth", _TORCHVISION, "397923af8e79cdbb6a7127f12361acd7a2f83e06b05044ddf496e83de57a5bf0")
 INCEPTION = Weights(
     "weights-inception-2015-12-05-6726825d.pth",
     "https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/",
-    "6726825d",
+    "6726825d0af5f729cebd5821db510b11b1cfad8faad88a03f1befd49fb9129b2",
 )
 
 
@@ -97,6 +100,6 @@ def _download(weights: Weights, target: Path) -> Path:
 def _checked(path: Path, weights: Weights) -> Path:
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
-    if not digest.hexdigest().startswith(weights.sha256):
-        raise CodecUnavailable(f"{path} has SHA-256 {digest.hexdigest()[:8]}…, not {weights.sha256}…: another file")
+    if digest.hexdigest() != weights.sha256:
+        raise CodecUnavailable(f"{path} has SHA-256 {digest.hexdigest()}, not {weights.sha256}: another file")
     return path

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import http.server
 import io
+import re
 import threading
 import warnings
 from collections.abc import Iterator
@@ -91,7 +93,7 @@ def server(cache: Path, tmp_path: Path, stand_in_file: bytes, monkeypatch: pytes
 
 def stand_in(folder: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / metric_weights.ALEXNET.file).write_bytes(data)
-    sha256 = hashlib.sha256(data).hexdigest()[:8]
+    sha256 = hashlib.sha256(data).hexdigest()
     fitting = metric_weights.Weights(metric_weights.ALEXNET.file, metric_weights.ALEXNET.url, sha256)
     monkeypatch.setattr(metric_weights, "ALEXNET", fitting)
 
@@ -120,6 +122,20 @@ def test_a_given_folder_comes_first(cache: Path, tmp_path: Path, stand_in_file: 
     monkeypatch.setenv(metric_weights.FOLDER_VARIABLE, str(tmp_path))
     assert metric_weights.find(metric_weights.ALEXNET) == tmp_path / metric_weights.ALEXNET.file
     assert not cache.exists()
+
+
+@pytest.mark.parametrize("name", ["ALEXNET", "VGG16", "INCEPTION"])
+def test_the_whole_digest_begins_as_its_authors_say(name: str) -> None:
+    weights: metric_weights.Weights = getattr(metric_weights, name)
+    assert re.fullmatch(r"[0-9a-f]{64}", weights.sha256)
+    assert weights.file.endswith(f"-{weights.sha256[:8]}.pth")
+
+
+def test_a_file_with_the_same_first_digits_is_refused(server: Path, monkeypatch: Any) -> None:
+    real = metric_weights.ALEXNET
+    other = dataclasses.replace(real, sha256=real.sha256[:-1] + ("1" if real.sha256[-1] == "0" else "0"))
+    with pytest.raises(CodecUnavailable, match="another file"):
+        metric_weights.find(other)
 
 
 def test_another_file_is_refused_and_not_kept(server: Path, cache: Path) -> None:
