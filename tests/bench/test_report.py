@@ -122,6 +122,19 @@ def test_files_and_estimates_are_different_curves(made: Any, tmp_path: Path) -> 
     assert plots["fd-cifar"]["log"] and not plots["psnr"]["log"]
 
 
+def test_every_measure_of_an_image_stands_beside_its_picture(made: Any, tmp_path: Path) -> None:
+    folder, records = made
+    for record in records:
+        record |= {"lpips": 0.0 if record["codec"].startswith("jpeg@") else 0.25, "ms_ssim": None}
+    page = write(folder, records, tmp_path / "r.html")
+    assert [measure["key"] for measure in page.data["measures"]] == ["mse", "psnr_db", "lpips"]
+    shown = {variant["label"]: variant for variant in page.data["images"][0]["shown"]}
+    jpeg = next(record for record in records if record["codec"] == "jpeg@quality=20")
+    assert shown["jpeg@quality=20, quality 20"]["lpips"] == 0
+    assert shown["jpeg@quality=20, quality 20"]["mse"] == jpeg["mse"]
+    assert "RGB in [-1, 1]" in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
 def test_pictures_without_room_are_left_out_and_told(made: Any, tmp_path: Path) -> None:
     page = write(*made, tmp_path / "r.html", megabytes=0.1)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")

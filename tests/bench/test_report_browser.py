@@ -143,6 +143,7 @@ def _images(page: Any) -> None:
     page.keyboard.press(".")
     assert page.evaluate("location.hash") == "#p2"
     assert page.inner_text("#facts caption").startswith("p2, 240")
+    assert "MSE ↓" in page.inner_text("#facts thead") and "PSNR dB ↑" in page.inner_text("#facts thead")
     before = page.input_value("#left"), page.input_value("#right")
     page.keyboard.press("s")
     assert (page.input_value("#right"), page.input_value("#left")) == before

@@ -12,7 +12,7 @@ from importlib import metadata, resources
 from string import Template
 from typing import Any
 
-from hvaecodec.bench import tables
+from hvaecodec.bench import metrics, set_metrics, tables
 from hvaecodec.bench.report import plotted
 from hvaecodec.bench.report.pictures import Packed
 from hvaecodec.bench.tables import Table
@@ -20,7 +20,7 @@ from hvaecodec.bench.tables import Table
 Record = dict[str, Any]
 _LIBRARIES = ("hvaecodec", "torch", "numpy", "pillow", "scikit-image", "pytorch-msssim", "scipy",
               "torch-fidelity", "lpips", "piq")  # fmt: skip
-_IMAGE_METRICS = ("psnr", "ms-ssim")
+_HEADINGS = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "mse": ("MSE", 1)}  # and the digits; as measured
 
 
 def render(
@@ -37,6 +37,9 @@ def render(
     summary, *others = tables.all_tables(records, metric_names, anchor, published, sets)
     names = ", ".join(dict.fromkeys(record["dataset"] for record in records))
     n_images = len({record["image"] for record in records})
+    found = [
+        metric for metric in metrics.METRICS.values() if any(record.get(metric.key) is not None for record in records)
+    ]
     parts = {
         "title": escape(f"{names}: {n_images} images, {len({r['codec'] for r in records})} codecs"),
         "style": _asset("style.css"),
@@ -46,8 +49,9 @@ def render(
             f"<details><summary>{escape(t.title)}</summary>{_table(t, False)}</details>" for t in others
         ),
         "made": _made(records, command),
+        "abouts": escape(" ".join(f"{metric.label}: {metric.about}." for metric in found if metric.about)),
         "left_out": _left_out(packed),
-        "data": _json({"plots": plots, "images": _images(records, packed, metric_names)}),
+        "data": _json({"plots": plots, "measures": _measures(found), "images": _images(records, packed, metric_names)}),
         "payloads": "".join(
             f'<script type="text/plain" id="{key}" data-mime="{mime}">{text}</script>\n'
             for key, (mime, text) in packed.payloads.items()
@@ -59,13 +63,24 @@ def render(
 def _images(records: Sequence[Record], packed: Packed, metric_names: Sequence[str]) -> list[Record]:
     """What the page says of each image: its size, its own curves, and its pictures."""
     found = []
-    drawn = [name for name in metric_names if name in _IMAGE_METRICS]
+    drawn = set_metrics.split(metric_names)[0]
     for image in dict.fromkeys(record["image"] for record in records):
         mine = [record for record in records if record["image"] == image]
         own = {name: plotted.distortion_curves(mine, name) for name in drawn}
         head = {"name": image, "width": mine[0]["width"], "height": mine[0]["height"], "curves": own}
         found.append(head | {"shown": packed.variants.get(image, [])})
     return found
+
+
+def _measures(found: Sequence[metrics.Metric]) -> list[Record]:
+    """The columns of an image's table: key in the records, heading, digits after the point."""
+    columns = []
+    for metric in found:
+        label, digits = _HEADINGS.get(metric.key, (metric.label, 4))
+        columns.append(
+            {"key": metric.key, "label": label + (" ↑" if metric.higher_is_better else " ↓"), "digits": digits}
+        )
+    return columns
 
 
 def _table(table: Table, titled: bool = True) -> str:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from hvaecodec.bench import specs
+from hvaecodec.bench import metrics, specs
 from hvaecodec.bench.runner import pixel_digest
 from hvaecodec.codec.files import write_atomically
 
@@ -179,7 +179,8 @@ def _label(record: Record) -> str:
 def _variant(key: str, label: str, image: NamedImage, record: Record | None, own: bool) -> Record:
     if record is None:
         return {"src": key, "label": label, "how": "lossless"}
-    kept = ("codec", "n_bytes", "bpp", "est_bits", "psnr_db", "ms_ssim", "encode_s", "decode_s")
+    measures = (metric.key for metric in metrics.METRICS.values())
+    kept = ("codec", "n_bytes", "bpp", "est_bits", *measures, "encode_s", "decode_s")
     how = "this very file, decoded by your browser" if own else "decoded from the file, shown losslessly"
     scores = {name: record[name] for name in kept if record.get(name) is not None}
     return {"src": key, "label": label, "how": how, **scores}

@@ -64,8 +64,10 @@
     return made;
   }
 
+  const number = (key, digits) => (v) => v[key] !== undefined && v[key].toFixed(digits);
+
   function facts() {
-    const columns = [["picture", (v) => v.label], ["bytes", (v) => v.n_bytes], ["bpp", (v) => v.bpp && v.bpp.toFixed(3)], ["estimated bits / 8", (v) => v.est_bits && Math.round(v.est_bits / 8)], ["PSNR dB", (v) => v.psnr_db && v.psnr_db.toFixed(2)], ["MS-SSIM", (v) => v.ms_ssim && v.ms_ssim.toFixed(4)], ["encode s", (v) => v.encode_s && v.encode_s.toFixed(3)], ["decode s", (v) => v.decode_s && v.decode_s.toFixed(3)], ["how it is shown here", (v) => v.how]];
+    const columns = [["picture", (v) => v.label], ["bytes", (v) => v.n_bytes], ["bpp", number("bpp", 3)], ["estimated bits / 8", (v) => v.est_bits && Math.round(v.est_bits / 8)], ...DATA.measures.map((m) => [m.label, number(m.key, m.digits)]), ["encode s", number("encode_s", 3)], ["decode s", number("decode_s", 3)], ["how it is shown here", (v) => v.how]];
     const head = document.createElement("tr"), top = document.createElement("thead"), body = document.createElement("tbody");
     columns.forEach(([name]) => head.append(cell("th", name)));
     top.append(head);
