@@ -68,15 +68,19 @@ def distortion_figure(
 def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: float = 2.5) -> ShownFigure:
     """Every codec's distance over the whole set against its rate.
 
-    sets: scores, see `set_metrics.score`. Logarithmic where every distance is above 0; lower is better.
+    sets: scores, see `set_metrics.score`. Lower is better. Logarithmic; where unbiased estimates fell below 0, linear
+    between the lowest and its opposite, for what is smaller than that cannot be told from 0.
     """
     figure, axes = _empty()
     baselines = {entry["codec"] for entry in sets if entry["baseline"]}
     found = set_metrics.curves_of(sets, metric)
     for index, name in enumerate(sorted(found, key=lambda name: name in baselines)):
         _draw(axes, found[name], _COLOURS[index % len(_COLOURS)], ours=name not in baselines)
-    if found and all(value > 0 for curve in found.values() for value in curve.values):
+    lowest = min((value for curve in found.values() for value in curve.values), default=0)
+    if lowest > 0:
         axes.set_yscale("log")
+    elif lowest < 0:
+        axes.set_yscale("symlog", linthresh=-lowest, linscale=0.4)
     axes.set_xscale("log")
     names = ", ".join(dict.fromkeys(entry["dataset"] for entry in sets))
     axes.set_title(f"{names}: all patches of {sets[0]['images']} images, over the whole set", fontsize=11)
@@ -85,7 +89,7 @@ def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: f
     axes.set_xlim(right=max_bpp)
     axes.grid(alpha=0.3, which="both")
     if found:
-        axes.legend(loc="upper right", fontsize=8.5, framealpha=0.9)
+        axes.legend(fontsize=8.5, framealpha=0.9)
     return figure
 
 

@@ -1,7 +1,8 @@
 """Codec specifications as typed: `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:mbt2018-mean`.
 
-Two options are ours and reach no codec: `jpeg@quality=1` measures a baseline at that quality alone, and
-`dct-vae-photo@like=hqa-photo` gives every picture at most the bytes that the other codec needs for it at the quality.
+Two options are ours and reach no codec: `jpeg@quality=1` and `hqa-photo@quality=10/30/50` measure a codec at those
+qualities alone, and `dct-vae-photo@like=hqa-photo` gives every picture at most the bytes that the other codec needs for
+it at the quality.
 Options in DECODE_OPTIONS go to `decode`, as in `dct-vae-photo@temperature=1`; the others to `encode`.
 """
 
@@ -26,6 +27,7 @@ DECODE_OPTIONS = ("temperature", "seed", "generator")  # they change the picture
 class CodecSpec:
     """One codec to measure. `make` builds a fresh object each time; `encode` and `decode` call it with every option.
 
+    own_sweep: the qualities were named with the codec, so that a sweep for all codecs does not replace them.
     like: the codec whose file of a picture, at the quality, limits the bytes of ours.
     file_label: equal for two specs that make the same files and differ in how they decode them.
     """
@@ -40,6 +42,7 @@ class CodecSpec:
     like: CodecSpec | None = None
     decoding: dict[str, Any] = field(default_factory=dict)  # the options that `decode` takes
     own_version: str = ""  # of a codec that is neither ours nor a baseline
+    own_sweep: bool = False
 
     @property
     def file_label(self) -> str:
@@ -77,20 +80,24 @@ def parse(text: str, effort: int | None = None) -> CodecSpec:
     """
     head, _, tail = text.partition("@")
     options = _options(text, tail)
+    only = tuple(_number("quality", part) for part in options.pop("quality", "").split("/") if part)
+    if len(only) > 1:  # a sweep has no place in a name
+        text = head + "@" * bool(options) + ",".join(f"{key}={value}" for key, value in options.items())
     name, _, model = head.partition(":")
     if name in baselines.names():
-        return _baseline(text, name, options | ({"model": model} if model else {}))
-    return _ours(text, head, options, effort)
+        spec = _baseline(text, name, options | ({"model": model} if model else {}))
+    else:
+        spec = _ours(text, head, options, effort)
+    return replace(spec, qualities=only, own_sweep=True) if only else spec
 
 
 def _baseline(text: str, name: str, options: dict[str, str]) -> CodecSpec:
-    only = options.pop("quality", None)
     codec = baselines.load(name, options)
     return CodecSpec(
         label=text,
         is_baseline=True,
         make=lambda: baselines.load(name, options),
-        qualities=tuple(codec.settings) if only is None else (_number("quality", only),),
+        qualities=tuple(codec.settings),
         options=baselines.options_of(codec),
         unavailable=codec.unavailable(),
     )

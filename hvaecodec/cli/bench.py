@@ -20,7 +20,8 @@ _DEFAULT_CODEC, _DEFAULT_BASELINE = "dct-vae-photo", "jpeg"
 def bench(
     dataset: Annotated[str, typer.Argument(metavar="DATASET", help="kodak, photos, valid, or a folder of images.")],
     codec: Annotated[
-        list[str] | None, typer.Option(help=f"One of ours, as in {_DEFAULT_CODEC}@effort=1; may be repeated.")
+        list[str] | None,
+        typer.Option(help=f"One of ours, as in {_DEFAULT_CODEC}@effort=1 or hqa-photo@quality=10/50; may be repeated."),
     ] = None,
     baseline: Annotated[
         list[str] | None, typer.Option(help="As in jpeg, webp@method=4, compressai:mbt2018-mean; may be repeated.")
@@ -84,7 +85,7 @@ def bench(
                 fresh=fresh,
                 progress=progress,
             )
-        against = anchor or (baselines or [records[0]["codec"]])[0]
+        against = anchor or next((r["codec"] for r in records if r["baseline"]), records[0]["codec"])
         sets = api.score_sets(records, folder, metrics)
         paths = api.write_report(records, folder, metrics=metrics, anchor=against, published=curves, sets=sets)
         _show(records, metrics, against, curves, sets)

@@ -133,6 +133,22 @@ def test_our_codecs_carry_effort_in_their_label() -> None:
     assert specs.parse("compressai:mbt2018").options["model"] == "mbt2018"
 
 
+def test_a_codec_with_qualities_of_its_own(folder: Path, tmp_path: Path) -> None:
+    spec = specs.parse("jpeg@quality=20/80")
+    assert (spec.label, spec.qualities) == ("jpeg", (20, 80)), "several are a sweep, and no part of the name"
+    assert specs.parse("webp@quality=20/80,method=4").label == "webp@method=4"
+    ours = specs.parse("hqa-photo@quality=10/30", effort=1)
+    assert (ours.label, ours.qualities, ours.own_sweep) == ("hqa-photo@effort=1", (10, 30), True)
+    words = ["--baseline", "jpeg@quality=20/80", "--baseline", "webp@quality=20/80", "--metric", "psnr"]
+    result = CliRunner().invoke(app, ["bench", str(folder), *words, "--out", str(tmp_path / "out")])
+    assert result.exit_code == 0, result.stderr
+    assert "in per cent against jpeg," in result.stdout
+    records = runner.read_records(tmp_path / "out" / "records.jsonl")
+    assert {(r["codec"], r["settings"]["quality"]) for r in records} == {
+        (c, q) for c in ("jpeg", "webp") for q in (20, 80)
+    }
+
+
 def test_one_quality_of_a_baseline() -> None:
     spec = specs.parse("jpeg@quality=1")
     assert spec.qualities == (1,) and "quality" not in spec.options and spec.label == "jpeg@quality=1"

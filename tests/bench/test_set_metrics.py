@@ -14,7 +14,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hvaecodec import bench
-from hvaecodec.bench import features, frechet, set_metrics, tables
+from hvaecodec.bench import features, frechet, plots, set_metrics, tables
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.models.feature_nets import DigitConfig, PlainConfig, make
@@ -121,6 +121,15 @@ def test_what_cannot_be_scored_is_null_with_its_reason(folder: Path, tmp_path: P
     records[0] = {key: value for key, value in records[0].items() if key != "bpp"} | {"error": "OSError: no"}
     (entry,) = bench.score_sets(records, tmp_path / "two", BOTH)
     assert entry["bpp"] is None and entry["not_measured"]["kd_cifar"] == "1 of 2 images were not decoded"
+
+
+@pytest.mark.parametrize(("lowest", "scale"), [(0.001, "log"), (-0.002, "symlog"), (0.0, "linear")])
+def test_an_axis_that_shows_every_distance(lowest: float, scale: str) -> None:
+    head = {"dataset": "d", "codec": "c", "baseline": False, "images": 2}
+    sets = [head | {"bpp": bpp, "kd_cifar": value} for bpp, value in [(0.1, 0.5), (0.4, 0.02), (1.6, lowest)]]
+    axes = plots.perception_figure(sets, "kd-cifar").axes[0]
+    assert axes.get_yscale() == scale
+    assert axes.get_ylim()[0] < lowest
 
 
 @pytest.mark.usefixtures("tiny_nets")
