@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider
 DEMO := runs/demo
 
-.PHONY: help demo test test-slow test-data test-browser docs lint wheel install clean
+.PHONY: help demo test test-slow test-data test-browser results docs lint wheel install clean
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -16,6 +16,7 @@ help:
 	@echo "make test-slow  the longer tests"
 	@echo "make test-data  the tests on real data; set HVAECODEC_DATA to its folder"
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
+	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy and import-linter alone"
 
@@ -69,6 +70,10 @@ $(VENV)/ready-browser: $(VENV)/ready
 
 test-browser: $(VENV)/ready-browser install
 	$(PYTEST) -m browser $(CURDIR)/tests
+
+# From the checkout, so that the records name its commit. Goes on where it was interrupted.
+results: $(VENV)/ready
+	$(BIN)/python -m hvaecodec.bench.documents
 
 $(VENV)/ready-docs: $(VENV)/ready
 	$(PIP) install -c constraints.txt ".[docs]"

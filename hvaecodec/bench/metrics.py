@@ -99,6 +99,14 @@ METRICS: dict[str, Metric] = {
 }
 
 
+_PLAIN = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "mse": ("MSE", 1)}
+
+
+def plain(metric: Metric) -> tuple[str, int]:
+    """What a metric is called where it stands as measured, not on its `axis`, and its digits after the point."""
+    return _PLAIN.get(metric.key, (metric.label, 4))
+
+
 def get(name: str) -> Metric:
     """The metric called `name`; ValueError lists what there is."""
     if name not in METRICS:

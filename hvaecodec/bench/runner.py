@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ import numpy as np
 
 from hvaecodec.bench import metrics
 from hvaecodec.bench.datasets import NamedImage
+from hvaecodec.bench.machine import processor
 from hvaecodec.bench.memory import PeakMemory
 from hvaecodec.bench.specs import CodecSpec
 
@@ -238,6 +240,7 @@ def _measure(pair: _Pair, x: np.ndarray, metric_names: Sequence[str], digest: st
     record |= {"encode_s": encoding["encode_s"], "decode_s": decoding["decode_s"], "warm_up": True}
     record |= {key: cost[key] for cost in (encoding, decoding) for key in cost if key.endswith("bytes")}
     record |= {"device": str(getattr(decoder, "device", "cpu")), "threads": _threads(pair.spec, decoder)}
+    record |= {"processor": processor(), "date": datetime.now(timezone.utc).date().isoformat()}
     return record | ({} if pair.spec.is_baseline else _estimate(encoder, data, x)), x_hat
 
 

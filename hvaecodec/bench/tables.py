@@ -146,6 +146,33 @@ def per_image(records: Sequence[dict[str, Any]], metric: str, codec: str, anchor
     return Table(f"{codec} against {anchor}, image by image, {metric}", header, rows, notes)
 
 
+def by_setting(
+    records: Sequence[dict[str, Any]], metric_names: Sequence[str], sets: Sequence[dict[str, Any]] = ()
+) -> Table:
+    """Every codec and setting by rate, with the mean over the images of every metric, and those of the whole set."""
+    of_image, of_set = set_metrics.split(metric_names)
+    plain = [(metrics.get(name).key, *metrics.plain(metrics.get(name))) for name in of_image]
+    keys = [(set_metrics.SET_METRICS[name].key, set_metrics.SET_METRICS[name].label) for name in of_set]
+    scores = {setting_label(entry): entry for entry in sets}
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        groups.setdefault(setting_label(record), []).append(record)
+    rows: list[tuple[int, float, tuple[str, ...]]] = []
+    for label, group in groups.items():
+        rate = _mean(group, "bpp")
+        cells = [_cell(_mean(group, key), f".{digits}f") for key, _, digits in plain]
+        cells += [_cell(scores.get(label, {}).get(key), ".3g") for key, _ in keys]
+        place = _names(records).index(group[0]["codec"])
+        rows.append((place, rate or 0, (label, _cell(rate, ".3g"), *cells)))
+    header = ("codec and setting", "bpp", *(label for _, label, _ in plain), *(label for _, label in keys))
+    return Table("Every setting", header, [cells for _, _, cells in sorted(rows)])
+
+
+def setting_label(record: dict[str, Any]) -> str:
+    """The codec and its setting, as tables and the report name a file."""
+    return f"{record['codec']}, quality {record['settings']['quality']:g}"
+
+
 def perception(sets: Sequence[dict[str, Any]], metric_names: Sequence[str]) -> Table:
     """Every codec and setting by rate, with its distances over the whole set and the number of patches."""
     found = [set_metrics.SET_METRICS[name] for name in metric_names]
@@ -155,7 +182,7 @@ def perception(sets: Sequence[dict[str, Any]], metric_names: Sequence[str]) -> T
     for entry in sorted(
         sets, key=lambda entry: (order[entry["codec"]], entry["bpp"] or 0, entry["settings"]["quality"])
     ):
-        setting = f"{entry['codec']}, quality {entry['settings']['quality']:g}"
+        setting = setting_label(entry)
         cells = ("–" if entry[metric.key] is None else f"{entry[metric.key]:.4g}" for metric in found)
         rows.append(
             (
@@ -229,6 +256,15 @@ def _left_out(measured: dict[str, dict[str, Curve]]) -> list[str]:
             if curve.left_out:
                 lines.append(f"{curve.left_out} settings of {curve.name} lack {metric} for an image and are left out.")
     return lines
+
+
+def _mean(group: Sequence[dict[str, Any]], key: str) -> float | None:
+    values = [record.get(key) for record in group]
+    return None if None in values else float(np.mean([value for value in values if value is not None]))
+
+
+def _cell(value: float | None, form: str) -> str:
+    return "–" if value is None else format(value, form)
 
 
 def _names(records: Sequence[dict[str, Any]]) -> list[str]:

@@ -13,6 +13,7 @@ from string import Template
 from typing import Any
 
 from hvaecodec.bench import metrics, set_metrics, tables
+from hvaecodec.bench.machine import processor
 from hvaecodec.bench.report import plotted
 from hvaecodec.bench.report.pictures import Packed
 from hvaecodec.bench.tables import Table
@@ -20,7 +21,6 @@ from hvaecodec.bench.tables import Table
 Record = dict[str, Any]
 _LIBRARIES = ("hvaecodec", "torch", "numpy", "pillow", "scikit-image", "pytorch-msssim", "scipy",
               "torch-fidelity", "lpips", "piq")  # fmt: skip
-_HEADINGS = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "mse": ("MSE", 1)}  # and the digits; as measured
 
 
 def render(
@@ -76,7 +76,7 @@ def _measures(found: Sequence[metrics.Metric]) -> list[Record]:
     """The columns of an image's table: key in the records, heading, digits after the point."""
     columns = []
     for metric in found:
-        label, digits = _HEADINGS.get(metric.key, (metric.label, 4))
+        label, digits = metrics.plain(metric)
         columns.append(
             {"key": metric.key, "label": label + (" ↑" if metric.higher_is_better else " ↓"), "digits": digits}
         )
@@ -102,7 +102,7 @@ def _made(records: Sequence[Record], command: str | None) -> str:
     rows += [("commit of the records", ", ".join(sorted({str(record.get("commit")) for record in records})))]
     devices = sorted({str(record["device"]) for record in records if "device" in record})
     rows += [
-        ("machine", f"{_processor()}, {os.cpu_count()} cores, {platform.system()}, measured on {', '.join(devices)}")
+        ("machine", f"{processor()}, {os.cpu_count()} cores, {platform.system()}, measured on {', '.join(devices)}")
     ]
     rows += [("Python", platform.python_version())]
     rows += [(name, version) for name in _LIBRARIES if (version := _version(name))]
@@ -117,14 +117,6 @@ def _left_out(packed: Packed) -> str:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in packed.left_out)
     return f"<details><summary>{len(packed.left_out)} pictures are not in this page</summary><ul>{items}</ul></details>"
-
-
-def _processor() -> str:
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            return next(line.partition(":")[2].strip() for line in file if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
 
 
 def _version(name: str) -> str | None:

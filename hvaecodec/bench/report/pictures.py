@@ -20,6 +20,7 @@ from PIL import Image
 
 from hvaecodec.bench import metrics, specs
 from hvaecodec.bench.runner import pixel_digest
+from hvaecodec.bench.tables import setting_label
 from hvaecodec.codec.files import write_atomically
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def pack(
     packed, maker = Packed(), _Maker(store)
     jobs = list(_jobs(records, images[: shown.images], shown.rates))
     for done, (image, record) in enumerate(jobs):
-        label = ORIGINAL if record is None else _label(record)
+        label = ORIGINAL if record is None else setting_label(record)
         progress(done, len(jobs), f"report: {image.name} {label}")
         try:
             mime, data = maker.picture(image, record)
@@ -112,7 +113,7 @@ def _jobs(
             if index == 0:
                 yield image, None
             for record in choose(records, image.name, rate):
-                key = (image.name, _label(record))
+                key = (image.name, setting_label(record))
                 if key not in seen:
                     seen.add(key)
                     yield image, record
@@ -169,11 +170,6 @@ _KEY = ("codec", "settings", "version", "image", "pixels", "n_bytes")
 
 def _family(record: Record) -> str:
     return str(record["codec"]).partition("@")[0]
-
-
-def _label(record: Record) -> str:
-    """The codec and its setting, as the page names a picture."""
-    return f"{record['codec']}, quality {record['settings']['quality']:g}"
 
 
 def _variant(key: str, label: str, image: NamedImage, record: Record | None, own: bool) -> Record:

@@ -1,0 +1,77 @@
+"""The runs that README.md and docs/ show, and what they show of each. Where it stands the documents say themselves."""
+
+from __future__ import annotations
+
+from hvaecodec.bench.documents import Block, Run
+from hvaecodec.bench.documents.parts import at_rates, conditions, figure, layers, settings, summary
+
+RUNS = (
+    Run(
+        "kodak",
+        minutes=20,
+        codecs=("dct-vae-photo",),
+        effort=2,
+        quality=(1, 8, 18, 28, 40, 52, 64, 78, 92),
+        baselines=("jpeg", "webp", "jpeg2000", "avif", "jxl"),
+        published=("factorized", "hyperprior", "bpg", "qarv", "vtm"),
+    ),
+    Run(
+        "perception",
+        minutes=25,
+        codecs=("dct-vae-photo", "dct-vae-photo@temperature=1", "hqa-photo@quality=10/30/50/70/90"),
+        quality=(1, 8, 18, 28, 40, 52, 64),
+        baselines=(
+            "jpeg@quality=5/10/15/25/40/60/85",
+            "webp@quality=1/10/30/50/75/90",
+            "avif@quality=10/20/30/40/50/70/90",
+        ),
+        metrics=("psnr", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
+    ),
+    Run(
+        "hqa",
+        minutes=4,
+        codecs=("hqa-photo",),
+        quality=(10, 30, 50, 70, 90),
+        baselines=("jpeg@quality=1",),
+        metrics=("psnr", "ms-ssim", "fd-cifar"),
+    ),
+    Run(
+        "equal-bytes",
+        minutes=2,
+        codecs=("hqa-photo", "dct-vae-photo@effort=1,like=hqa-photo"),
+        quality=(30, 50),
+        limit=6,
+        metrics=("psnr", "ms-ssim", "fd-cifar"),
+    ),
+)
+
+_FD = "FD-cifar against bits per pixel on Kodak"
+_KD = "KD-cifar against bits per pixel on Kodak"
+
+BLOCKS = {
+    "kodak.figure": Block(
+        "kodak", figure("rd_psnr.png", "PSNR against bits per pixel on Kodak"), {"rd_psnr.png": "rd_psnr.png"}
+    ),
+    "kodak.ms-ssim": Block(
+        "kodak",
+        figure("rd_ms_ssim.png", "MS-SSIM against bits per pixel on Kodak"),
+        {"rd_ms_ssim.png": "rd_ms_ssim.png"},
+    ),
+    "kodak.conditions": Block("kodak", conditions),
+    "kodak.summary": Block("kodak", summary),
+    "kodak.psnr": Block("kodak", at_rates("psnr")),
+    "perception.conditions": Block("perception", conditions),
+    "perception.fd": Block("perception", figure("rp_fd_cifar.png", _FD), {"rp_fd_cifar.png": "rp_fd_cifar.png"}),
+    "perception.kd": Block("perception", figure("rp_kd_cifar.png", _KD), {"rp_kd_cifar.png": "rp_kd_cifar.png"}),
+    "perception.table": Block("perception", settings),
+    "hqa.conditions": Block("hqa", conditions),
+    "hqa.table": Block("hqa", layers),
+    "equal-bytes.table": Block("equal-bytes", settings),
+}
+
+NETS = "nets.table"  # the classifiers of docs/METRICS.md: from the package's weights, without a run
+
+
+def names() -> set[str]:
+    """Every block that a document may show."""
+    return {NETS, *BLOCKS, *(f"{run.name}.command" for run in RUNS)}
