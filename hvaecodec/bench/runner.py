@@ -265,7 +265,7 @@ def _threads(spec: CodecSpec, codec: Any) -> int:
 
 def _qualities(spec: CodecSpec, qualities: Sequence[float] | None) -> tuple[float, ...]:
     if qualities and not spec.is_baseline and not spec.own_sweep:
-        return tuple(qualities)
+        return tuple(float(quality) for quality in qualities)  # 30 and 30.0 are one key
     return spec.qualities
 
 

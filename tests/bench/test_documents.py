@@ -18,7 +18,7 @@ from hvaecodec.bench.documents import Run, __main__, declared, markers
 from hvaecodec.cli.main import app
 
 ROOT = Path(__file__).parents[2]
-QUALITIES = (50.0, 70.0)  # hqa-photo's files have room for dct-vae-photo's header then
+QUALITIES = (50, 70)  # hqa-photo's files have room for dct-vae-photo's header then
 SMALL = {
     "dct-vae-photo": "dct-vae-photo@effort=1",
     "dct-vae-photo@temperature=1": "dct-vae-photo@effort=1,temperature=1",

@@ -108,6 +108,14 @@ def test_estimates_stand_beside_the_bytes_for_our_codecs(monkeypatch: pytest.Mon
     assert record["est_bpp"] == 24
 
 
+def test_a_quality_is_one_number_whole_or_not() -> None:
+    ours = spec(is_baseline=False, own_version="1")
+    known = [json.loads(json.dumps(record)) for record in run([ours], images(5), qualities=[30.0])]
+    kept: list[dict[str, Any]] = []
+    run([ours], images(5), qualities=[30], known=known, keep=kept.append)
+    assert kept == []
+
+
 def test_records_that_hold_are_reused_and_others_are_not() -> None:
     chosen = images(5, 7)
     known = run([spec()], chosen)
