@@ -91,6 +91,13 @@ def parse(text: str, effort: int | None = None) -> CodecSpec:
     return replace(spec, qualities=only, own_sweep=True) if only else spec
 
 
+def without_temperature(label: str) -> str:
+    """The label of a codec that decodes the same files as they are decoded by default."""
+    head, _, tail = label.partition("@")
+    kept = [item for item in tail.split(",") if item and not item.startswith("temperature=")]
+    return head + "@" * bool(kept) + ",".join(kept)
+
+
 def _baseline(text: str, name: str, options: dict[str, str]) -> CodecSpec:
     codec = baselines.load(name, options)
     return CodecSpec(

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 QUALITIES = (50, 70)  # hqa-photo's files have room for dct-vae-photo's header then
 SMALL = {
     "dct-vae-photo": "dct-vae-photo@effort=1",
+    "dct-vae-photo@temperature=0.5": "dct-vae-photo@effort=1,temperature=0.5",
     "dct-vae-photo@temperature=1": "dct-vae-photo@effort=1,temperature=1",
     "hqa-photo@quality=10/30/50/70/90": "hqa-photo@quality=50/70",
 }
@@ -80,7 +81,7 @@ def test_everything_is_made_from_scratch_and_reused(
     runs = [tiny(run, photos) for run in declared.RUNS]
     done = {run.name: documents.measure(run, tmp_path / run.name, execute=command) for run in runs}
     changed = set(__main__.write(checkout, done))
-    plots = {"rd_psnr.png", "rd_ms_ssim.png", "rp_fd_cifar.png", "rp_kd_cifar.png"}
+    plots = {"rd_psnr.png", "rd_ms_ssim.png", "rp_fd_cifar.png", "rp_kd_cifar.png", "tradeoff_fd_cifar.png"}
     written = {"README.md", "docs/METRICS.md", *(f"docs/{plot}" for plot in plots)}
     assert changed == {checkout / name for name in written}
     assert (checkout / "docs/rd_psnr.png").read_bytes() == (tmp_path / "kodak/rd_psnr.png").read_bytes()

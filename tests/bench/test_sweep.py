@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 from hvaecodec import bench
-from hvaecodec.bench import features, given, set_metrics, specs
+from hvaecodec.bench import features, given, output, set_metrics, specs
 
 ROWS, COLUMNS = np.mgrid[0:40, 0:48]
 PICTURES = [
@@ -125,6 +125,23 @@ def test_a_baseline_has_no_temperature_and_a_given_one_stays() -> None:
     assert [spec.label for spec in found] == ["jpeg", "dct-vae-photo@temperature=0.3"]
     assert found[1].decoding == {"temperature": 0.3}
     assert base["jpeg"] == "jpeg"
+
+
+def test_files_at_several_temperatures_are_drawn_against_psnr(tmp_path: Path) -> None:
+    head = {"dataset": "d", "baseline": False, "version": "1", "images": 1, "image": "p"}
+    scores = [("c@effort=1", None, 30.0, 5.0), ("c@effort=1,temperature=1", 1, 28.0, 3.0), ("d", None, 31.0, 4.0)]
+    records, sets = [], []
+    for codec, temperature, psnr, distance in scores:
+        settings = {"quality": 5.0} | ({} if temperature is None else {"temperature": temperature})
+        entry = head | {"codec": codec, "settings": settings, "bpp": 0.2}
+        records.append(entry | {"psnr_db": psnr, "encode_s": 1.0, "decode_s": 1.0, "threads": 1})
+        sets.append(entry | {"fd_cifar": distance, "patches": 300, "nets": {}})
+    rows = output._at_temperatures(records, sets, ["psnr", "fd-cifar"])
+    assert [(row["codec"], row["temperature"]) for row in rows] == [(scores[0][0], 0), (scores[1][0], 1)]
+    assert {row["file"] for row in rows} == {"c@effort=1, quality 5"}
+    names = ["psnr", "fd-cifar"]
+    assert "trade-off fd-cifar" in output.write(records, tmp_path, metric_names=names, sets=sets)
+    assert "trade-off fd-cifar" not in output.write(records[:1], tmp_path, metric_names=names, sets=sets[:1])
 
 
 def test_options_of_decoding_reach_decode_and_no_file() -> None:

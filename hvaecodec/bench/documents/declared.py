@@ -17,8 +17,13 @@ RUNS = (
     ),
     Run(
         "perception",
-        minutes=25,
-        codecs=("dct-vae-photo", "dct-vae-photo@temperature=1", "hqa-photo@quality=10/30/50/70/90"),
+        minutes=28,
+        codecs=(
+            "dct-vae-photo",
+            "dct-vae-photo@temperature=0.5",
+            "dct-vae-photo@temperature=1",
+            "hqa-photo@quality=10/30/50/70/90",
+        ),
         quality=(1, 8, 18, 28, 40, 52, 64),
         baselines=(
             "jpeg@quality=5/10/15/25/40/60/85",
@@ -63,6 +68,11 @@ BLOCKS = {
     "perception.conditions": Block("perception", conditions),
     "perception.fd": Block("perception", figure("rp_fd_cifar.png", _FD), {"rp_fd_cifar.png": "rp_fd_cifar.png"}),
     "perception.kd": Block("perception", figure("rp_kd_cifar.png", _KD), {"rp_kd_cifar.png": "rp_kd_cifar.png"}),
+    "perception.tradeoff": Block(
+        "perception",
+        figure("tradeoff_fd_cifar.png", "FD-cifar against PSNR, each line one file at three temperatures"),
+        {"tradeoff_fd_cifar.png": "tradeoff_fd_cifar.png"},
+    ),
     "perception.table": Block("perception", settings),
     "hqa.conditions": Block("hqa", conditions),
     "hqa.table": Block("hqa", layers),
