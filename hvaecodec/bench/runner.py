@@ -57,8 +57,7 @@ def run_all(
 ) -> list[Record]:
     """A record for every codec, quality and image; those in `known` that still hold are reused, not measured again.
 
-    metric_names: mse is measured in any case. qualities: for our codecs without an `own_sweep`; a baseline sweeps its
-    own `settings`. keep: called with each new record as it is made.
+    metric_names: mse is measured in any case. qualities: for our codecs; a baseline sweeps its own `settings`. keep: called with each new record as it is made.
     keeper: given every decoded picture; a record whose picture it does not have is measured again.
     """
     metric_names = ["mse", *(name for name in metric_names if name != "mse")]
@@ -264,6 +263,7 @@ def _threads(spec: CodecSpec, codec: Any) -> int:
 
 
 def _qualities(spec: CodecSpec, qualities: Sequence[float] | None) -> tuple[float, ...]:
+    """Baselines have their own settings, and so has a codec whose qualities were named with it."""
     if qualities and not spec.is_baseline and not spec.own_sweep:
         return tuple(float(quality) for quality in qualities)  # 30 and 30.0 are one key
     return spec.qualities
