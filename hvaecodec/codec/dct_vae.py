@@ -13,7 +13,7 @@ from PIL import Image
 
 from hvaecodec.codec import images
 from hvaecodec.codec.colour_modes import assemble, colour, pack_picture, psnr_db
-from hvaecodec.codec.container import Container, unpack
+from hvaecodec.codec.container import Container, Header, unpack
 from hvaecodec.codec.contents import check_level_count, check_weights, describe
 from hvaecodec.codec.curvature import Curvature
 from hvaecodec.codec.encoder import Encoding, encode_picture
@@ -23,8 +23,9 @@ from hvaecodec.codec.picture import dequantised_picture, render, thumbnail, tile
 from hvaecodec.codec.settings import Decoding, check_backend, check_targets
 from hvaecodec.codec.symbols import decode_symbols
 from hvaecodec.codec.targets import Ladder
+from hvaecodec.codec.textured import add_texture
 from hvaecodec.codec.weights import Bitstream, Generators, load_bitstream, read_card
-from hvaecodec.models.generator import Generator
+from hvaecodec.models.generator import Generator, rate_features
 from hvaecodec.models.layout import N_LEVELS
 from hvaecodec.models.quantiser import N_INDICES, quality_of, step_index
 
@@ -125,7 +126,8 @@ class DctVaeCodec:
     ) -> np.ndarray:
         """The picture, uint8, of the shape that was encoded (smaller by `scale`).
 
-        temperature: 0 is the least-distortion picture, 1 a sample of the generator's prior under `seed`. scale: 1,
+        temperature: 0 is the least-distortion picture, 1 has texture drawn under `seed` (or, from a generator without
+        one, its latents); between and above it has that much of it. scale: 1,
         1/2 ... 1/32 reads only the levels it needs and gives the band-limited thumbnail. partial: accept a file cut
         after its coarsest level. generator: "file" or "latest".
         """
@@ -146,12 +148,19 @@ class DctVaeCodec:
         with torch.no_grad():
             symbols, _ = self._decode_symbols(found, self.bitstream.arithmetic)
             steps = self._steps(header.step_index)
-            if how.size == 32:
-                net = self.generators.get(self.generators.choose(header.generator, how.generator))
-                picture = render(net, symbols, steps, header.step_index, how.temperature, how.seed)
-            else:
-                picture = thumbnail(symbols, steps, how.size)
+            whole = how.size == 32
+            picture = self._render(symbols, header, how) if whole else thumbnail(symbols, steps, how.size)
         return assemble(picture, found, how.size)
+
+    def _render(self, symbols: np.ndarray, header: Header, how: Decoding) -> np.ndarray:
+        """The generator's picture; with a texture that is what is drawn, else the latents are."""
+        chosen = self.generators.choose(header.generator, how.generator)
+        net, texture = self.generators.get(chosen), self.generators.texture(chosen)
+        place = symbols, self._steps(header.step_index), header.step_index
+        if texture is None or not how.temperature:
+            return render(net, *place, how.temperature, how.seed)
+        rate = rate_features(torch.tensor([header.step_index]))
+        return add_texture(render(net, *place), texture, rate, how.temperature, how.seed)
 
     def _decode_symbols(self, found: Container, arithmetic: Any) -> tuple[np.ndarray, list[float]]:
         header = found.header

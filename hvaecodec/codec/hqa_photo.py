@@ -24,8 +24,10 @@ from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.index_stream import decode_indices, encode_indices
 from hvaecodec.codec.inference import plain_float32
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
+from hvaecodec.codec.textured import add_texture
 from hvaecodec.codec.weights import Generators, read_card
 from hvaecodec.models.index_prior import CODES
+from hvaecodec.models.texture import layer_features
 
 PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "hqa-photo"
 BAND = 20  # qualities below 20 are layer 5, below 40 layer 4 ... from 80 on layer 1
@@ -116,7 +118,8 @@ class HqaPhotoCodec:
     ) -> np.ndarray:
         """The picture, uint8, of the shape that was encoded (smaller by `scale`).
 
-        temperature: 0 takes the mode of every layer below the coded one, above 0 they are drawn under `seed`. scale: 1,
+        temperature: 0 takes the mode of every layer below the coded one, above 0 they are drawn under `seed` and so is
+        the texture, if the generator has one. scale: 1,
         1/2 ... 1/32; the picture is decoded whole and averaged. partial: there is one stream, a file without all of it
         is refused. generator: "file" or "latest".
         """
@@ -130,9 +133,13 @@ class HqaPhotoCodec:
         found = unpack(data, partial=how.partial)
         header = found.header
         indices, _ = self._decode_indices(found)
-        stack = self.generators.get(self.generators.choose(header.generator, how.generator))
+        chosen = self.generators.choose(header.generator, how.generator)
+        stack, texture = self.generators.get(chosen), self.generators.texture(chosen)
         with plain_float32():
             picture = decode_picture(stack, indices, header.step_index - 1, how.temperature, how.seed)
+        if texture is not None and how.temperature:
+            rate = layer_features(header.step_index, self.bitstream.n_layers)
+            picture = add_texture(picture, texture, rate, how.temperature, how.seed)
         picture = picture[: header.height, : header.width]
         if how.size < 32:
             height, width = (-(-n * how.size // 32) for n in picture.shape[:2])

@@ -23,9 +23,11 @@ from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.models.dct_prior import PriorConfig
 from hvaecodec.models.exact import ExactArithmetic
 from hvaecodec.models.generator import Generator, GeneratorConfig, ScaleConfig
+from hvaecodec.models.texture import Texture, TextureConfig
 
 BITSTREAM = "bitstream.safetensors"
 GENERATORS = "generator*.safetensors"
+TEXTURED = "generator-texture.safetensors"  # a texture alone; it goes on top of the generator that it names
 
 T = TypeVar("T")
 
@@ -104,6 +106,13 @@ def build_generator(metadata: Mapping[str, str], tensors: Mapping[str, torch.Ten
     return net.eval().requires_grad_(False)
 
 
+def build_texture(config: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Texture:
+    """A texture in inference form, float32."""
+    net = Texture(TextureConfig(**config["texture"]))
+    net.load_state_dict({name: value.float() for name, value in tensors.items()})
+    return net.eval().requires_grad_(False)
+
+
 class Generators:
     """The generators installed in a folder, by digest (2 bytes); each loaded when first asked for.
 
@@ -117,18 +126,44 @@ class Generators:
         build: Callable[[Mapping[str, str], Mapping[str, torch.Tensor]], Any] = build_generator,
     ) -> None:
         self.build = build
-        self.paths = {_digest(path): path for path in sorted(folder.glob(GENERATORS))}
+        self.paths = generators_in(folder)
         if not (folder / newest).is_file():
             raise CodecUnavailable(f"no {newest} in {folder}; the installation is incomplete")
         self.newest = _digest(folder / newest)
-        self.loaded: dict[bytes, Any] = {}
+        self.loaded: dict[bytes, tuple[Any, Texture | None]] = {}
 
     def get(self, digest: bytes) -> Any:
-        """The net of a digest in `paths`."""
+        """The net of a digest in `paths`, without the texture that it may have on top."""
+        return self._parts(digest)[0]
+
+    def texture(self, digest: bytes) -> Texture | None:
+        """What goes on top of that net."""
+        return self._parts(digest)[1]
+
+    def base(self, digest: bytes) -> bytes:
+        """The digest of that net, which is its own if it has no texture."""
+        _, metadata = read_weights(self.paths[digest])
+        config = json.loads(metadata["config"])
+        return self._under(digest, config) if "base" in config else digest
+
+    def _parts(self, digest: bytes) -> tuple[Any, Texture | None]:
         if digest not in self.loaded:
             data, metadata = read_weights(self.paths[digest])
-            self.loaded[digest] = self.build(metadata, load_tensors(data))
+            config, tensors = json.loads(metadata["config"]), load_tensors(data)
+            if "base" in config:
+                self.loaded[digest] = self.get(self._under(digest, config)), build_texture(config, tensors)
+            else:
+                self.loaded[digest] = self.build(metadata, tensors), None
         return self.loaded[digest]
+
+    def _under(self, digest: bytes, config: Mapping[str, Any]) -> bytes:
+        base = bytes.fromhex(config["base"])
+        if base not in self.paths:
+            raise CodecUnavailable(
+                f"{self.paths[digest]} goes on top of generator {base.hex()}, which is not beside it; remove it or "
+                "train it anew"
+            )
+        return base
 
     def choose(self, wanted: bytes, generator: str) -> bytes:
         """The digest to decode with: the one a file names, or the newest if told so or, with a warning, at need."""
@@ -164,6 +199,11 @@ def half_precision(net: nn.Module) -> dict[str, torch.Tensor]:
         if not tensors[name].isfinite().all():
             raise ValueError(f"{name} is too large for half precision, or not a number")
     return tensors
+
+
+def generators_in(folder: Path) -> dict[bytes, Path]:
+    """The generators of a folder by digest, textures among them."""
+    return {_digest(path): path for path in sorted(folder.glob(GENERATORS))}
 
 
 def _digest(path: Path) -> bytes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvaecodec import __version__
 from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.weights import generators_in
 from hvaecodec.training.checkpoint import Checkpoint
 from hvaecodec.training.data import PHOTO_TARS, source_of
 from hvaecodec.training.small_images import TERMS
@@ -78,14 +79,13 @@ def spent(found: Checkpoint) -> dict[str, Any]:
 
 def part(path: Path, training: dict[str, Any]) -> dict[str, Any]:
     """What a card says of one file of weights."""
-    content = path.read_bytes()
-    return {"file": path.name, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()} | training
+    return {"file": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)} | training
 
 
 def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Path:
     """Write a folder's card.json, keeping what it says of files that are still as they were.
 
-    parts: `part`s by kind, "bitstream" and "generator".
+    parts: `part`s by kind, "bitstream", "generator" and "texture", which names the generator under it, its "base".
     """
     path = folder / CARD
     kept = {}
@@ -93,6 +93,8 @@ def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Pa
         old = json.loads(path.read_text(encoding="utf-8")).get("parts", {})
         kept = {kind: told for kind, told in old.items() if _is_still(folder, told)}
     parts = dict(sorted((kept | parts).items()))
+    if "texture" in parts and bytes.fromhex(parts["texture"]["base"]) not in generators_in(folder):
+        del parts["texture"]  # of a generator that is gone
     card = {
         "codec": codec,
         "summary": ", ".join(f"{kind} {told['sha256'][:8]}" for kind, told in parts.items()),
@@ -100,8 +102,9 @@ def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Pa
         "version": __version__,
         "parts": parts,
     }
-    if "generator" in parts:
-        card["generator"] = parts["generator"]["file"]
+    for kind in ("generator", "texture"):  # the last there is draws the pictures
+        if kind in parts:
+            card["generator"] = parts[kind]["file"]
     return _write(folder, card)
 
 
@@ -130,4 +133,8 @@ def _write(folder: Path, card: dict[str, Any]) -> Path:
 
 def _is_still(folder: Path, told: dict[str, Any]) -> bool:
     file = folder / told["file"]
-    return file.is_file() and hashlib.sha256(file.read_bytes()).hexdigest() == told["sha256"]
+    return file.is_file() and _sha256(file) == told["sha256"]
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

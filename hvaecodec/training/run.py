@@ -28,6 +28,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "hqa-photo": ("hvaecodec.training.hqa_photo_run", "HqaPhotoRun"),
     "vdvae": ("hvaecodec.training.vdvae_run", "VdvaeRun"),
     "srvae": ("hvaecodec.training.srvae_run", "SrVaeRun"),
+    "texture": ("hvaecodec.training.texture_run", "TextureRun"),
 }
 
 # (stage, part of its budget that is spent, words)

@@ -17,12 +17,14 @@ RUNS = (
     ),
     Run(
         "perception",
-        minutes=28,
+        minutes=12,
+        effort=1,
         codecs=(
             "dct-vae-photo",
             "dct-vae-photo@temperature=0.5",
             "dct-vae-photo@temperature=1",
             "hqa-photo@quality=10/30/50/70/90",
+            "hqa-photo@quality=10/30/50/70/90,temperature=1",
         ),
         quality=(1, 8, 18, 28, 40, 52, 64),
         baselines=(

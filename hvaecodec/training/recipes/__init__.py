@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 
-from hvaecodec.training.recipes import classifiers, dct_vae, hqa, hqa_faces, hqa_photo, srvae, vdvae
+from hvaecodec.training.recipes import classifiers, dct_vae, hqa, hqa_faces, hqa_photo, srvae, texture, vdvae
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage, as_dict
 
 __all__ = ["RECIPES", "LoopConfig", "Recipe", "Stage", "as_dict", "recipe"]
@@ -18,6 +18,7 @@ RECIPES: dict[str, Maker] = (
     | hqa_faces.RECIPES
     | hqa_photo.RECIPES
     | srvae.RECIPES
+    | texture.RECIPES
     | vdvae.RECIPES
 )
 

@@ -1,0 +1,80 @@
+"""Texture: what a picture of least distortion lacks, drawn as a sample and added to it.
+
+A decoder that is trained on squared error gives the mean of what a file leaves open, and that is smooth. A small net puts
+back one of the things that were averaged. It is trained against a critic of patches (`patch_critic`), as in HiFiC
+(arXiv:2006.09965) and ILLM (arXiv:2301.11189) but without a pretrained net, and leaves the picture under it untouched: at
+temperature T the picture is the smooth one plus T times the texture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from .generator import GREY_SCALE, HATS, Block
+
+FOLD = 4  # sides of pictures are multiples of it
+RADIUS = 64  # pixels that a texture depends on, at most, each way
+FIRST_NOISE = 5  # maps of noise are numbered after what else a decoder draws
+
+# Standard normal numbers of a map from (its number, channels, the picture's side over that of the map), (B, C, h, w).
+Noise = Callable[[int, int, int], Tensor]
+
+
+@dataclass(frozen=True)
+class TextureConfig:
+    """Widths and residual blocks at a quarter and at half of the side; channels of the noise that enters each."""
+
+    quarter: int = 64
+    quarter_blocks: int = 5
+    half: int = 32
+    half_blocks: int = 3
+    noise: int = 4
+
+    def __post_init__(self) -> None:
+        if FOLD * (self.quarter_blocks + 1) + 2 * (self.half_blocks + 2) > RADIUS:
+            raise ValueError(f"a texture of so many blocks sees farther than {RADIUS} pixels")
+
+
+class Texture(nn.Module):
+    """From a picture, the features of its rate and noise to what is to be added, in grey levels."""
+
+    def __init__(self, config: TextureConfig | None = None) -> None:
+        super().__init__()
+        self.config = c = config or TextureConfig()
+        self.into_quarter = nn.Conv2d(48 + c.noise, c.quarter, 1)
+        self.at_quarter = nn.ModuleList(Block(c.quarter) for _ in range(c.quarter_blocks))
+        self.up = nn.Conv2d(c.quarter, 4 * c.half, 1)
+        self.into_half = nn.Conv2d(12 + c.noise, c.half, 3, padding=1)
+        self.at_half = nn.ModuleList(Block(c.half) for _ in range(c.half_blocks))
+        self.out = nn.Conv2d(c.half, 12, 3, padding=1)
+        self.gain = nn.Linear(HATS, 12)  # how strong it is at a rate
+        nn.init.normal_(self.out.weight, std=0.01)
+        nn.init.zeros_(self.gain.weight)
+        nn.init.ones_(self.gain.bias)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, picture: Tensor, rate: Tensor, noise: Noise) -> Tensor:
+        """(B, 3, H, W) float32. picture: RGB 0..255. rate: (B, 8), `generator.rate_features` or `layer_features`."""
+        x = ((picture - 128) / GREY_SCALE).contiguous(memory_format=torch.channels_last)
+        n = self.config.noise
+        h = self.into_quarter(torch.cat([F.pixel_unshuffle(x, 4), noise(FIRST_NOISE, n, 4)], 1))
+        for block in self.at_quarter:
+            h = block(h, rate)
+        h = F.pixel_shuffle(self.up(h), 2) + self.into_half(
+            torch.cat([F.pixel_unshuffle(x, 2), noise(FIRST_NOISE + 1, n, 2)], 1)
+        )
+        for block in self.at_half:
+            h = block(h, rate)
+        change = self.out(F.silu(h)) * self.gain(rate)[:, :, None, None]
+        return GREY_SCALE * F.pixel_shuffle(change, 2).float()
+
+
+def layer_features(layer: int, n_layers: int) -> Tensor:
+    """(1, 8): what `rate_features` is to a step index for a layer of `hqa-photo`, 1 the finest."""
+    position = (HATS - 1) * (n_layers - layer) / max(1, n_layers - 1)
+    return (1 - (position - torch.arange(HATS)).abs()).clamp_min(0)[None]

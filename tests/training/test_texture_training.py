@@ -1,0 +1,88 @@
+"""Training of a texture: resumes to the bit, goes into the codec's folder, and leaves what was there as it was."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tiny
+import tiny_hqa
+import torch
+from smooth import pictures, tiny_recipe, write_pictures
+
+import hvaecodec
+from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.weights import TEXTURED
+from hvaecodec.training.checkpoint import load_checkpoint
+from hvaecodec.training.run import Settings, train
+
+NAME = "dct-vae-photo-texture"
+
+
+@pytest.fixture(scope="module")
+def photos(tmp_path_factory):
+    return write_pictures(tmp_path_factory.mktemp("photos"))
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
+    return tiny.write_weights(tmp_path_factory.mktemp("weights"))
+
+
+def test_two_steps_and_four_resumed_are_six_steps(photos, weights, tmp_path):
+    train(tiny_recipe(NAME, 6, save_minutes=0), Settings(photos, tmp_path / "whole", init=weights))
+
+    def stop(stage: str, spent: float, words: str) -> None:
+        if words == "step 2":
+            raise KeyboardInterrupt
+
+    made = tiny_recipe(NAME, 6, save_minutes=0)
+    with pytest.raises(KeyboardInterrupt):
+        train(made, Settings(photos, tmp_path / "parts", init=weights), stop)
+    train(made, Settings(photos, tmp_path / "parts", init=weights))
+    whole, parts = (load_checkpoint(tmp_path / run / "texture") for run in ("whole", "parts"))
+    assert whole.position.step == parts.position.step == 6
+    assert any(name.startswith("task.0.moments.") for name in whole.tensors)
+    assert all(torch.equal(whole.tensors[key], parts.tensors[key]) for key in whole.tensors)
+
+
+@pytest.mark.parametrize(("name", "writer"), [(NAME, tiny), ("hqa-photo-texture", tiny_hqa)])
+def test_old_files_can_be_drawn_with_a_new_texture(name, writer, photos, tmp_path):
+    weights = writer.write_weights(tmp_path / "old")
+    before = hvaecodec.load(weights)
+    (image,) = pictures(1, 70, 100)
+    old = before.encode(image, quality=30, effort=1)
+    folder = tmp_path / "weights"
+    shutil.copytree(weights, folder)
+    train(tiny_recipe(name, 6), Settings(photos, tmp_path / "run", init=weights, export=folder))
+    after = hvaecodec.load(folder)
+    new = after.encode(image, quality=30, effort=1)
+    assert len(new) == len(old) and new != old, "a file names the texture it was made for"
+    for data in (old, new):
+        np.testing.assert_array_equal(after.decode(data), before.decode(old))
+        textured = after.decode(data, temperature=1, generator="latest")
+        assert (textured != after.decode(data)).mean() > 0.2
+        np.testing.assert_array_equal(textured, after.decode(new, temperature=1))
+    np.testing.assert_array_equal(after.decode(old, temperature=1), before.decode(old, temperature=1))
+    card = json.loads((folder / "card.json").read_text())
+    assert card["generator"] == TEXTURED and card["parts"]["texture"]["steps"] == 6
+
+    with pytest.raises(ValueError, match="lacks generator"):
+        train(tiny_recipe(name, 6), Settings(photos, tmp_path / "run", init=weights, export=tmp_path / "empty"))
+    (folder / "generator.safetensors").unlink()
+    with pytest.raises(CodecUnavailable, match="not beside it"):
+        hvaecodec.load(folder).decode(new)
+
+
+def test_blocks_of_a_textured_picture_meet(photos, weights, tmp_path, monkeypatch):
+    folder = tmp_path / "weights"
+    shutil.copytree(weights, folder)
+    train(tiny_recipe(NAME, 2), Settings(photos, tmp_path / "run", init=weights, export=folder))
+    codec = hvaecodec.load(folder)
+    (image,) = pictures(1, 450, 420)
+    data = codec.encode(image, quality=20, effort=1)
+    whole = codec.decode(data, temperature=1)
+    monkeypatch.setattr("hvaecodec.codec.textured.BLOCK", 96)
+    assert np.abs(codec.decode(data, temperature=1).astype(int) - whole).max() <= 1
