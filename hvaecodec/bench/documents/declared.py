@@ -17,22 +17,19 @@ RUNS = (
     ),
     Run(
         "perception",
-        minutes=12,
+        minutes=20,
         effort=1,
         codecs=(
             "dct-vae-photo",
             "dct-vae-photo@temperature=0.5",
             "dct-vae-photo@temperature=1",
-            "hqa-photo@quality=10/30/50/70/90",
-            "hqa-photo@quality=10/30/50/70/90,temperature=1",
+            "hqa-photo@quality=10/30/50/70",
+            "hqa-photo@quality=10/30/50/70,temperature=1",
         ),
-        quality=(1, 8, 18, 28, 40, 52, 64),
-        baselines=(
-            "jpeg@quality=5/10/15/25/40/60/85",
-            "webp@quality=1/10/30/50/75/90",
-            "avif@quality=10/20/30/40/50/70/90",
-        ),
+        quality=(1, 8, 18, 28, 40),
+        baselines=("jpeg@quality=1/5/15/30/60", "webp@quality=1/10/30/60", "avif@quality=10/20/35/55"),
         metrics=("psnr", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
+        threads=1,
     ),
     Run(
         "hqa",
