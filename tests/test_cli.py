@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import hvaecodec
+from hvaecodec.cli import long_work
 from hvaecodec.cli import main as cli_main
 from hvaecodec.codec.container import MAGIC, Header, pack
 from hvaecodec.codec.images import read_image
@@ -254,6 +255,8 @@ def test_as_a_process(tmp_path):
 
 def test_an_experiment_without_its_pictures_says_what_it_misses(run, tmp_path, monkeypatch):
     monkeypatch.delenv("HVAECODEC_DATA", raising=False)
+    for name, value in long_work._KEEP_PAGES.items():  # else the command starts the process again
+        monkeypatch.setenv(name, value)
     monkeypatch.chdir(tmp_path)
     assert "mnist.npz is not there; pass --data" in run("paper", "hqa-mnist", "--only", "hqa", "--out", tmp_path).error
     assert "no experiment 'hqa-minst'; did you mean hqa-mnist?" in run("paper", "hqa-minst").error
