@@ -36,7 +36,7 @@ def _phases() -> dict[str, list[tuple[Any, str]]]:
         "range coder": [(coder.Encoder, "write"), (coder.Encoder, "bytes"), (coder.Decoder, "read")],
         "generator": [(picture, "run_generator")],
         "generator's gradient": [(encoder, "error_gradient")],
-        "container": [(dct_vae, "pack"), (dct_vae, "unpack")],
+        "container": [(dct_vae, "pack_picture"), (dct_vae, "unpack")],
     }
 
 

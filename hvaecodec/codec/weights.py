@@ -106,9 +106,9 @@ def build_generator(metadata: Mapping[str, str], tensors: Mapping[str, torch.Ten
     return net.eval().requires_grad_(False)
 
 
-def build_texture(config: Mapping[str, Any], tensors: Mapping[str, torch.Tensor]) -> Texture:
+def build_texture(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Texture:
     """A texture in inference form, float32."""
-    net = Texture(TextureConfig(**config["texture"]))
+    net = Texture(TextureConfig(**json.loads(metadata["config"])))
     net.load_state_dict({name: value.float() for name, value in tensors.items()})
     return net.eval().requires_grad_(False)
 
@@ -143,21 +143,20 @@ class Generators:
     def base(self, digest: bytes) -> bytes:
         """The digest of that net, which is its own if it has no texture."""
         _, metadata = read_weights(self.paths[digest])
-        config = json.loads(metadata["config"])
-        return self._under(digest, config) if "base" in config else digest
+        return self._under(digest, metadata) if "base" in metadata else digest
 
     def _parts(self, digest: bytes) -> tuple[Any, Texture | None]:
         if digest not in self.loaded:
             data, metadata = read_weights(self.paths[digest])
-            config, tensors = json.loads(metadata["config"]), load_tensors(data)
-            if "base" in config:
-                self.loaded[digest] = self.get(self._under(digest, config)), build_texture(config, tensors)
+            tensors = load_tensors(data)
+            if "base" in metadata:
+                self.loaded[digest] = self.get(self._under(digest, metadata)), build_texture(metadata, tensors)
             else:
                 self.loaded[digest] = self.build(metadata, tensors), None
         return self.loaded[digest]
 
-    def _under(self, digest: bytes, config: Mapping[str, Any]) -> bytes:
-        base = bytes.fromhex(config["base"])
+    def _under(self, digest: bytes, metadata: Mapping[str, str]) -> bytes:
+        base = bytes.fromhex(metadata["base"])
         if base not in self.paths:
             raise CodecUnavailable(
                 f"{self.paths[digest]} goes on top of generator {base.hex()}, which is not beside it; remove it or "

@@ -116,8 +116,8 @@ def export_texture(net: Texture, base: bytes, folder: Path, force: bool = False)
     """
     if base not in generators_in(folder):
         raise ValueError(f"{folder} lacks generator {base.hex()}, which the texture was trained on")
-    config = {"base": base.hex(), "texture": dataclasses.asdict(net.config)}
-    data = save_tensors(half_precision(net), {"config": json.dumps(config)})
+    config = json.dumps(dataclasses.asdict(net.config))
+    data = save_tensors(half_precision(net), {"config": config, "base": base.hex()})
     return write_into_folder(folder / TEXTURED, data, force)
 
 
