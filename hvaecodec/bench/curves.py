@@ -27,6 +27,7 @@ ALIASES = {
     "vtm": "vtm18.0",
 }
 _PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim"}
+_KODAK = "kodak", 24  # the data set of the published curves, and its size
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,13 @@ def published(name: str, metric: str) -> Curve | None:
         return None
     pairs = [(b, v) for b, v in zip(entry["bpp"], values, strict=True) if v is not None]
     return _curve(name, metric, pairs, source=entry["source"])
+
+
+def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:
+    """Whether the records are of the pictures that the published curves are of: all of Kodak, and nothing else."""
+    seen = {(record["dataset"], record["image"]) for record in records}
+    name, number = _KODAK
+    return len(seen) == number and {dataset for dataset, _ in seen} == {name}
 
 
 def bd_rate(anchor: Curve, test: Curve) -> BDRate:

@@ -143,7 +143,7 @@ def _draw(axes: Any, curve: Curve, colour: str, *, ours: bool) -> None:
 def _draw_published(axes: Any, curve: Curve, index: int) -> None:
     grey = str(0.45 + 0.08 * (index % 4))
     style = {"color": grey, "linewidth": 1.0, "linestyle": _GREYS[index % len(_GREYS)], "zorder": 2}
-    axes.plot(curve.bpp, curve.values, label=f"{curve.name} (published)", **style)
+    axes.plot(curve.bpp, curve.values, label=f"{curve.name} (published, Kodak)", **style)
 
 
 def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: float) -> None:

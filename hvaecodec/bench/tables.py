@@ -87,15 +87,19 @@ def summary(
     for codec in _names(records):
         cells = [cell for name in metric_names for cell in _bd_cells(measured[name], codec, anchor)]
         rows.append((codec, *cells, *_costs(records, codec)))
+    comparable = curves.on_published_pictures(records)
     for name in published:
         cells = []
         label = _label(name)  # never the name of a codec that was measured
         for metric in metric_names:
-            cells += _bd_cells(measured[metric] | _published(name, metric), label, anchor)
+            theirs = _published(name, metric) if comparable else {}
+            cells += _bd_cells(measured[metric] | theirs, label, anchor)
         rows.append((label, *cells, "", "", "", ""))
     notes = [_CONVENTIONS.format(anchor=anchor)]
     if published:
         notes.append("Published curves were made by others under their own conventions and not measured here.")
+        if not comparable:
+            notes.append("They are of the 24 photos of Kodak, not of these pictures: no BD-rate, only for orientation.")
     notes += [
         f"{metrics.get(name).label}: {metrics.get(name).about}." for name in metric_names if metrics.get(name).about
     ]
