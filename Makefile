@@ -6,6 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider
+SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 DEMO := runs/demo
 
 .PHONY: help demo test test-slow test-data test-browser results docs lint wheel install clean
@@ -55,14 +56,14 @@ lint: $(VENV)/ready
 	$(BIN)/lint-imports --no-logo
 
 test: lint install
-	$(PYTEST) $(CURDIR)/tests
+	$(PYTEST) $(SIDE_BY_SIDE) $(CURDIR)/tests
 
 test-slow: install
 	$(PYTEST) -m "slow and not data" $(CURDIR)/tests
 
 test-data: install
 	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
-	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && $(PYTEST) -m data $(CURDIR)/tests
+	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && $(PYTEST) $(SIDE_BY_SIDE) -m data $(CURDIR)/tests
 
 $(VENV)/ready-browser: $(VENV)/ready
 	$(PIP) install -c constraints.txt ".[browser]"

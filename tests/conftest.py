@@ -10,6 +10,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import standin
+from filelock import FileLock
 from hypothesis import settings
 
 import hvaecodec
@@ -44,10 +45,19 @@ def data_dir() -> Path:
 @pytest.fixture(scope="session")
 def kodak_files(data_dir, tmp_path_factory) -> list[Path]:
     """Every Kodak photo as an .hvc file at qualities 10, 50 and 90, with the weights in the package."""
-    folder, codec, paths = tmp_path_factory.mktemp("kodak"), hvaecodec.load(), []
-    for photo in sorted((data_dir / "kodak").glob("*.png")):
-        for quality in (10, 50, 90):
-            paths.append(folder / f"{photo.stem}-{quality}.hvc")
-            paths[-1].write_bytes(codec.encode(read_image(photo), quality=quality, effort=1))
-    assert len(paths) == 72
-    return paths
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kodak"  # of all workers
+    photos = sorted((data_dir / "kodak").glob("*.png"))
+    paths = {quality: [folder / f"{photo.stem}-{quality}.hvc" for photo in photos] for quality in (10, 50, 90)}
+    with FileLock(f"{folder}.lock"):
+        if not folder.is_dir():
+            partial, codec = base / "partial", hvaecodec.load()
+            partial.mkdir()
+            for quality, files in paths.items():
+                for photo, path in zip(photos, files, strict=True):
+                    data = codec.encode(read_image(photo), quality=quality, effort=1)
+                    (partial / path.name).write_bytes(data)
+            partial.rename(folder)
+    found = [path for files in zip(*paths.values(), strict=True) for path in files]
+    assert len(found) == 72
+    return found

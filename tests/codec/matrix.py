@@ -115,7 +115,8 @@ def run(
         if configuration.backend == "cuda" and not torch.cuda.is_available():
             continue
         command = [sys.executable, __file__, "--only", name, *(["--weights", str(weights)] if weights else [])]
-        threads = {"OMP_NUM_THREADS": str(configuration.threads)}
+        # Passive: on a busy machine threads that spin keep each other waiting.
+        threads = {"OMP_NUM_THREADS": str(configuration.threads), "OMP_WAIT_POLICY": "passive"}
         environment = os.environ | threads | configuration.environment
         done = subprocess.run([*command, *map(str, paths)], env=environment, capture_output=True, text=True)
         if done.returncode:
