@@ -50,11 +50,13 @@ class SrVaeTask:
             self.net.terms(x)
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Bits per dim, and its parts in nats."""
+        """Bits per dim, with KL at its weight of the moment, and the parts in nats, as they are."""
         x = self._augmented(rng).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             terms = {name: value.mean() for name, value in self.bound(*self.net.drawn(x, rng)).items()}
-        return _bits_per_dim(terms, x), {name: value.detach() for name, value in terms.items()}
+        weight = min(1.0, moment.fraction / self.config.free_kl) if self.config.free_kl else 1.0
+        weighed = {name: weight * value if name.startswith("kl") else value for name, value in terms.items()}
+        return _bits_per_dim(weighed, x), {name: value.detach() for name, value in terms.items()}
 
     @torch.no_grad()
     def validate(self) -> dict[str, Any]:

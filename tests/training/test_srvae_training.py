@@ -13,6 +13,7 @@ from smooth import pictures, tiny_recipe
 from hvaecodec.codec.srvae_weights import FILE, TABLES, load_model
 from hvaecodec.training import small_images
 from hvaecodec.training.checkpoint import load_checkpoint
+from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes import recipe
 from hvaecodec.training.recipes.srvae import RECIPES
 from hvaecodec.training.run import Settings, train
@@ -64,12 +65,23 @@ def test_the_bound_falls():
     before = task.validate()["bits_per_dim"]
     optimiser = torch.optim.AdamW(task.net.parameters(), 5e-3)
     for step in range(25):
-        loss, logs = task.loss(None, torch.Generator().manual_seed(step))
+        loss, logs = task.loss(Moment(step, 1.0), torch.Generator().manual_seed(step))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     assert task.validate()["bits_per_dim"] < before - 0.3
     assert set(logs) == {"re_x", "re_y", "kl_z", "kl_u"}
+
+
+def test_the_weight_of_kl_rises_to_one():
+    rows = np.stack(pictures(24, 32, 32))
+    config = replace(recipe("srvae-cifar10", "tiny").stages[0].task, free_kl=0.5)
+    task = SrVaeTask(config, rows[:16], rows[16:], bf16=False)
+    task.start()
+    for fraction, weight in ((0.0, 0.0), (0.25, 0.5), (0.5, 1.0), (0.9, 1.0)):
+        loss, logs = task.loss(Moment(1, fraction), torch.Generator().manual_seed(0))
+        nats = logs["re_x"] + logs["re_y"] + weight * (logs["kl_z"] + logs["kl_u"])
+        assert float(loss.detach()) == pytest.approx(float(nats) / (16 * 16 * 3 * np.log(2)), rel=1e-5)
 
 
 def test_augmentation_shifts_and_mirrors_whole_pictures():
