@@ -1,4 +1,6 @@
-"""The pictures the bench runs on, by name: `kodak`, `photos`, `valid`, or any folder of images."""
+"""The pictures the bench runs on, by name: `kodak`, `photos`, `valid`, `cifar10`, or any folder of
+images.
+"""
 
 from __future__ import annotations
 
@@ -41,9 +43,9 @@ class NamedImage:
 
 
 def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[NamedImage]:
-    """The images of `kodak`, `photos` or `valid`, or of the folder `name`, sorted by name.
+    """The images of `kodak`, `photos`, `valid` or `cifar10`, or of the folder `name`, sorted by name.
 
-    data: where `kodak` or `valid` lie; else the folder that HVAECODEC_DATA names; else Kodak is downloaded once to the
+    cifar10: its 10,000 test pictures, 32 x 32. data: where `kodak`, `valid` or `cifar10` lie; else the folder that HVAECODEC_DATA names; else Kodak is downloaded once to the
     user's cache and checked. Raises DatasetError if the pictures are not there.
     """
     if name == "kodak":
@@ -52,6 +54,8 @@ def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[
         return _files([_skimage_folder() / file for file in PHOTOS])
     if name == "valid":
         return _tar(_valid_tar(data))
+    if name == "cifar10":
+        return _cifar10(data)
     return _folder(Path(name))
 
 
@@ -89,9 +93,19 @@ def _valid_tar(data: str | os.PathLike[str] | None) -> Path:
     return path
 
 
+def _cifar10(data: str | os.PathLike[str] | None) -> list[NamedImage]:
+    from hvaecodec.training.small_images import cifar10
+
+    root = data or os.environ.get(DATA_VARIABLE)
+    if not root:
+        raise DatasetError(f"`cifar10` is cifar10.npz of the training data; pass --data or set {DATA_VARIABLE}")
+    test = cifar10(Path(root)).test
+    return [NamedImage(f"test{n:04}", functools.partial(Image.fromarray, picture)) for n, picture in enumerate(test)]
+
+
 def _folder(folder: Path) -> list[NamedImage]:
     if not folder.is_dir():
-        raise DatasetError(f"{str(folder)!r} is neither a folder nor one of kodak, photos, valid")
+        raise DatasetError(f"{str(folder)!r} is neither a folder nor one of kodak, photos, valid, cifar10")
     paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
     if not paths:
         raise DatasetError(f"no images in {folder}")

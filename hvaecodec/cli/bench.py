@@ -18,7 +18,9 @@ _DEFAULT_CODEC, _DEFAULT_BASELINE = "dct-vae-photo", "jpeg"
 
 
 def bench(
-    dataset: Annotated[str, typer.Argument(metavar="DATASET", help="kodak, photos, valid, or a folder of images.")],
+    dataset: Annotated[
+        str, typer.Argument(metavar="DATASET", help="kodak, photos, valid, cifar10, or a folder of images.")
+    ],
     codec: Annotated[
         list[str] | None,
         typer.Option(help=f"One of ours, as in {_DEFAULT_CODEC}@effort=1 or hqa-photo@quality=10/50; may be repeated."),

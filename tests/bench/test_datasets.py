@@ -17,6 +17,8 @@ from PIL import Image
 
 from hvaecodec.bench import kodak
 from hvaecodec.bench.datasets import DATA_VARIABLE, DatasetError, load_dataset
+from hvaecodec.training import small_images
+from hvaecodec.training.small_images import SmallImages
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -91,6 +93,18 @@ def test_kodak_from_a_folder(site: tuple[Path, str], inside: str, monkeypatch: p
     assert [image.name for image in load_dataset("kodak", root)][::23] == ["kodim01", "kodim24"]
     monkeypatch.setenv(DATA_VARIABLE, str(root))
     assert len(load_dataset("kodak")) == 24
+
+
+def test_cifar10_is_its_test_pictures(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DatasetError, match=r"cifar10\.npz of the training data; pass --data"):
+        load_dataset("cifar10")
+    with pytest.raises(FileNotFoundError, match=r"cifar10\.npz is not there"):
+        load_dataset("cifar10", tmp_path)
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
+    monkeypatch.setattr(small_images, "cifar10", lambda data: SmallImages("cifar10", pictures[:2], pictures[2:]))
+    found = load_dataset("cifar10", tmp_path)
+    assert [image.name for image in found] == ["test0000", "test0001", "test0002"]
+    assert np.array_equal(found[1].pixels(), pictures[3])
 
 
 def test_an_incomplete_kodak_is_refused(site: tuple[Path, str]) -> None:

@@ -41,10 +41,9 @@ RUNS = (
     ),
     Run(
         "equal-bytes",
-        minutes=2,
+        minutes=8,
         codecs=("hqa-photo", "dct-vae-photo@effort=1,like=hqa-photo"),
         quality=(30, 50),
-        limit=6,
         metrics=("psnr", "ms-ssim", "fd-cifar"),
     ),
 )
