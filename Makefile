@@ -9,7 +9,7 @@ PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproj
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 DEMO := runs/demo
 
-.PHONY: help demo test test-slow test-data test-browser results docs lint wheel install clean
+.PHONY: help demo test test-slow test-data test-browser test-report results docs lint wheel install clean
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -17,6 +17,7 @@ help:
 	@echo "make test-slow  the longer tests"
 	@echo "make test-data  the tests on real data; set HVAECODEC_DATA to its folder"
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
+	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
 	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy and import-linter alone"
@@ -63,14 +64,19 @@ test-slow: install
 
 test-data: install
 	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
-	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && $(PYTEST) $(SIDE_BY_SIDE) -m data $(CURDIR)/tests
+	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && $(PYTEST) $(SIDE_BY_SIDE) -m "data and not slow" $(CURDIR)/tests
 
 $(VENV)/ready-browser: $(VENV)/ready
 	$(PIP) install -c constraints.txt ".[browser]"
 	touch $@
 
 test-browser: $(VENV)/ready-browser install
-	$(PYTEST) -m browser $(CURDIR)/tests
+	$(PYTEST) -m "browser and not slow" $(CURDIR)/tests
+
+test-report: $(VENV)/ready-browser install
+	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
+	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && \
+	$(PYTEST) -s -m "browser and slow" $(CURDIR)/tests
 
 # From the checkout, so that the records name its commit. Goes on where it was interrupted.
 results: $(VENV)/ready

@@ -1,8 +1,14 @@
-"""The report in a real browser, headless: the line moves, curves switch off, nothing complains. `make test-browser`."""
+"""The report in a real browser, headless: the line moves, curves switch off, nothing complains. `make test-browser`.
+
+`make test-report` makes that of Kodak and looks at its size and speed.
+"""
 
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -149,3 +155,23 @@ def _images(page: Any) -> None:
     assert (page.input_value("#right"), page.input_value("#left")) == before
     page.click("#previous")
     assert page.evaluate("location.hash") == "#p1"
+
+
+@pytest.mark.slow
+@pytest.mark.data
+def test_kodak_with_four_codecs_is_small_and_opens_at_once(browser: Any, data_dir: Path, tmp_path: Path) -> None:
+    """All of Kodak at two rates of each codec: under 40 MB, every picture in it, ready to use within two seconds."""
+    path = tmp_path / "kodak.html"
+    words = "--codec dct-vae-photo --quality 20,40 --baseline jpeg@quality=5/20/50 --baseline webp@quality=5/25/60"
+    words += f" --baseline avif@quality=20/40/60 --effort 1 --out {tmp_path / 'run'} --report {path} --data {data_dir}"
+    subprocess.run([sys.executable, "-m", "hvaecodec", "bench", "kodak", *words.split()], check=True)
+    assert path.stat().st_size < 40e6
+    page = browser.new_page()
+    start = time.perf_counter()
+    page.goto(path.as_uri())
+    page.wait_for_function("[...document.querySelectorAll('#pair img')].every((i) => i.complete && i.naturalWidth)")
+    page.wait_for_function("document.querySelectorAll('#plot g').length >= 4")
+    seconds = time.perf_counter() - start
+    print(f"{path.stat().st_size / 1e6:.1f} MB, ready after {seconds:.2f} s")
+    assert seconds < 2
+    assert "pictures are not in this page" not in page.inner_text("body")
