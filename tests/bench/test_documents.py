@@ -23,6 +23,8 @@ SMALL = {
     "dct-vae-photo": "dct-vae-photo@effort=1",
     "dct-vae-photo@temperature=0.5": "dct-vae-photo@effort=1,temperature=0.5",
     "dct-vae-photo@temperature=1": "dct-vae-photo@effort=1,temperature=1",
+    "dct-vae-photo@like=jpeg": "dct-vae-photo@effort=1,like=jpeg",
+    "dct-vae-photo@like=jpeg,temperature=0.5": "dct-vae-photo@effort=1,like=jpeg,temperature=0.5",
     "hqa-photo@quality=10/30/50/70": "hqa-photo@quality=50/70",
     "hqa-photo@quality=10/30/50/70,temperature=1": "hqa-photo@quality=50/70,temperature=1",
 }
@@ -82,7 +84,7 @@ def test_everything_is_made_from_scratch_and_reused(
     runs = [tiny(run, photos) for run in declared.RUNS]
     done = {run.name: documents.measure(run, tmp_path / run.name, execute=command) for run in runs}
     changed = set(__main__.write(checkout, done))
-    plots = {"rd_psnr.png", "rd_ms_ssim.png", "rp_fd_cifar.png", "rp_kd_cifar.png", "tradeoff_fd_cifar.png"}
+    plots = {"pictures.png", "rd_psnr.png", "rd_ms_ssim.png", "rp_fd_cifar.png", "rp_kd_cifar.png", "tradeoff_fd_cifar.png"}
     written = {"README.md", "docs/METRICS.md", *(f"docs/{plot}" for plot in plots)}
     assert changed == {checkout / name for name in written}
     assert (checkout / "docs/rd_psnr.png").read_bytes() == (tmp_path / "kodak/rd_psnr.png").read_bytes()
@@ -96,6 +98,8 @@ def test_everything_is_made_from_scratch_and_reused(
     assert re.search(r"\| hqa-photo, layer 2 \| 0\.\d+ \| -?\d+ % \| \d\d\.\d\d \| 0\.\d{4} \| ", blocks["hqa.table"])
     assert "| dct-vae-photo@effort=1,like=hqa-photo, quality 70 |" in blocks["equal-bytes.table"]
     assert re.match(r"2 images; measured \d{4}-\d\d-\d\d on .+, 1 thread\.", blocks["perception.conditions"])
+    with Image.open(checkout / "docs/pictures.png") as shown:
+        assert shown.size == (3 * 134 + 12, 2 * (190 + 22) + 6), "three columns, two rows, each with words above"
     assert blocks["perception.fd"].endswith("](docs/rp_fd_cifar.png)")
     assert "](rd_psnr.png)" in (checkout / "docs/index.md").read_text(encoding="utf-8")
     metrics = markers.found((checkout / "docs/METRICS.md").read_text(encoding="utf-8"))

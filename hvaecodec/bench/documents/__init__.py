@@ -81,12 +81,13 @@ class Block:
     """What the documents show of a run.
 
     text: makes it as Markdown. plots: files of the run's folder, and the names of their copies in `docs/`; where the
-    text says `docs/`, a document that lies there has nothing.
+    text says `docs/`, a document that lies there has nothing. draw: makes a plot that `hvaecodec bench` does not.
     """
 
     run: str
     text: Callable[[Done], str]
     plots: Mapping[str, str] = field(default_factory=dict)
+    draw: Callable[[Done], None] | None = None
 
 
 def in_a_process(words: list[str]) -> None:
@@ -121,12 +122,13 @@ def contents(blocks: Mapping[str, Block], runs: Iterable[Run], done: Mapping[str
 
 
 def copy_plots(blocks: Iterable[Block], done: Mapping[str, Done], docs: Path) -> list[Path]:
-    """Copy the plots that blocks show into `docs`; returns the copies."""
+    """Copy the plots that blocks show into `docs`, drawn before if need be; returns the copies."""
     copied = []
-    for block in blocks:
+    for block in (block for block in blocks if block.run in done):
+        if block.draw is not None:
+            block.draw(done[block.run])
         for source, target in block.plots.items():
-            if block.run in done:
-                copied.append(Path(shutil.copyfile(done[block.run].folder / source, docs / target)))
+            copied.append(Path(shutil.copyfile(done[block.run].folder / source, docs / target)))
     return copied
 
 

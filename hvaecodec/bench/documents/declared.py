@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hvaecodec.bench.documents import Block, Run
+from hvaecodec.bench.documents.beside import Beside
 from hvaecodec.bench.documents.parts import at_rates, conditions, figure, layers, settings, summary
 
 RUNS = (
@@ -29,6 +30,17 @@ RUNS = (
         quality=(1, 8, 18, 28, 40),
         baselines=("jpeg@quality=1/5/15/30/60", "webp@quality=1/10/30/60", "avif@quality=10/20/35/55"),
         metrics=("psnr", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
+        threads=1,
+    ),
+    Run(
+        "pictures",
+        minutes=2,
+        dataset="photos",
+        limit=2,
+        codecs=("dct-vae-photo@like=jpeg", "dct-vae-photo@like=jpeg,temperature=0.5"),
+        quality=(1,),
+        baselines=("jpeg@quality=1", "webp@quality=1", "avif@quality=10"),
+        metrics=("psnr",),
         threads=1,
     ),
     Run(
@@ -72,6 +84,17 @@ BLOCKS = {
         {"tradeoff_fd_cifar.png": "tradeoff_fd_cifar.png"},
     ),
     "perception.table": Block("perception", settings),
+    "pictures.figure": Block(
+        "pictures",
+        figure("pictures.png", "a photo of a cat and what is left of it in files of two kilobytes"),
+        {"pictures.png": "pictures.png"},
+        Beside(
+            "pictures.png",
+            number=1,
+            words=("dct-vae-photo", "at temperature 0.5", "JPEG's smallest", "WebP's smallest", "AVIF, quality 10"),
+            window=(slice(10, 200), slice(90, 370)),
+        ),
+    ),
     "hqa.conditions": Block("hqa", conditions),
     "hqa.table": Block("hqa", layers),
     "equal-bytes.table": Block("equal-bytes", settings),

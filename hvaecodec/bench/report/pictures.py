@@ -74,7 +74,7 @@ def pack(
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> Packed:
     """Every chosen picture of the first images, rate by rate, as long as there is room."""
-    packed, maker = Packed(), _Maker(store)
+    packed, maker = Packed(), Maker(store)
     jobs = list(_jobs(records, images[: shown.images], shown.rates))
     for done, (image, record) in enumerate(jobs):
         label = ORIGINAL if record is None else setting_label(record)
@@ -119,7 +119,7 @@ def _jobs(
                     yield image, record
 
 
-class _Maker:
+class Maker:
     """Makes packed pictures, and keeps them in a folder if there is one."""
 
     def __init__(self, store: Path | None) -> None:
