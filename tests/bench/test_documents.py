@@ -84,7 +84,14 @@ def test_everything_is_made_from_scratch_and_reused(
     runs = [tiny(run, photos) for run in declared.RUNS]
     done = {run.name: documents.measure(run, tmp_path / run.name, execute=command) for run in runs}
     changed = set(__main__.write(checkout, done))
-    plots = {"pictures.png", "rd_psnr.png", "rd_ms_ssim.png", "rp_fd_cifar.png", "rp_kd_cifar.png", "tradeoff_fd_cifar.png"}
+    plots = {
+        "pictures.png",
+        "rd_psnr.png",
+        "rd_ms_ssim.png",
+        "rp_fd_cifar.png",
+        "rp_kd_cifar.png",
+        "tradeoff_fd_cifar.png",
+    }
     written = {"README.md", "docs/METRICS.md", *(f"docs/{plot}" for plot in plots)}
     assert changed == {checkout / name for name in written}
     assert (checkout / "docs/rd_psnr.png").read_bytes() == (tmp_path / "kodak/rd_psnr.png").read_bytes()
