@@ -32,9 +32,12 @@ def torus_sines(phases: Tensor, size: int = SIZE) -> Tensor:
 
 
 def pixel_shifts(picture: Tensor) -> Tensor:
-    """(H, W) to (W, H W): the picture shifted round to the left by 0..W-1 pixels, eq. (10.1)."""
-    width = picture.shape[1]
-    return torch.stack([picture.roll(-shift, 1).flatten() for shift in range(width)])
+    """(H, W) to (W, H W): the picture shifted round to the left by 0..W-1 pixels, eq. (10.1), less the mean of all.
+
+    Sines have no mean either. With it, encoders begin with all pictures on one side of their plane, and stay there.
+    """
+    shifted = torch.stack([picture.roll(-shift, 1).flatten() for shift in range(picture.shape[1])])
+    return shifted - shifted.mean(0)
 
 
 def phases(count: int) -> Tensor:
