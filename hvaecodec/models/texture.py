@@ -73,6 +73,12 @@ class Texture(nn.Module):
         change = self.out(F.silu(h)) * self.gain(rate)[:, :, None, None]
         return GREY_SCALE * F.pixel_shuffle(change, 2).float()
 
+    @torch.no_grad()
+    def weaken(self, strength: float) -> None:
+        """Scale what it gives, at every rate."""
+        self.gain.weight.mul_(strength)
+        self.gain.bias.mul_(strength)
+
 
 def layer_features(layer: int, n_layers: int) -> Tensor:
     """(1, 8): what `rate_features` is to a step index for a layer of `hqa-photo`, 1 the finest."""

@@ -58,6 +58,7 @@ class TextureRun:
         folder = self.run.export_folder
         net = Texture(stage.task.net)
         load_weights(net, self.run.folder(stage.name) / NAME)
+        net.weaken(stage.task.strength)
         codec = self.coded.codec
         base = codec.generators.base(codec.generators.newest)
         path = export_texture(net, base, folder, self.run.settings.force)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tiny
 import tiny_hqa
 import torch
+from safetensors.torch import load_file
 from smooth import pictures, tiny_recipe, write_pictures
 
 import hvaecodec
@@ -74,6 +76,19 @@ def test_old_files_can_be_drawn_with_a_new_texture(name, writer, photos, tmp_pat
     (folder / "generator.safetensors").unlink()
     with pytest.raises(CodecUnavailable, match="not beside it"):
         hvaecodec.load(folder).decode(new)
+
+
+def test_the_exported_texture_has_its_strength(photos, weights, tmp_path):
+    found = []
+    for strength in (1.0, 0.25):
+        made, folder = tiny_recipe(NAME, 2), tmp_path / f"weights-{strength}"
+        made = replace(made, stages=(replace(made.stages[0], task=replace(made.stages[0].task, strength=strength)),))
+        shutil.copytree(weights, folder)
+        train(made, Settings(photos, tmp_path / f"run-{strength}", init=weights, export=folder))
+        found.append(load_file(folder / TEXTURED))
+    for name, full in found[0].items():
+        factor = 0.25 if name.startswith("gain.") else 1.0
+        assert torch.allclose(found[1][name].float(), factor * full.float(), rtol=1e-3, atol=1e-7), name
 
 
 def test_blocks_of_a_textured_picture_meet(photos, weights, tmp_path, monkeypatch):

@@ -17,7 +17,8 @@ class TextureTraining:
     pool: so many pictures of `pool_side` are kept, one of them new every `every` steps; `crops` of `side` make a batch.
     Weights: of the critic's score; of its features, which are to be those of the photo; of the squared error, relative
     to the smooth picture's own; of what the texture changes in the mean of 8 x 8 pixels, likewise relative.
-    critic_rate: of learning, relative to the texture's.
+    critic_rate: of learning, relative to the texture's. strength: of what was trained, so much is exported as temperature
+    1; all of it makes fringes of edges on smooth ground.
     """
 
     net: TextureConfig = field(default_factory=TextureConfig)
@@ -32,6 +33,7 @@ class TextureTraining:
     error: float = 0.3
     mean: float = 1.0
     critic_rate: float = 1.0
+    strength: float = 0.6
 
 
 @dataclass(frozen=True)
@@ -51,10 +53,10 @@ class HqaTexture(TextureTraining):
 
 
 _LOOP = LoopConfig(
-    minutes=33, learning_rate=5e-4, floor=0.05, warm_up=100, betas=(0.5, 0.9), weight_decay=0.0, clip=5.0, ema=0.998,
+    minutes=122, learning_rate=5e-4, floor=0.05, warm_up=100, betas=(0.5, 0.9), weight_decay=0.0, clip=5.0, ema=0.998,
     save_minutes=5, log_every=50, channels_last=True,
 )  # fmt: skip
-_SHORT = replace(_LOOP, minutes=14)
+_SHORT = replace(_LOOP, minutes=44)
 _KINDS: dict[str, tuple[TextureTraining, LoopConfig]] = {
     "dct-vae-photo-texture": (DctTexture(), _LOOP),
     "hqa-photo-texture": (HqaTexture(), _SHORT),
