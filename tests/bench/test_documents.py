@@ -23,8 +23,6 @@ SMALL = {
     "dct-vae-photo": "dct-vae-photo@effort=1",
     "dct-vae-photo@temperature=0.5": "dct-vae-photo@effort=1,temperature=0.5",
     "dct-vae-photo@temperature=1": "dct-vae-photo@effort=1,temperature=1",
-    "dct-vae-photo@like=jpeg": "dct-vae-photo@effort=1,like=jpeg",
-    "dct-vae-photo@like=jpeg,temperature=0.5": "dct-vae-photo@effort=1,like=jpeg,temperature=0.5",
     "hqa-photo@quality=10/30/50/70": "hqa-photo@quality=50/70",
     "hqa-photo@quality=10/30/50/70,temperature=1": "hqa-photo@quality=50/70,temperature=1",
 }

@@ -37,7 +37,7 @@ RUNS = (
         minutes=2,
         dataset="photos",
         limit=2,
-        codecs=("dct-vae-photo@like=jpeg", "dct-vae-photo@like=jpeg,temperature=0.5"),
+        codecs=("dct-vae-photo@effort=1,like=jpeg", "dct-vae-photo@effort=1,like=jpeg,temperature=0.5"),
         quality=(1,),
         baselines=("jpeg@quality=1", "webp@quality=1", "avif@quality=10"),
         metrics=("psnr",),
