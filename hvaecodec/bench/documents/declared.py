@@ -53,9 +53,10 @@ RUNS = (
     ),
     Run(
         "equal-bytes",
-        minutes=8,
+        minutes=2,
         codecs=("hqa-photo", "dct-vae-photo@effort=1,like=hqa-photo"),
         quality=(30, 50),
+        limit=6,
         metrics=("psnr", "ms-ssim", "fd-cifar"),
     ),
 )
