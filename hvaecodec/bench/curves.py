@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hvaecodec.bench import metrics
+from hvaecodec.bench import kodak, metrics
 
 # Short words for the published curves one asks for most.
 ALIASES = {
@@ -27,7 +27,6 @@ ALIASES = {
     "vtm": "vtm18.0",
 }
 _PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim"}
-_KODAK = "kodak", 24  # the data set of the published curves, and its size
 
 
 @dataclass(frozen=True)
@@ -111,8 +110,7 @@ def published(name: str, metric: str) -> Curve | None:
 def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:
     """Whether the records are of the pictures that the published curves are of: all of Kodak, and nothing else."""
     seen = {(record["dataset"], record["image"]) for record in records}
-    name, number = _KODAK
-    return len(seen) == number and {dataset for dataset, _ in seen} == {name}
+    return len(seen) == len(kodak.FILES) and {dataset for dataset, _ in seen} == {"kodak"}
 
 
 def bd_rate(anchor: Curve, test: Curve) -> BDRate:
