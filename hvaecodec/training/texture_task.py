@@ -83,7 +83,7 @@ class TextureTask:
 
     @torch.no_grad()
     def validate(self) -> dict[str, Any]:
-        """By the codec's setting: PSNR of the smooth picture and of the drawn one, and how much of the finest detail's
+        """By the codec's setting: PSNR of the smooth picture and of temperature 1's, and how much of the finest detail's
         amplitude each has, relative to the photo's."""
         if self.valid is None:
             return {}
@@ -93,7 +93,7 @@ class TextureTask:
             made = [self._entry(x.permute(1, 2, 0).contiguous().numpy(), setting, 0) for x in self.valid]
             photo, smooth = (torch.stack([getattr(e, name) for e in made]).float() for name in ("photo", "smooth"))
             rate = torch.cat([e.rate for e in made])
-            drawn = smooth + self.net(smooth, rate, self._noise(smooth, rng))
+            drawn = smooth + self.config.strength * self.net(smooth, rate, self._noise(smooth, rng))
             told = {}
             for name, x in (("smooth", smooth), ("drawn", drawn)):
                 told[f"{name}_psnr_db"] = round(_psnr_db(x, photo), 2)
