@@ -9,8 +9,10 @@ import pytest
 import torch
 from PIL import Image
 
+from hvaecodec.bench import features
 from hvaecodec.bench.papers import PaperSettings, experiment, hqa_mnist
 from hvaecodec.bench.papers.hqa_runs import Runs, cell, interval, through, used
+from hvaecodec.bench.papers.weak_digits import WeakClassifier
 from hvaecodec.codec.hqa_weights import load_stack
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.models.hqa import LayerConfig
@@ -91,6 +93,23 @@ def test_distances_of_originals_are_those_of_no_compression(data):
     assert told["mse"] == pytest.approx(0, abs=1e-9)
     assert told["rfd"] == pytest.approx(0, abs=1e-3)
     assert 0 <= told["error_percent"] <= 100
+
+
+@pytest.mark.data
+def test_the_weak_classifier_is_about_as_weak_as_the_papers(data_dir):
+    digits = small_images.mnist32(data_dir)
+    weak = WeakClassifier(digits.train, digits.train_labels)
+    assert 0.025 < weak.errors(digits.test, digits.test_labels) < 0.04  # printed: 0.0313
+    blurred = torch.nn.functional.avg_pool2d(torch.from_numpy(digits.test).float(), 5, 1, 2).numpy() / 255
+    assert weak.errors(blurred, digits.test_labels) > features.digit_errors(blurred, digits.test_labels)
+
+
+def test_a_weak_classifier_is_the_same_every_time():
+    rng = np.random.default_rng(0)
+    train, labels = rng.integers(0, 256, (300, 32, 32), np.uint8), rng.integers(0, 10, 300)
+    one, two = WeakClassifier(train, labels), WeakClassifier(train, labels)
+    assert all(torch.equal(a, b) for a, b in zip(one.net.parameters(), two.net.parameters(), strict=True))
+    assert one.errors(train, labels) < 0.5  # of what it was trained on, where chance is 0.9
 
 
 @pytest.mark.data

@@ -80,12 +80,12 @@ _LOOP = LoopConfig(
     save_minutes=5,
     channels_last=True,
 )
-_DIGITS = (  # small batches: below the top, a picture has hundreds of cells
-    Plan(16, 16, 16, 16, 16, 800),
-    Plan(16, 64, 40, 16, 0, 1200),
-    Plan(32, 96, 64, 32, 0, 1400),
-    Plan(64, 128, 80, 64, 0, 1800),
-    Plan(64, 144, 104, 128, 0, 1800),
+_DIGITS = (  # five epochs for the lower two, on windows, for a digit has hundreds of cells there; ten for the others
+    Plan(16, 16, 16, 128, 16, 2300),
+    Plan(16, 64, 40, 128, 24, 2300),
+    Plan(32, 96, 64, 128, 0, 4600),
+    Plan(64, 128, 80, 128, 0, 4600),
+    Plan(64, 144, 104, 128, 0, 4600),
 )
 _NOTEBOOK = tuple(
     Plan(encoder, decoder, hams, 512, 0, 17_700)
@@ -96,7 +96,7 @@ _NOTEBOOK = tuple(
 _TINY = tuple(Plan(4, 4, 4, 8, 16 if number == 0 else 0, 4) for number in range(5))
 DIGITS = {"cpu": _DIGITS, "gpu": _NOTEBOOK, "tiny": _TINY}
 _DIGITS_VQVAE = {
-    "cpu": (VqVaeConfig(1, (8, 24, 48, 72, 94)), 64, 1200),
+    "cpu": (VqVaeConfig(1, (8, 24, 48, 72, 94)), 64, 9200),  # ten epochs
     "gpu": (VqVaeConfig(1, (64, 96, 160, 240, 304)), 512, 88_500),
     "tiny": (VqVaeConfig(1, (4, 4, 4, 4, 4)), 8, 4),
 }
