@@ -39,6 +39,17 @@ def test_pictures_agree_whatever_the_arithmetic(kodak_files, monkeypatch):
         assert away.max() <= 2 and (away > 1).mean() <= 0.001
 
 
+def test_a_target_is_met_closely_and_a_higher_effort_meets_it_with_fewer_bytes(data_dir):
+    pixels = load_dataset("valid", data_dir)[3].pixels()[:256, :256]
+    quick, slow = (hvaecodec.encode(pixels, psnr=28.0, effort=effort) for effort in (1, 2))
+    assert len(slow) < 0.97 * len(quick)
+    for data in (quick, slow):
+        assert 28.0 <= psnr_db(pixels, hvaecodec.decode(data)) < 28.15
+    for effort in (1, 2):
+        bpp = 8 * len(hvaecodec.encode(pixels, bpp=0.3, effort=effort)) / pixels[..., 0].size
+        assert 0.29 < bpp <= 0.3
+
+
 def test_the_integer_prior_costs_at_most_two_per_cent(data_dir):
     """Against its float twin (the same weights, nothing rounded after them), both with logistic masses."""
     bitstream = hvaecodec.load().bitstream

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,8 @@ from hvaecodec.models.layout import N_LEVELS
 from hvaecodec.models.quantiser import N_INDICES, quality_of, step_index
 
 PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "dct-vae-photo"
+
+_EXACT = 999.0  # dB, where there is no error
 
 
 class DctVaeCodec:
@@ -95,23 +99,25 @@ class DctVaeCodec:
 
     def _search_bpp(self, loaded: LoadedImage, bpp: float, effort: int) -> bytes:
         pixels = loaded.pixels.shape[0] * loaded.pixels.shape[1]
-        found = self._ladder(loaded).largest(lambda data: 8 * len(data) / pixels <= bpp, effort)
+        ladder = self._ladder(loaded, lambda data: math.log(8 * len(data) / pixels), math.log(100))
+        found = ladder.largest(math.log(bpp), effort)
         if found is None:
-            smallest = 8 * len(self._encode(loaded, 0, effort)) / pixels
+            smallest = 8 * len(ladder.files[0, effort]) / pixels
             raise ValueError(
                 f"bpp {bpp} is out of reach, quality 1 needs {smallest:.4f} bits per pixel for this picture"
             )
         return found
 
     def _search_psnr(self, loaded: LoadedImage, psnr: float, effort: int) -> bytes:
-        found = self._ladder(loaded).smallest(lambda data: psnr_db(loaded.pixels, self.decode(data)) >= psnr, effort)
+        ladder = self._ladder(loaded, lambda data: min(psnr_db(loaded.pixels, self.decode(data)), _EXACT), 25.0)
+        found = ladder.smallest(psnr, effort)
         if found is None:
-            best = psnr_db(loaded.pixels, self.decode(self._encode(loaded, N_INDICES - 1, effort)))
+            best = ladder.values[N_INDICES - 1, effort]
             raise ValueError(f"psnr {psnr} is out of reach, quality 100 gives {best:.2f} dB for this picture")
         return found
 
-    def _ladder(self, loaded: LoadedImage) -> Ladder:
-        return Ladder(lambda index, effort: self._encode(loaded, index, effort), N_INDICES)
+    def _ladder(self, loaded: LoadedImage, value: Callable[[bytes], float], rise: float) -> Ladder:
+        return Ladder(lambda index, effort: self._encode(loaded, index, effort), value, N_INDICES, rise)
 
     # -- decoding -------------------------------------------------------------------------------------------------
 

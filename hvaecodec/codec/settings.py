@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -16,6 +17,10 @@ def check_targets(quality: float | None, bpp: float | None, psnr: float | None, 
     """At most one target, and an effort of 1, 2 or 3 (0, plain rounding, is there to measure what the search brings)."""
     if sum(target is not None for target in (quality, bpp, psnr)) > 1:
         raise ValueError("give one of quality, bpp and psnr, not several")
+    if bpp is not None and not 0 < bpp < math.inf:
+        raise ValueError(f"bpp must be above 0, got {bpp}")
+    if psnr is not None and not math.isfinite(psnr):
+        raise ValueError(f"psnr must be a number of dB, got {psnr}")
     if effort not in (0, 1, 2, 3):
         raise ValueError(f"effort must be 1, 2 or 3, got {effort}")
 

@@ -71,13 +71,34 @@ def test_psnr_search_gives_the_smallest_file_that_reaches_it(codec):
     pixels = PHOTO[:64, :64]
     target = psnr_db(pixels, codec.decode(codec.encode(pixels, quality=40, effort=1))) - 1e-6
     found = codec.encode(pixels, psnr=target, effort=1)
-    assert psnr_db(pixels, codec.decode(found)) >= target
-    assert codec.info(found)["quality"] <= 40
+    before = codec.encode(pixels, quality=codec.info(found)["quality"] - 1 / 8, effort=1)
+    assert psnr_db(pixels, codec.decode(before)) < target <= psnr_db(pixels, codec.decode(found))
+
+
+@pytest.mark.parametrize("quality", [1, 40])
+def test_a_target_is_met_by_the_files_of_the_effort_that_was_asked_for(codec, quality):
+    pixels = PHOTO[:64, :64]
+    target = 8 * (len(codec.encode(pixels, quality=quality, effort=2)) + 1) / 64**2
+    found = codec.encode(pixels, bpp=target, effort=2)
+    reached = codec.info(found)["quality"]
+    assert found == codec.encode(pixels, quality=reached, effort=2)
+    assert 8 * len(found) / 64**2 <= target
+    assert 8 * len(codec.encode(pixels, quality=reached + 1 / 8, effort=2)) / 64**2 > target
 
 
 @pytest.mark.parametrize(
     "settings",
-    [{"quality": 0.5}, {"quality": 101}, {"quality": 50, "bpp": 1}, {"effort": 4}, {"bpp": 1e-4}, {"psnr": 90.0}],
+    [
+        {"quality": 0.5},
+        {"quality": 101},
+        {"quality": 50, "bpp": 1},
+        {"effort": 4},
+        {"bpp": 1e-4},
+        {"bpp": 0},
+        {"bpp": float("nan")},
+        {"psnr": 90.0},
+        {"psnr": float("inf")},
+    ],
 )
 def test_impossible_settings_are_value_errors(codec, settings):
     with pytest.raises(ValueError):

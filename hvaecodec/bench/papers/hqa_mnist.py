@@ -67,9 +67,7 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
     return tables
 
 
-def measure(
-    system: str, stack: HqaStack, test: np.ndarray, labels: np.ndarray, weak: WeakClassifier
-) -> dict[str, Any]:
+def measure(system: str, stack: HqaStack, test: np.ndarray, labels: np.ndarray, weak: WeakClassifier) -> dict[str, Any]:
     """Every layer as a code of its own, decoded as the system does; the top also by modes."""
     rows, layers, top = torch.from_numpy(test)[:, None], [], len(stack) - 1
     for layer in range(len(stack)):

@@ -34,7 +34,7 @@ class WeakClassifier:
             chosen = torch.randint(len(rows), (_BATCH,), generator=rng)
             loss = F.cross_entropy(self.net(rows[chosen]), targets[chosen])
             optimiser.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             schedule.step()
 
