@@ -56,10 +56,9 @@ _LOOP = LoopConfig(
     minutes=122, learning_rate=5e-4, floor=0.05, warm_up=100, betas=(0.5, 0.9), weight_decay=0.0, clip=5.0, ema=0.998,
     save_minutes=5, log_every=50, channels_last=True,
 )  # fmt: skip
-_SHORT = replace(_LOOP, minutes=44)
 _KINDS: dict[str, tuple[TextureTraining, LoopConfig]] = {
     "dct-vae-photo-texture": (DctTexture(), _LOOP),
-    "hqa-photo-texture": (HqaTexture(), _SHORT),
+    "hqa-photo-texture": (HqaTexture(), _LOOP),
 }
 
 
