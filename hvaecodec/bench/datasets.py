@@ -44,7 +44,8 @@ def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[
     """The images of `kodak`, `photos`, `valid` or `cifar10`, or of the folder `name`, sorted by name.
 
     cifar10: its 10,000 test pictures, 32 x 32. data: where `kodak`, `valid` or `cifar10` lie; else the folder that
-    HVAECODEC_DATA names; else Kodak is downloaded once to the user's cache and checked. Raises DatasetError if the pictures are not there.
+    HVAECODEC_DATA names; else Kodak is downloaded once to the user's cache and checked.
+    Raises DatasetError if the pictures are not there.
     """
     if name == "kodak":
         return _files([_kodak_folder(data) / file for file in kodak.FILES])

@@ -70,7 +70,8 @@ class DctVaeCodec:
         """A complete file.
 
         One of quality (1..100, 50 when none is given), bpp (the largest file not above so many bits per pixel of the
-        whole file) and psnr (the smallest that decodes to so many dB). effort 1, 2 or 3: how long to search (0, plain
+        whole file) and psnr (the smallest that decodes to so many dB; where dB or bytes do not rise with quality, the one
+        next to a quality that misses the target). effort 1, 2 or 3: how long to search (0, plain
         rounding, is there to measure what the search brings).
         ValueError for settings out of range or a target that no quality reaches.
         """

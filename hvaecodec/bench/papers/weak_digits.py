@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 HIDDEN = 64
-_STEPS, _BATCH, _RATE = 1500, 256, 3e-3  # six epochs; longer ones do not lower the error
+_STEPS, _BATCH, _RATE = 1500, 256, 3e-3  # six epochs
 _SEED = 0
 
 
