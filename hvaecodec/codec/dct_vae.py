@@ -162,7 +162,8 @@ class DctVaeCodec:
     def _render(self, symbols: np.ndarray, header: Header, how: Decoding) -> np.ndarray:
         """The generator's picture; with a texture that is what is drawn, else the latents are."""
         chosen = self.generators.choose(header.generator, how.generator)
-        net, texture = self.generators.get(chosen), self.generators.texture(chosen)
+        drawing = self.generators.drawing(chosen)
+        net, texture = drawing.net, drawing.texture
         place = symbols, self._steps(header.step_index), header.step_index
         if texture is None or not how.temperature:
             return render(net, *place, how.temperature, how.seed)

@@ -118,9 +118,8 @@ class HqaPhotoCodec:
     ) -> np.ndarray:
         """The picture, uint8, of the shape that was encoded (smaller by `scale`).
 
-        temperature: 0 takes the mode of every layer below the coded one, above 0 they are drawn under `seed` and so is
-        the texture, if the generator has one. scale: 1,
-        1/2 ... 1/32; the picture is decoded whole and averaged. partial: there is one stream, a file without all of it
+        temperature: 0 takes the mode of every layer below the coded one, above 0 they are drawn under `seed`, by the
+        generator's sampler if it has one, and so is its texture. scale: 1, 1/2 ... 1/32; the picture is decoded whole and averaged. partial: there is one stream, a file without all of it
         is refused. generator: "file" or "latest".
         """
         return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
@@ -134,9 +133,11 @@ class HqaPhotoCodec:
         header = found.header
         indices, _ = self._decode_indices(found)
         chosen = self.generators.choose(header.generator, how.generator)
-        stack, texture = self.generators.get(chosen), self.generators.texture(chosen)
+        drawing = self.generators.drawing(chosen)
+        stack, texture = drawing.net, drawing.texture
         with plain_float32():
-            picture = decode_picture(stack, indices, header.step_index - 1, how.temperature, how.seed)
+            layer, sampler = header.step_index - 1, drawing.sampler
+            picture = decode_picture(stack, indices, layer, how.temperature, how.seed, sampler)
         if texture is not None and how.temperature:
             rate = layer_features(header.step_index, self.bitstream.n_layers)
             picture = add_texture(picture, texture, rate, how.temperature, how.seed)

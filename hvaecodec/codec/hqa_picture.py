@@ -11,6 +11,7 @@ from torch import Tensor
 
 from hvaecodec.codec.picture import has_bfloat16
 from hvaecodec.models.hqa import HqaLayer, HqaStack, choose
+from hvaecodec.models.index_sampler import IndexSampler
 from hvaecodec.models.philox import uniforms
 
 BLOCK = 1024  # pixels on each side of a block that is encoded
@@ -48,14 +49,23 @@ def encode_picture(
 
 
 def decode_picture(
-    stack: HqaStack, indices: np.ndarray, layer: int, temperature: float = 0.0, seed: int = 0
+    stack: HqaStack,
+    indices: np.ndarray,
+    layer: int,
+    temperature: float = 0.0,
+    seed: int = 0,
+    sampler: IndexSampler | None = None,
 ) -> np.ndarray:
     """The picture of a layer's indices, uint8 (rows * cell, columns * cell, 3); a layer at a time, each in blocks.
 
-    temperature 0 takes the mode of every layer below; above it, draws whose logits are divided by it.
+    temperature 0 takes the mode of every layer below; above it, draws whose logits are divided by it, each layer from
+    the sampler, or without one every cell by itself from what the decoder above says of it, as in the paper.
     """
     for number in range(layer, 0, -1):
-        indices = _indices_below(stack, indices, number, temperature, seed)
+        if sampler is not None and temperature > 0:
+            indices = sampler.draw(indices, number - 1, temperature, seed)
+        else:
+            indices = _indices_below(stack, indices, number, temperature, seed)
     rows, columns = indices.shape
     out = np.empty((2 * rows, 2 * columns, 3), np.uint8)
     for block in _blocks(rows, columns, CELLS, _radius(stack[0])):

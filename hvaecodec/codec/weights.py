@@ -6,7 +6,7 @@ import hashlib
 import json
 import warnings
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,11 +23,14 @@ from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.models.dct_prior import PriorConfig
 from hvaecodec.models.exact import ExactArithmetic
 from hvaecodec.models.generator import Generator, GeneratorConfig, ScaleConfig
+from hvaecodec.models.index_prior import IndexPriorConfig
+from hvaecodec.models.index_sampler import IndexSampler
 from hvaecodec.models.texture import Texture, TextureConfig
 
 BITSTREAM = "bitstream.safetensors"
 GENERATORS = "generator*.safetensors"
 TEXTURED = "generator-texture.safetensors"  # a texture alone; it goes on top of the generator that it names
+SAMPLED = "generator-sampler.safetensors"  # likewise, what draws the lower layers of `hqa-photo`
 
 T = TypeVar("T")
 
@@ -113,6 +116,33 @@ def build_texture(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tenso
     return net.eval().requires_grad_(False)
 
 
+def build_sampler(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> IndexSampler:
+    """What draws the lower layers of `hqa-photo`. tensors: of layer n (from 1) under `layer<n>.`, and `bit_tables`."""
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for name, tensor in tensors.items():
+        layer, _, part = name.partition(".")
+        layers.setdefault(layer, {})[part] = tensor.numpy()
+    tables = layers.pop("bit_tables")[""]
+    ordered = [layers[f"layer{number + 1}"] for number in range(len(layers))]
+    return IndexSampler(ordered, tables, IndexPriorConfig(**json.loads(metadata["config"])))
+
+
+# what a file may add to the generator that it goes on top of, by the kind in its metadata
+ON_TOP: dict[str, Callable[[Mapping[str, str], Mapping[str, torch.Tensor]], Any]] = {
+    "texture": build_texture,
+    "sampler": build_sampler,
+}
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A generator's net and what is on top of it for temperatures above 0."""
+
+    net: Any
+    sampler: IndexSampler | None = None
+    texture: Texture | None = None
+
+
 class Generators:
     """The generators installed in a folder, by digest (2 bytes); each loaded when first asked for.
 
@@ -130,30 +160,37 @@ class Generators:
         if not (folder / newest).is_file():
             raise CodecUnavailable(f"no {newest} in {folder}; the installation is incomplete")
         self.newest = _digest(folder / newest)
-        self.loaded: dict[bytes, tuple[Any, Texture | None]] = {}
+        self.loaded: dict[bytes, Drawing] = {}
 
     def get(self, digest: bytes) -> Any:
-        """The net of a digest in `paths`, without the texture that it may have on top."""
-        return self._parts(digest)[0]
+        """The net of a digest in `paths`, without what it may have on top."""
+        return self.drawing(digest).net
 
-    def texture(self, digest: bytes) -> Texture | None:
-        """What goes on top of that net."""
-        return self._parts(digest)[1]
-
-    def base(self, digest: bytes) -> bytes:
-        """The digest of that net, which is its own if it has no texture."""
-        _, metadata = read_weights(self.paths[digest])
-        return self._under(digest, metadata) if "base" in metadata else digest
-
-    def _parts(self, digest: bytes) -> tuple[Any, Texture | None]:
+    def drawing(self, digest: bytes) -> Drawing:
+        """That net and what is on top of it. Raises CodecUnavailable."""
         if digest not in self.loaded:
             data, metadata = read_weights(self.paths[digest])
-            tensors = load_tensors(data)
-            if "base" in metadata:
-                self.loaded[digest] = self.get(self._under(digest, metadata)), build_texture(metadata, tensors)
-            else:
-                self.loaded[digest] = self.build(metadata, tensors), None
+            self.loaded[digest] = self._built(digest, metadata, load_tensors(data))
         return self.loaded[digest]
+
+    def base(self, digest: bytes, kind: str = "texture") -> bytes:
+        """The digest that a file of a kind goes on top of: what is under the one there is, or under nothing this one."""
+        _, metadata = read_weights(self.paths[digest])
+        return self._under(digest, metadata) if "base" in metadata and _kind(metadata) == kind else digest
+
+    def _built(self, digest: bytes, metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Drawing:
+        if "base" not in metadata:
+            return Drawing(self.build(metadata, tensors))
+        kind = _kind(metadata)
+        if kind not in ON_TOP:
+            raise CodecUnavailable(
+                f"{self.paths[digest]} is a {kind}, which this version does not know; update hvaecodec"
+            )
+        try:
+            added = ON_TOP[kind](metadata, tensors)
+        except (KeyError, RuntimeError, ValueError) as cause:
+            raise CodecUnavailable(f"{self.paths[digest]} is no {kind} as its config says: {cause}") from cause
+        return replace(self.drawing(self._under(digest, metadata)), **{kind: added})
 
     def _under(self, digest: bytes, metadata: Mapping[str, str]) -> bytes:
         base = bytes.fromhex(metadata["base"])
@@ -200,8 +237,13 @@ def half_precision(net: nn.Module) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def _kind(metadata: Mapping[str, str]) -> str:
+    """Of a file that goes on top of a generator; the first ones were textures and did not say so."""
+    return metadata.get("kind", "texture")
+
+
 def generators_in(folder: Path) -> dict[bytes, Path]:
-    """The generators of a folder by digest, textures among them."""
+    """The generators of a folder by digest, those on top of others among them."""
     return {_digest(path): path for path in sorted(folder.glob(GENERATORS))}
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from .index_prior import CLASSES, CODES, DEPTH, N_TABLES, IndexPriorConfig, layer_shapes
+from .index_prior import CLASSES, CODES, DEPTH, N_TABLES, TABLE, IndexPriorConfig, layer_shapes
 from .prior_net import TOP, straight, weight_exponents
 
 UNIT = 32
@@ -25,7 +25,7 @@ class IndexPriorNet(nn.Module):
     def __init__(self, config: IndexPriorConfig) -> None:
         super().__init__()
         self.config, self.rounding = config, False
-        self.embedding = nn.Parameter(torch.randn(CODES + 1, config.embedding) * 0.3)
+        self.embedding = nn.Parameter(torch.randn(config.rows, config.embedding) * 0.3)
         self.weights, self.biases = nn.ParameterDict(), nn.ParameterDict()
         for name, inputs, outputs in layer_shapes(config):
             gain = 0.3 if name == "head" else 1.0
@@ -33,17 +33,23 @@ class IndexPriorNet(nn.Module):
             self.biases[_key(name)] = nn.Parameter(torch.zeros(outputs))
 
     @torch.no_grad()
-    def start_from(self, codebook: Tensor) -> None:
-        """Embed codes by their vectors' main directions, so that codes that are alike begin alike; 0 outside."""
-        centred = codebook - codebook.mean(0)
-        rank = min(self.config.embedding, codebook.shape[1])
-        main = torch.linalg.svd(centred, full_matrices=False).Vh[:rank]
-        places = centred @ main.T
-        self.embedding[:CODES, :rank] = places / places.std() * _SPREAD
-        self.embedding[CODES] = 0
+    def start_from(self, *codebooks: Tensor) -> None:
+        """Embed codes by their vectors' main directions, so that codes that are alike begin alike; 0 outside.
+
+        codebooks: (512, D) of the layer and, if it is seen, of the one above.
+        """
+        for number, codebook in enumerate(codebooks):
+            table = self.embedding[number * TABLE : (number + 1) * TABLE]
+            centred = codebook - codebook.mean(0)
+            rank = min(self.config.embedding, codebook.shape[1])
+            main = torch.linalg.svd(centred, full_matrices=False).Vh[:rank]
+            places = centred @ main.T
+            table[:CODES, :rank] = places / places.std() * _SPREAD
+            table[CODES] = 0
 
     def logits(self, kind: str, scale_class: Tensor, near: Tensor) -> Tensor:
-        """Logits of the tree's nodes, (n, 511), from neighbours' indices (n, 16) and scale classes (n,), int64."""
+        """Logits of the tree's nodes, (n, 511), from what cells see, (n, 16) or (n, 25) as in `Arithmetic`, and scale classes
+        (n,), int64."""
         table: Tensor = self.embedding
         if self.rounding:
             table = straight(table, (table * UNIT).round().clamp(-127, 127) / UNIT)

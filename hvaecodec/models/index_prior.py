@@ -4,6 +4,9 @@ Cells of a phase do not see each other, so a phase is one pass of a small networ
 any grid. A code's 9 bits are a path in a binary tree (codes that are alike lie close together, see `tree_order`), and
 the network gives the logit of every node of that tree: a softmax over 512 codes that needs no division.
 
+With `IndexPriorConfig.above` a cell also sees the layer above, whole: the prior of a layer given the next, which a decoder
+draws from (`index_sampler`).
+
 `walk` is written once. An `Arithmetic` supplies the numbers: `index_exact` integers held in float32, `index_numpy` the
 plain reference; `index_net` is the trainable form.
 """
@@ -46,21 +49,35 @@ OFFSETS: dict[str, tuple[tuple[int, int], ...]] = {
 }  # fmt: skip
 KINDS = tuple(OFFSETS)
 NEIGHBOURS = 16
+ABOVE = tuple((row, column) for row in (-1, 0, 1) for column in (-1, 0, 1))  # around the cell that a cell lies in
+TABLE = CODES + 1  # rows of an embedding: the codes, and outside
 CLASSES = len(STRIDES) + 1  # strides 1, 2 ... 16 and the base
 
 
 @dataclass(frozen=True)
 class IndexPriorConfig:
-    """Widths: numbers that stand for a neighbour's index, and hidden units of the two inner layers."""
+    """Widths: numbers that stand for a neighbour's index, and hidden units of the two inner layers. above: whether cells
+    also see the nine nearest of the layer above, whose rows in the embedding come after those of the layer's own."""
 
     embedding: int = 16
     hidden: int = 128
+    above: bool = False
+
+    @property
+    def seen(self) -> int:
+        """Indices that a cell sees."""
+        return NEIGHBOURS + self.above * len(ABOVE)
+
+    @property
+    def rows(self) -> int:
+        """Of the embedding."""
+        return TABLE * (1 + self.above)
 
 
 def layer_shapes(config: IndexPriorConfig) -> Iterator[tuple[str, int, int]]:
     """Every dense layer as (name, inputs, outputs)."""
     for kind in KINDS:
-        yield f"{kind}.in", NEIGHBOURS * config.embedding + CLASSES, config.hidden
+        yield f"{kind}.in", config.seen * config.embedding + CLASSES, config.hidden
     yield "mid", config.hidden, config.hidden
     yield "head", config.hidden, NODES
 
@@ -83,6 +100,13 @@ class Phase:
         offsets = np.array(OFFSETS[self.kind]) * self.stride
         r, c = self.rows[part, None] + offsets[:, 0], self.columns[part, None] + offsets[:, 1]
         inside = (r >= 0) & (r < grid[0]) & (c >= 0) & (c < grid[1]) & (self.stride < BASE_STRIDE)
+        return np.where(inside, r * grid[1] + c, -1)
+
+    def near_above(self, grid: tuple[int, int], part: slice | np.ndarray) -> np.ndarray:
+        """Flat indices in the grid of the layer above, int64 (n, 9); -1 outside it. grid: that of the layer above."""
+        offsets = np.array(ABOVE)
+        r, c = (self.rows[part, None] >> 1) + offsets[:, 0], (self.columns[part, None] >> 1) + offsets[:, 1]
+        inside = (r >= 0) & (r < grid[0]) & (c >= 0) & (c < grid[1])
         return np.where(inside, r * grid[1] + c, -1)
 
 
@@ -111,7 +135,8 @@ class Arithmetic(Protocol):
     """What `walk` needs. Values are integers in units of 1/32."""
 
     def logits(self, kind: str, scale_class: int, near: np.ndarray) -> np.ndarray:
-        """Logits of the tree's nodes, int32 (n, 511), from the neighbours' indices (n, 16), 512 outside the grid."""
+        """Logits of the tree's nodes, int32 (n, 511), from the rows of the embedding that the cells see: the neighbours'
+        indices (n, 16), 512 outside the grid, and with `above` those of the layer above plus 513, (n, 25) in all."""
         ...
 
 
@@ -121,17 +146,29 @@ class Coder(Protocol):
     def __call__(self, logits: np.ndarray, at: np.ndarray) -> np.ndarray: ...
 
 
-def walk(a: Arithmetic, grid: tuple[int, int], code: Coder) -> np.ndarray:
-    """Go through a grid phase by phase, chunk by chunk; the indices, int16 (rows, columns)."""
+def walk(a: Arithmetic, grid: tuple[int, int], code: Coder, above: np.ndarray | None = None) -> np.ndarray:
+    """Go through a grid phase by phase, chunk by chunk; the indices, int16 (rows, columns).
+
+    above: the indices of the layer above, for a prior that sees them.
+    """
     rows, columns = grid
-    indices = np.full(rows * columns + 1, OUTSIDE, np.int16)  # the last is what -1 finds
+    indices = flat(np.full(grid, OUTSIDE))
+    over = None if above is None else flat(above)
     for phase in phases(rows, columns):
         for start in range(0, len(phase.rows), CHUNK):
             part = slice(start, start + CHUNK)
             near = indices[phase.near(grid, part)]
+            if above is not None and over is not None:
+                known = over[phase.near_above((above.shape[0], above.shape[1]), part)] + TABLE
+                near = np.concatenate([near, known], 1)
             at = phase.rows[part] * columns + phase.columns[part]
             indices[at] = code(a.logits(phase.kind, phase.scale_class, near), at)
     return indices[:-1].reshape(rows, columns)
+
+
+def flat(grid: np.ndarray) -> np.ndarray:
+    """Indices of a grid in raster order, int16, and after them what place -1 finds: the index of all that is outside."""
+    return np.append(grid.ravel(), OUTSIDE).astype(np.int16)
 
 
 def table_of(logit: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from hvaecodec.training.run import Run
 
 CARD = "card.json"
+ON_TOP = ("sampler", "texture")  # in the order in which they lie on a generator
 RESEARCH = "research and non-commercial use only, as the terms of some of the training pictures demand"
 FREE = "CC BY-SA 4.0, the strictest licence that the sources of the training pictures state"
 UNKNOWN = "as the terms of the training pictures allow; they are not stated"
@@ -85,7 +86,8 @@ def part(path: Path, training: dict[str, Any]) -> dict[str, Any]:
 def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Path:
     """Write a folder's card.json, keeping what it says of files that are still as they were.
 
-    parts: `part`s by kind, "bitstream", "generator" and "texture", which names the generator under it, its "base".
+    parts: `part`s by kind, "bitstream", "generator", and on top of it "sampler" and "texture", which name what is under
+    them, their "base".
     """
     path = folder / CARD
     kept = {}
@@ -93,8 +95,9 @@ def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Pa
         old = json.loads(path.read_text(encoding="utf-8")).get("parts", {})
         kept = {kind: told for kind, told in old.items() if _is_still(folder, told)}
     parts = dict(sorted((kept | parts).items()))
-    if "texture" in parts and bytes.fromhex(parts["texture"]["base"]) not in generators_in(folder):
-        del parts["texture"]  # of a generator that is gone
+    for kind in ON_TOP:
+        if kind in parts and bytes.fromhex(parts[kind]["base"]) not in generators_in(folder):
+            del parts[kind]  # of a generator that is gone
     card = {
         "codec": codec,
         "summary": ", ".join(f"{kind} {told['sha256'][:8]}" for kind, told in parts.items()),
@@ -102,7 +105,7 @@ def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Pa
         "version": __version__,
         "parts": parts,
     }
-    for kind in ("generator", "texture"):  # the last there is draws the pictures
+    for kind in ("generator", *ON_TOP):  # the last there is draws the pictures
         if kind in parts:
             card["generator"] = parts[kind]["file"]
     return _write(folder, card)

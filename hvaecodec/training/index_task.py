@@ -1,4 +1,5 @@
-"""Training of the five index priors of `hqa-photo`: estimated bits of cells drawn from grids that are coded once."""
+"""Training of index priors of `hqa-photo`, those of its files and those of its sampler: estimated bits of cells drawn
+from grids that are coded once."""
 
 from __future__ import annotations
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from hvaecodec.codec.hqa_picture import encode_picture
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.models.index_net import IndexPriorNet
-from hvaecodec.models.index_prior import DEPTH, KINDS, OUTSIDE, phases
+from hvaecodec.models.index_prior import ABOVE, DEPTH, KINDS, NEIGHBOURS, TABLE, flat, phases
 from hvaecodec.training.data import counter_rng
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes.hqa_photo import IndexTraining
@@ -23,7 +24,7 @@ _PICTURES = 14  # kind of random draws
 
 @dataclass(frozen=True)
 class Cells:
-    """Cells of one layer and one kind of phase: indices, int16 (n,), those of their neighbours (n, 16), classes (n,)."""
+    """Cells of one layer and one kind of phase: indices, int16 (n,), what they see (n, 16 or 25), classes (n,)."""
 
     indices: Tensor
     near: Tensor
@@ -31,7 +32,10 @@ class Cells:
 
 
 class IndexTask:
-    """`loop.Task` of the priors, one `IndexPriorNet` a layer, for a stack whose codes are in `tree_order`."""
+    """`loop.Task` of the priors, one `IndexPriorNet` a layer, for a stack whose codes are in `tree_order`.
+
+    Priors that see the layer above are of all layers but the top one.
+    """
 
     def __init__(
         self,
@@ -47,19 +51,21 @@ class IndexTask:
         self.config, self.stack, self.seed, self.rank, self.bf16 = config, stack, seed, rank, bf16
         self.device = torch.device(device)
         torch.manual_seed(seed)
-        self.net = nn.ModuleList(IndexPriorNet(config.net) for _ in range(len(stack))).to(self.device)
+        self.count = len(stack) - config.net.above
+        self.net = nn.ModuleList(IndexPriorNet(config.net) for _ in range(self.count)).to(self.device)
         self.cells = self._coded(train, config.pictures)
         self.valid = self._coded(valid, 0) if valid else None
 
     def fit(self) -> None:
         """Let the embeddings begin as the codes lie; before training."""
-        for number in range(len(self.stack)):
-            self._net(number).start_from(self.stack[number].codebook.to(self.device))
+        for number in range(self.count):
+            seen = range(number, number + 1 + self.config.net.above)
+            self._net(number).start_from(*(self.stack[layer].codebook.to(self.device) for layer in seen))
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Bits per cell, the mean over the layers."""
         logs = {}
-        for number in range(len(self.stack)):
+        for number in range(self.count):
             net = self._net(number)
             net.rounding = moment.fraction > self.config.rounding_from
             total = sum(len(cells.indices) for cells in self.cells[number])
@@ -79,7 +85,7 @@ class IndexTask:
         if self.valid is None:
             return {}
         out = {}
-        for number in range(len(self.stack)):
+        for number in range(self.count):
             net = self._net(number)
             before, net.rounding = net.rounding, True
             bits = count = 0.0
@@ -116,15 +122,16 @@ class IndexTask:
         """Cells of every layer by kind. augmented: so many pictures are drawn from the photos, 0 takes each as it is."""
         rng = counter_rng(self.seed, 0, _PICTURES)
         count = augmented or len(photos)
-        found: list[list[list[Cells]]] = [[[] for _ in KINDS] for _ in range(len(self.stack))]
+        found: list[list[list[Cells]]] = [[[] for _ in KINDS] for _ in range(self.count)]
         for n in range(count):
             picture = _augmented(photos[rng.integers(len(photos))], rng) if augmented else photos[n]
             grids = encode_picture(self.stack, picture, range(len(self.stack)), self.device)
-            for number, grid in enumerate(grids):
+            for number, grid in enumerate(grids[: self.count]):
                 share = min(1.0, self.config.kept / (grid.size * count)) if augmented else 1.0
-                for kind, cells in enumerate(_cells(grid, share, rng)):
+                above = grids[number + 1] if self.config.net.above else None
+                for kind, cells in enumerate(_cells(grid, share, rng, above)):
                     found[number][kind].append(cells)
-        return [[_joined(parts) for parts in layer] for layer in found]
+        return [[_joined(parts, self.config.net.seen) for parts in layer] for layer in found]
 
 
 def _augmented(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -139,23 +146,25 @@ def _augmented(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.ascontiguousarray(picture)
 
 
-def _cells(grid: np.ndarray, share: float, rng: np.random.Generator) -> list[Cells]:
-    """A random share of the cells of a grid of indices, by kind."""
-    flat = np.append(grid.ravel(), OUTSIDE).astype(np.int16)
+def _cells(grid: np.ndarray, share: float, rng: np.random.Generator, above: np.ndarray | None = None) -> list[Cells]:
+    """A random share of the cells of a grid of indices, by kind. above: the grid of the layer above, if they see it."""
+    indices = flat(grid)
     size = (grid.shape[0], grid.shape[1])
     found: list[list[Cells]] = [[] for _ in KINDS]
     for phase in phases(*size):
         at = phase.rows * size[1] + phase.columns
         keep = np.flatnonzero(rng.random(len(at)) < share)
-        near = flat[phase.near(size, keep)]
+        near = indices[phase.near(size, keep)]
+        if above is not None:
+            known = flat(above)[phase.near_above((above.shape[0], above.shape[1]), keep)] + TABLE
+            near = np.concatenate([near, known.astype(np.int16)], 1)
         classes = np.full(len(keep), phase.scale_class, np.int8)
-        found[KINDS.index(phase.kind)].append(Cells(*map(torch.from_numpy, (flat[at[keep]], near, classes))))
-    return [_joined(parts) for parts in found]
+        found[KINDS.index(phase.kind)].append(Cells(*map(torch.from_numpy, (indices[at[keep]], near, classes))))
+    return [_joined(parts, NEIGHBOURS + (above is not None) * len(ABOVE)) for parts in found]
 
 
-def _joined(parts: list[Cells]) -> Cells:
+def _joined(parts: list[Cells], seen: int) -> Cells:
     if not parts:
-        return Cells(
-            torch.zeros(0, dtype=torch.int16), torch.zeros(0, 16, dtype=torch.int16), torch.zeros(0, dtype=torch.int8)
-        )
+        nothing = torch.zeros(0, dtype=torch.int16)
+        return Cells(nothing, nothing.reshape(0, seen), torch.zeros(0, dtype=torch.int8))
     return Cells(*(torch.cat([getattr(part, name) for part in parts]) for name in ("indices", "near", "scale_class")))

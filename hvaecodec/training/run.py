@@ -25,6 +25,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "classifier": ("hvaecodec.training.classifier_run", "ClassifierRun"),
     "dct-vae": ("hvaecodec.training.dct_vae_run", "DctVaeRun"),
     "hqa": ("hvaecodec.training.hqa_run", "HqaRun"),
+    "hqa-sampler": ("hvaecodec.training.hqa_sampler_run", "HqaSamplerRun"),
     "hqa-photo": ("hvaecodec.training.hqa_photo_run", "HqaPhotoRun"),
     "vdvae": ("hvaecodec.training.vdvae_run", "VdvaeRun"),
     "srvae": ("hvaecodec.training.srvae_run", "SrVaeRun"),

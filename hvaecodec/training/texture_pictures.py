@@ -77,9 +77,10 @@ class HqaCoded:
         return 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
-        stack = self.codec.generators.get(self.codec.generators.newest)
-        (indices,) = encode_indices(stack, photo, [setting - 1])
-        return decode_picture(stack, indices, setting - 1, 1.0, seed)[: photo.shape[0], : photo.shape[1]]
+        drawing = self.codec.generators.drawing(self.codec.generators.newest)
+        (indices,) = encode_indices(drawing.net, photo, [setting - 1])
+        decoded = decode_picture(drawing.net, indices, setting - 1, 1.0, seed, drawing.sampler)
+        return decoded[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:
         return layer_features(setting, self.codec.bitstream.n_layers)

@@ -5,7 +5,17 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 
-from hvaecodec.training.recipes import classifiers, dct_vae, hqa, hqa_faces, hqa_photo, srvae, texture, vdvae
+from hvaecodec.training.recipes import (
+    classifiers,
+    dct_vae,
+    hqa,
+    hqa_faces,
+    hqa_photo,
+    hqa_sampler,
+    srvae,
+    texture,
+    vdvae,
+)
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage, as_dict
 
 __all__ = ["RECIPES", "LoopConfig", "Recipe", "Stage", "as_dict", "recipe"]
@@ -17,6 +27,7 @@ RECIPES: dict[str, Maker] = (
     | hqa.RECIPES
     | hqa_faces.RECIPES
     | hqa_photo.RECIPES
+    | hqa_sampler.RECIPES
     | srvae.RECIPES
     | texture.RECIPES
     | vdvae.RECIPES

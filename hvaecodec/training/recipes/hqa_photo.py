@@ -63,13 +63,13 @@ class IndexTraining:
     kept: the upper layers have few. rounding_from: as in the prior of `dct-vae-photo`.
     """
 
-    nets: tuple[LayerConfig, ...]
     net: IndexPriorConfig = field(default_factory=IndexPriorConfig)
     pictures: int = 1600
     kept: int = 3_000_000
     cells: int = 4096
     share: float = 1 / 300
     rounding_from: float = 0.5
+    nets: tuple[LayerConfig, ...] = ()  # the layers, where the recipe trains these too
 
 
 def stack_of(dim: int, codes: int, widths: tuple[tuple[int, int, int], ...]) -> tuple[LayerConfig, ...]:
@@ -117,7 +117,7 @@ PRESETS = {
             CodesTraining(1, _CPU, 8, 128, picture=40, picture_crops=3),
             CodesTraining(2, _CPU, 16, 128, 512, 8, picture=80, picture_crops=6),
         ),
-        IndexTraining(_CPU),
+        IndexTraining(nets=_CPU),
         _LOOP,
     ),
     # minutes on one large GPU: eight times the batch, no pool
@@ -133,7 +133,7 @@ PRESETS = {
             CodesTraining(1, _GPU, 64, 128, picture=40, picture_crops=16),
             CodesTraining(2, _GPU, 128, 128, picture=80, picture_crops=48),
         ),
-        IndexTraining(_GPU, pictures=20000, kept=10_000_000, cells=65536, share=1 / 50),
+        IndexTraining(pictures=20000, kept=10_000_000, cells=65536, share=1 / 50, nets=_GPU),
         replace(_LOOP, learning_rate=2e-3, save_minutes=2, workers=12),
         minutes=20,
         codes_minutes=1,
@@ -152,7 +152,7 @@ PRESETS = {
             CodesTraining(1, _TINY, 2, 32, picture=1, picture_crops=1, spread_cells=1000),
             CodesTraining(2, _TINY, 2, 32, 2, 1, picture=1, picture_crops=1, spread_cells=100),
         ),
-        IndexTraining(_TINY, IndexPriorConfig(hidden=8, embedding=4), pictures=4, kept=2000, cells=64, share=0.5),
+        IndexTraining(IndexPriorConfig(4, 8), pictures=4, kept=2000, cells=64, share=0.5, nets=_TINY),
         replace(_LOOP, warm_up=2, log_every=1),
         minutes=0.1,
         codes_minutes=0.02,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 
 from hvaecodec.models.texture import TextureConfig
+from hvaecodec.training.data import FREE_SOURCES
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 FAMILY = "texture"
@@ -63,7 +64,7 @@ _KINDS: dict[str, tuple[TextureTraining, LoopConfig]] = {
 
 
 def _texture(name: str, preset: str) -> Recipe:
-    task, loop = _KINDS[name]
+    task, loop = _KINDS[name.removesuffix("-free")]
     if preset == "gpu":
         task = replace(task, crops=32, pool=4000, critic_width=96, every=1)
         loop = replace(loop, minutes=20, save_minutes=2)
@@ -71,7 +72,8 @@ def _texture(name: str, preset: str) -> Recipe:
         small = TextureConfig(quarter=8, quarter_blocks=1, half=4, half_blocks=1, noise=1)
         task = replace(task, net=small, critic_width=4, pool=2, pool_side=64, crops=2, side=32)
         loop = replace(loop, warm_up=1, log_every=1)
-    return Recipe(name, preset, (Stage("texture", task, loop),), family=FAMILY)
+    sources = FREE_SOURCES if name.endswith("-free") else None
+    return Recipe(name, preset, (Stage("texture", task, loop),), family=FAMILY, sources=sources)
 
 
-RECIPES: dict[str, Maker] = dict.fromkeys(_KINDS, _texture)
+RECIPES: dict[str, Maker] = dict.fromkeys((*_KINDS, *(f"{name}-free" for name in _KINDS)), _texture)
