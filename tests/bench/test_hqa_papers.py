@@ -65,7 +65,7 @@ def test_faces_train_and_measure(data, tmp_path):
     settings = PaperSettings(data, tmp_path, "tiny", 1, ("vqvae-144",))
     (table,) = experiment("hqa-faces")(settings, quiet)
     assert [row[:2] for row in table.rows] == [("VQ-VAE", "48")]
-    assert (tmp_path / "faces.png").is_file() and "FD-cifar" in table.markdown()
+    assert (tmp_path / "faces.png").is_file() and "modes: FD-cifar" in table.markdown()
 
 
 def test_an_unknown_system_is_an_error(tmp_path):
