@@ -19,7 +19,9 @@ def decode(
         str,
         typer.Option("-o", "--output", metavar="OUT", help="Image file, its format by suffix; - is PNG to stdout."),
     ],
-    temperature: Annotated[float, typer.Option(help="0: least distortion; 1: a sample of the texture.")] = 0.0,
+    temperature: Annotated[
+        float, typer.Option(help="0: least distortion; 1: a sample of what the file leaves open.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(help="Chooses the sample when the temperature is above 0.")] = 0,
     scale: Annotated[str, typer.Option(help="1, 1/2, 1/4, 1/8, 1/16 or 1/32 of the size.")] = "1",
     partial: Annotated[bool, typer.Option("--partial", help="Accept a file that was cut short.")] = False,

@@ -45,8 +45,8 @@ RUNS = (
     ),
     Run(
         "hqa",
-        minutes=4,
-        codecs=("hqa-photo",),
+        minutes=6,
+        codecs=("hqa-photo", "hqa-photo@temperature=1"),
         quality=(10, 30, 50, 70, 90),
         baselines=("jpeg@quality=1",),
         metrics=("psnr", "ms-ssim", "fd-cifar"),

@@ -60,11 +60,12 @@ def layers(done: Done) -> str:
     names: dict[str, str] = {}
     saved: dict[str, list[float]] = {}
     for record in done.records:
-        if record["codec"] == "hqa-photo":
+        codec, _, variant = record["codec"].partition("@")
+        if codec == "hqa-photo":
             layer = layer_of(record["settings"]["quality"])
             bits = 9 * -(-record["height"] // 2**layer) * -(-record["width"] // 2**layer)
             label = tables.setting_label(record)
-            names[label] = f"hqa-photo, layer {layer}"
+            names[label] = f"hqa-photo, layer {layer}" + (variant and f", {variant.replace('=', ' ')}")
             saved.setdefault(label, []).append(1 - 8 * record["n_bytes"] / bits)
     rows = []
     for label, bpp, *cells in table.rows:
