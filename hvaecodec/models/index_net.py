@@ -47,6 +47,12 @@ class IndexPriorNet(nn.Module):
             table[:CODES, :rank] = places / places.std() * _SPREAD
             table[CODES] = 0
 
+    @torch.no_grad()
+    def sharpen(self, temperature: float) -> None:
+        """Divide all logits by `temperature`, for good."""
+        self.weights["head"] /= temperature
+        self.biases["head"] /= temperature
+
     def logits(self, kind: str, scale_class: Tensor, near: Tensor) -> Tensor:
         """Logits of the tree's nodes, (n, 511), from what cells see, (n, 16) or (n, 25) as in `Arithmetic`, and scale classes
         (n,), int64."""

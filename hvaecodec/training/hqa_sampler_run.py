@@ -72,6 +72,8 @@ class HqaSamplerRun:
         nets = nn.ModuleList(IndexPriorNet(stage.task.net) for _ in range(len(self.stack) - 1))
         load_weights(nets, self.run.folder(stage.name) / NAME)
         priors = [net for net in nets if isinstance(net, IndexPriorNet)]
+        for prior in priors:
+            prior.sharpen(stage.task.temperature)
         path = export_sampler(priors, self.base, folder, self.run.settings.force)
         data = card.data_and_terms(self.run.settings.data, self.run.recipe.sources)
         told: dict[str, Any] = {"base": self.base.hex()}

@@ -96,6 +96,23 @@ def test_a_texture_lies_on_top_of_a_sampler(photos, weights, tmp_path):
     assert after.generators.paths[bytes.fromhex(base)].name == "generator.safetensors"
 
 
+def test_the_exported_logits_are_sharper_than_the_trained(photos, weights, tmp_path):
+    found = []
+    for temperature in (1.0, 0.5):
+        made, folder = tiny_recipe(NAME, 2), tmp_path / f"weights-{temperature}"
+        made = replace(
+            made, stages=(replace(made.stages[0], task=replace(made.stages[0].task, temperature=temperature)),)
+        )
+        shutil.copytree(weights, folder)
+        train(made, Settings(photos, tmp_path / f"run-{temperature}", init=weights, export=folder))
+        codec = hvaecodec.load(folder)
+        prior = codec.generators.drawing(codec.generators.newest).sampler.priors[0]
+        near = np.random.default_rng(0).integers(0, 513, (50, 25))
+        near[:, 16:] += 513
+        found.append(prior.logits("vertical", 1, near))
+    assert np.abs(found[0]).max() > 8 and np.abs(found[1] - 2 * found[0]).max() <= 3  # in 1/32
+
+
 def test_what_is_missing_unknown_or_broken_is_named(photos, weights, tmp_path):
     run = tmp_path / "run"
     sampled(weights, photos, tmp_path)

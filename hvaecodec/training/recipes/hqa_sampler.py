@@ -14,10 +14,15 @@ FAMILY = "hqa-sampler"
 
 @dataclass(frozen=True)
 class SamplerTraining(IndexTraining):
-    """The conditional priors of all layers but the top one at once; as the index priors, but each sees the layer above."""
+    """The conditional priors of all layers but the top one at once; as the index priors, but each sees the layer above.
+
+    temperature: of what was trained, this is exported as temperature 1. At its own 1 the unlikely draws of one layer are
+    what the next one sees, and add up. Chosen on validation photos, in the features of the net `features-cifar-check`.
+    """
 
     net: IndexPriorConfig = field(default_factory=lambda: IndexPriorConfig(embedding=8, hidden=96, above=True))
     pictures: int = 2400
+    temperature: float = 0.7
 
 
 _LOOP = LoopConfig(
