@@ -117,8 +117,21 @@ def export_texture(net: Texture, base: bytes, folder: Path, force: bool = False)
     if base not in generators_in(folder):
         raise ValueError(f"{folder} lacks generator {base.hex()}, which the texture was trained on")
     config = json.dumps(dataclasses.asdict(net.config))
-    data = save_tensors(half_precision(net), {"config": config, "base": base.hex()})
+    data = in_order(save_tensors(half_precision(net), {"config": config, "base": base.hex()}))
     return write_into_folder(folder / TEXTURED, data, force)
+
+
+def in_order(data: bytes) -> bytes:
+    """The same safetensors file with its metadata in order.
+
+    The library writes several entries in an order that changes from call to call; digests would change with it.
+    """
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    told = json.dumps(header, separators=(",", ":")).encode()
+    told += b" " * (-len(told) % 8)  # as the format has it
+    return len(told).to_bytes(8, "little") + told + data[8 + size :]
 
 
 def export_curvature(

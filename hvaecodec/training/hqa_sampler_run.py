@@ -22,6 +22,7 @@ from hvaecodec.models.index_prior import bit_tables
 from hvaecodec.models.index_sampler import IndexSampler
 from hvaecodec.training import card
 from hvaecodec.training.checkpoint import NAME, load_weights
+from hvaecodec.training.export import in_order
 from hvaecodec.training.index_task import IndexTask
 from hvaecodec.training.recipes.common import Recipe, Stage
 from hvaecodec.training.run import Run, Settings
@@ -103,4 +104,4 @@ def export_sampler(priors: Sequence[IndexPriorNet], base: bytes, folder: Path, f
         arrays |= {f"layer{number + 1}.{name}": part for name, part in parts.items()}
     arrays = {name: np.ascontiguousarray(part) for name, part in sorted(arrays.items())}
     metadata = {"config": json.dumps(asdict(config)), "base": base.hex(), "kind": "sampler"}
-    return write_into_folder(folder / SAMPLED, save_arrays(arrays, metadata), force)
+    return write_into_folder(folder / SAMPLED, in_order(save_arrays(arrays, metadata)), force)

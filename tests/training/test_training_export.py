@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+from safetensors.torch import load, save
 from smooth import coefficients, pictures
 
 from hvaecodec.codec.coder import Tables
@@ -22,7 +23,7 @@ from hvaecodec.models.prior_net import PriorNet
 from hvaecodec.models.quantiser import step_table
 from hvaecodec.training.card import part, write_card
 from hvaecodec.training.checkpoint import load_weights
-from hvaecodec.training.export import GENERATOR, count_entries, export_bitstream, export_generator
+from hvaecodec.training.export import GENERATOR, count_entries, export_bitstream, export_generator, in_order
 from hvaecodec.training.linear import fit_linear
 
 INDEX = 300
@@ -121,6 +122,16 @@ def test_exported_generator_loads(tmp_path):
         load_weights(PriorNet(tiny.PRIOR), path)
     with pytest.raises(ValueError, match="no weights"):
         load_weights(again, tmp_path / "missing.safetensors")
+
+
+def test_metadata_are_written_in_order():
+    tensors = {"b": torch.arange(3), "a": torch.ones(2, 2, dtype=torch.float16)}
+    told = {str(number): f"ß {number}" for number in range(9)}
+    files = {in_order(save(tensors, told)) for _ in range(20)}
+    assert len(files) == 1
+    (data,) = files
+    assert all(torch.equal(load(data)[name], tensor) for name, tensor in tensors.items())
+    assert int.from_bytes(data[:8], "little") % 8 == 0
 
 
 def test_a_generator_that_is_not_finite_is_not_exported(tmp_path):
