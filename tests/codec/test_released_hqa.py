@@ -113,15 +113,15 @@ def test_drawn_layers_are_equal_in_every_configuration(codec, files):
 
 def test_draws_are_nearer_to_photos_than_modes_and_than_jpeg_at_three_times_the_bytes(codec, files, photos):
     """Files of layer 4, in the features of both nets; JPEG of quality 1 has 0.088 bits per pixel, they have 0.028."""
-    jpeg = baselines.load("jpeg")
+    jpeg, some = baselines.load("jpeg"), list(photos.values())[::2]  # README.md has all of them
     decoded = {
-        "jpeg": [jpeg.decode(jpeg.encode(pixels, quality=1)) for pixels in photos.values()],
-        "modes": [codec.decode(path.read_bytes()) for path in files[4]],
-        "drawn": [codec.decode(path.read_bytes(), temperature=1.0) for path in files[4]],
+        "jpeg": [jpeg.decode(jpeg.encode(pixels, quality=1)) for pixels in some],
+        "modes": [codec.decode(path.read_bytes()) for path in files[4][::2]],
+        "drawn": [codec.decode(path.read_bytes(), temperature=1.0) for path in files[4][::2]],
     }
     for name in ("features-cifar", "features-cifar-check"):
         net = load_features(name)
-        real = gaussian(np.concatenate([net.of(patches(pixels, net.side)) for pixels in photos.values()]))
+        real = gaussian(np.concatenate([net.of(patches(pixels, net.side)) for pixels in some]))
         found = {}
         for kind, pictures in decoded.items():
             made = gaussian(np.concatenate([net.of(patches(picture, net.side)) for picture in pictures]))
