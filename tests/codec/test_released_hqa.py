@@ -7,20 +7,17 @@ from pathlib import Path
 import matrix
 import numpy as np
 import pytest
-import torch
 from matrix import CONFIGURATIONS, IN_PROCESS, switched
 from promises import psnr_db
 
 import hvaecodec
-from hvaecodec.bench import baselines
+from hvaecodec.bench import baselines, codebooks
 from hvaecodec.bench.datasets import load_dataset
 from hvaecodec.bench.features import load_features
 from hvaecodec.bench.frechet import frechet_distance, gaussian, patches
 from hvaecodec.codec import hqa_picture
 from hvaecodec.codec.hqa_photo import PACKAGE_WEIGHTS, quality_of
-from hvaecodec.codec.hqa_picture import encode_picture
 from hvaecodec.codec.images import read_image
-from hvaecodec.models.hqa_losses import perplexity
 
 pytestmark = pytest.mark.data
 LAYERS = (1, 2, 3, 4, 5)
@@ -63,12 +60,8 @@ def test_rates_are_honest_and_lower_than_fixed_length(codec, files, layer):
 
 def test_codes_are_in_use(codec, data_dir):
     """A perplexity of at least 60 % of the 512 codes of every layer, on the validation photos."""
-    counts = np.zeros((5, 512))
-    for image in load_dataset("valid", data_dir):
-        with torch.no_grad():
-            grids = encode_picture(codec.generators.get(codec.generators.newest), image.pixels(), range(5))
-        counts += [np.bincount(grid.ravel(), minlength=512) for grid in grids]
-    assert min(perplexity(torch.from_numpy(layer)) for layer in counts) >= 0.6 * 512
+    counts = codebooks.use(codec, [image.pixels() for image in load_dataset("valid", data_dir)])
+    assert min(codebooks.perplexities(counts)) >= 0.6
 
 
 def test_rates_are_near_those_that_were_asked_for(files, photos):
