@@ -127,10 +127,10 @@ def build_sampler(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tenso
     return IndexSampler(ordered, tables, IndexPriorConfig(**json.loads(metadata["config"])))
 
 
-# what a file may add to the generator that it goes on top of, by the kind in its metadata
+# what a file may add to the generator that it goes on top of, by the kind in its metadata; lower ones first
 ON_TOP: dict[str, Callable[[Mapping[str, str], Mapping[str, torch.Tensor]], Any]] = {
-    "texture": build_texture,
     "sampler": build_sampler,
+    "texture": build_texture,
 }
 
 
@@ -173,10 +173,12 @@ class Generators:
             self.loaded[digest] = self._built(digest, metadata, load_tensors(data))
         return self.loaded[digest]
 
-    def base(self, digest: bytes, kind: str = "texture") -> bytes:
-        """The digest that a file of a kind goes on top of: what is under the one there is, or under nothing this one."""
+    def base(self, digest: bytes, *kinds: str) -> bytes:
+        """The digest of what is under files of these kinds."""
         _, metadata = read_weights(self.paths[digest])
-        return self._under(digest, metadata) if "base" in metadata and _kind(metadata) == kind else digest
+        if "base" in metadata and _kind(metadata) in kinds:
+            return self.base(self._under(digest, metadata), *kinds)
+        return digest
 
     def _built(self, digest: bytes, metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Drawing:
         if "base" not in metadata:

@@ -82,6 +82,14 @@ def layer_shapes(config: IndexPriorConfig) -> Iterator[tuple[str, int, int]]:
     yield "head", config.hidden, NODES
 
 
+class Above:
+    """The layer above as a cell sees it: rows of the embedding, flat and with what is outside at the end."""
+
+    def __init__(self, indices: np.ndarray) -> None:
+        self.grid = indices.shape[0], indices.shape[1]
+        self.rows = flat(indices) + TABLE
+
+
 @dataclass(frozen=True)
 class Phase:
     """Cells decoded together. `rows`, `columns`: (N,) where they are, raster order. scale_class: log2 of the stride."""
@@ -108,6 +116,16 @@ class Phase:
         r, c = (self.rows[part, None] >> 1) + offsets[:, 0], (self.columns[part, None] >> 1) + offsets[:, 1]
         inside = (r >= 0) & (r < grid[0]) & (c >= 0) & (c < grid[1])
         return np.where(inside, r * grid[1] + c, -1)
+
+    def seen(
+        self, own: np.ndarray, grid: tuple[int, int], part: slice | np.ndarray, above: Above | None = None
+    ) -> np.ndarray:
+        """The rows of the embedding that some cells see, int16 (n, 16), or (n, 25) with the layer above.
+
+        own: indices of the layer's grid as `flat` gives them.
+        """
+        near = own[self.near(grid, part)]
+        return near if above is None else np.concatenate([near, above.rows[self.near_above(above.grid, part)]], 1)
 
 
 @functools.lru_cache(maxsize=8)
@@ -153,14 +171,11 @@ def walk(a: Arithmetic, grid: tuple[int, int], code: Coder, above: np.ndarray | 
     """
     rows, columns = grid
     indices = flat(np.full(grid, OUTSIDE))
-    over = None if above is None else flat(above)
+    over = None if above is None else Above(above)
     for phase in phases(rows, columns):
         for start in range(0, len(phase.rows), CHUNK):
             part = slice(start, start + CHUNK)
-            near = indices[phase.near(grid, part)]
-            if above is not None and over is not None:
-                known = over[phase.near_above((above.shape[0], above.shape[1]), part)] + TABLE
-                near = np.concatenate([near, known], 1)
+            near = phase.seen(indices, grid, part, over)
             at = phase.rows[part] * columns + phase.columns[part]
             indices[at] = code(a.logits(phase.kind, phase.scale_class, near), at)
     return indices[:-1].reshape(rows, columns)

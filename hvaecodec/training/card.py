@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvaecodec import __version__
 from hvaecodec.codec.files import write_atomically
-from hvaecodec.codec.weights import generators_in
+from hvaecodec.codec.weights import ON_TOP, generators_in
 from hvaecodec.training.checkpoint import Checkpoint
 from hvaecodec.training.data import PHOTO_TARS, source_of
 from hvaecodec.training.small_images import TERMS
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from hvaecodec.training.run import Run
 
 CARD = "card.json"
-ON_TOP = ("sampler", "texture")  # in the order in which they lie on a generator
 RESEARCH = "research and non-commercial use only, as the terms of some of the training pictures demand"
 FREE = "CC BY-SA 4.0, the strictest licence that the sources of the training pictures state"
 UNKNOWN = "as the terms of the training pictures allow; they are not stated"

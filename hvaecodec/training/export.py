@@ -20,7 +20,7 @@ from hvaecodec.codec.dct_vae import DctVaeCodec
 from hvaecodec.codec.encoder import encode_picture
 from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.symbols import Decide, chunk_of, encode_symbols
-from hvaecodec.codec.weights import BITSTREAM, TEXTURED, generators_in, half_precision
+from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
 from hvaecodec.models.exact import ExactArithmetic, export_integers
 from hvaecodec.models.generator import Generator
@@ -28,7 +28,6 @@ from hvaecodec.models.integers import fit_tables, logistic_tables
 from hvaecodec.models.layout import Step
 from hvaecodec.models.prior_net import PriorNet
 from hvaecodec.models.quantiser import N_INDICES, frequency_weights, step_table
-from hvaecodec.models.texture import Texture
 from hvaecodec.training.data import Crops, counter_rng
 from hvaecodec.training.recipes.dct_vae import PriorTraining
 from hvaecodec.training.searched import RoundingSearch, Search
@@ -107,18 +106,6 @@ def export_generator(net: Generator, folder: Path, name: str = GENERATOR, force:
     if not all(value.isfinite().all() for value in tensors.values()):
         raise ValueError("a weight of the generator is too large for half precision, or not a number")
     return write_into_folder(folder / name, save_tensors(tensors, _metadata(net)), force)
-
-
-def export_texture(net: Texture, base: bytes, folder: Path, force: bool = False) -> Path:
-    """Write a texture in half precision, for the generator with the digest `base`.
-
-    Raises CodecError if the file exists and not `force`, ValueError if the folder lacks that generator.
-    """
-    if base not in generators_in(folder):
-        raise ValueError(f"{folder} lacks generator {base.hex()}, which the texture was trained on")
-    config = json.dumps(dataclasses.asdict(net.config))
-    data = in_order(save_tensors(half_precision(net), {"config": config, "base": base.hex()}))
-    return write_into_folder(folder / TEXTURED, data, force)
 
 
 def in_order(data: bytes) -> bytes:

@@ -7,25 +7,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from safetensors.numpy import save as save_arrays
 from torch import nn
 
-from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.hqa_photo import HqaPhotoCodec
-from hvaecodec.codec.weights import SAMPLED, generators_in
+from hvaecodec.codec.weights import SAMPLED
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.models.index_net import IndexPriorNet, export_integers
 from hvaecodec.models.index_prior import bit_tables
 from hvaecodec.models.index_sampler import IndexSampler
-from hvaecodec.training import card
+from hvaecodec.training import on_top
 from hvaecodec.training.checkpoint import NAME, load_weights
-from hvaecodec.training.export import in_order
 from hvaecodec.training.index_task import IndexTask
 from hvaecodec.training.recipes.common import Recipe, Stage
-from hvaecodec.training.run import Run, Settings
+from hvaecodec.training.run import Run
 
 
 @dataclass(frozen=True)
@@ -34,11 +32,7 @@ class HqaSamplerRun:
 
     run: Run
 
-    @staticmethod
-    def check(recipe: Recipe, settings: Settings) -> None:
-        """Raise ValueError for settings that cannot work."""
-        if settings.init is not None and not settings.init.is_dir():
-            raise ValueError(f"{recipe.name} goes on top of a whole codec; --init must be a folder of its weights")
+    check = staticmethod(on_top.check)
 
     @staticmethod
     def exports(recipe: Recipe) -> Mapping[str, Stage]:
@@ -53,7 +47,7 @@ class HqaSamplerRun:
     def base(self) -> bytes:
         """The digest of the generator alone, whose layers these are."""
         generators = self.codec.generators
-        return generators.base(generators.base(generators.newest, "texture"), "sampler")
+        return generators.base(generators.newest, "texture", "sampler")
 
     @property
     def stack(self) -> HqaStack:
@@ -68,40 +62,25 @@ class HqaSamplerRun:
 
     def export(self) -> list[Path]:
         """The sampler, in a folder that already has the generator it was trained on."""
-        ((stage, found),) = self.run.done()
-        folder = self.run.export_folder
+        (stage,) = self.run.recipe.stages
         nets = nn.ModuleList(IndexPriorNet(stage.task.net) for _ in range(len(self.stack) - 1))
         load_weights(nets, self.run.folder(stage.name) / NAME)
         priors = [net for net in nets if isinstance(net, IndexPriorNet)]
         for prior in priors:
             prior.sharpen(stage.task.temperature)
-        path = export_sampler(priors, self.base, folder, self.run.settings.force)
-        data = card.data_and_terms(self.run.settings.data, self.run.recipe.sources)
-        told: dict[str, Any] = {"base": self.base.hex()}
-        told |= card.origin(self.run) | {
-            "training": asdict(stage.task),
-            **card.spent(found),
-            **found.about,
-            "data": list(data),
-            "licence": card.licence(data, self.run.recipe.sources),
-        }
-        return [path, card.write_card(folder, self.codec.name, {"sampler": card.part(path, told)})]
+        data = sampler_bytes(priors, self.base)
+        return on_top.write(self.run, self.codec.name, SAMPLED, "sampler", data, self.base)
 
 
-def export_sampler(priors: Sequence[IndexPriorNet], base: bytes, folder: Path, force: bool = False) -> Path:
-    """Write the integers of conditional priors, layer 1 first, for the generator with the digest `base`.
+def sampler_bytes(priors: Sequence[IndexPriorNet], base: bytes) -> bytes:
+    """The file of the integers of conditional priors, layer 1 first, for the generator with the digest `base`.
 
-    Raises CodecError if the file exists and not `force`, ValueError if the folder lacks that generator or a layer could
-    exceed exact float32.
+    Raises ValueError if a layer could exceed exact float32.
     """
-    if base not in generators_in(folder):
-        raise ValueError(f"{folder} lacks generator {base.hex()}, which the sampler was trained on")
-    integers = [export_integers(prior) for prior in priors]
-    config = priors[0].config
-    IndexSampler(integers, bit_tables(), config)  # checks every layer's bound
+    integers, config = [export_integers(prior) for prior in priors], priors[0].config
     arrays = {"bit_tables": bit_tables()}
+    IndexSampler(integers, arrays["bit_tables"], config)  # checks every layer's bound
     for number, parts in enumerate(integers):
         arrays |= {f"layer{number + 1}.{name}": part for name, part in parts.items()}
     arrays = {name: np.ascontiguousarray(part) for name, part in sorted(arrays.items())}
-    metadata = {"config": json.dumps(asdict(config)), "base": base.hex(), "kind": "sampler"}
-    return write_into_folder(folder / SAMPLED, in_order(save_arrays(arrays, metadata)), force)
+    return save_arrays(arrays, {"config": json.dumps(asdict(config)), "base": base.hex(), "kind": "sampler"})

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from hvaecodec.codec.hqa_picture import encode_picture
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.models.index_net import IndexPriorNet
-from hvaecodec.models.index_prior import ABOVE, DEPTH, KINDS, NEIGHBOURS, TABLE, flat, phases
+from hvaecodec.models.index_prior import DEPTH, KINDS, Above, IndexPriorConfig, flat, phases
 from hvaecodec.training.data import counter_rng
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes.hqa_photo import IndexTraining
@@ -128,7 +128,7 @@ class IndexTask:
             grids = encode_picture(self.stack, picture, range(len(self.stack)), self.device)
             for number, grid in enumerate(grids[: self.count]):
                 share = min(1.0, self.config.kept / (grid.size * count)) if augmented else 1.0
-                above = grids[number + 1] if self.config.net.above else None
+                above = Above(grids[number + 1]) if self.config.net.above else None
                 for kind, cells in enumerate(_cells(grid, share, rng, above)):
                     found[number][kind].append(cells)
         return [[_joined(parts, self.config.net.seen) for parts in layer] for layer in found]
@@ -146,21 +146,18 @@ def _augmented(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.ascontiguousarray(picture)
 
 
-def _cells(grid: np.ndarray, share: float, rng: np.random.Generator, above: np.ndarray | None = None) -> list[Cells]:
-    """A random share of the cells of a grid of indices, by kind. above: the grid of the layer above, if they see it."""
+def _cells(grid: np.ndarray, share: float, rng: np.random.Generator, above: Above | None = None) -> list[Cells]:
+    """A random share of the cells of a grid of indices, by kind. above: the layer above, if they see it."""
     indices = flat(grid)
     size = (grid.shape[0], grid.shape[1])
     found: list[list[Cells]] = [[] for _ in KINDS]
     for phase in phases(*size):
         at = phase.rows * size[1] + phase.columns
         keep = np.flatnonzero(rng.random(len(at)) < share)
-        near = indices[phase.near(size, keep)]
-        if above is not None:
-            known = flat(above)[phase.near_above((above.shape[0], above.shape[1]), keep)] + TABLE
-            near = np.concatenate([near, known.astype(np.int16)], 1)
+        near = phase.seen(indices, size, keep, above)
         classes = np.full(len(keep), phase.scale_class, np.int8)
         found[KINDS.index(phase.kind)].append(Cells(*map(torch.from_numpy, (indices[at[keep]], near, classes))))
-    return [_joined(parts, NEIGHBOURS + (above is not None) * len(ABOVE)) for parts in found]
+    return [_joined(parts, IndexPriorConfig(above=above is not None).seen) for parts in found]
 
 
 def _joined(parts: list[Cells], seen: int) -> Cells:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+
+from safetensors.torch import save as save_tensors
 
 from hvaecodec.codec.dct_vae import DctVaeCodec
 from hvaecodec.codec.hqa_photo import HqaPhotoCodec
-from hvaecodec.codec.weights import TEXTURED
+from hvaecodec.codec.weights import TEXTURED, half_precision
 from hvaecodec.models.texture import Texture
-from hvaecodec.training import card
+from hvaecodec.training import on_top
 from hvaecodec.training.checkpoint import NAME, load_weights
-from hvaecodec.training.export import export_texture
 from hvaecodec.training.recipes.common import Recipe, Stage
 from hvaecodec.training.recipes.texture import HqaTexture
-from hvaecodec.training.run import Run, Settings
+from hvaecodec.training.run import Run
 from hvaecodec.training.texture_pictures import DctCoded, HqaCoded
 from hvaecodec.training.texture_task import TextureTask
 
@@ -27,11 +28,7 @@ class TextureRun:
 
     run: Run
 
-    @staticmethod
-    def check(recipe: Recipe, settings: Settings) -> None:
-        """Raise ValueError for settings that cannot work."""
-        if settings.init is not None and not settings.init.is_dir():
-            raise ValueError(f"{recipe.name} goes on top of a whole codec; --init must be a folder of its weights")
+    check = staticmethod(on_top.check)
 
     @staticmethod
     def exports(recipe: Recipe) -> dict[str, Stage]:
@@ -54,21 +51,12 @@ class TextureRun:
 
     def export(self) -> list[Path]:
         """The texture, in a folder that already has the generator it was trained on."""
-        ((stage, found),) = self.run.done()
-        folder = self.run.export_folder
+        (stage,) = self.run.recipe.stages
         net = Texture(stage.task.net)
         load_weights(net, self.run.folder(stage.name) / NAME)
         net.weaken(stage.task.strength)
         codec = self.coded.codec
-        base = codec.generators.base(codec.generators.newest)
-        path = export_texture(net, base, folder, self.run.settings.force)
-        data = card.data_and_terms(self.run.settings.data, self.run.recipe.sources)
-        told: dict[str, Any] = {"base": base.hex()}
-        told |= card.origin(self.run) | {
-            "training": asdict(stage.task),
-            **card.spent(found),
-            **found.about,
-            "data": list(data),
-            "licence": card.licence(data, self.run.recipe.sources),
-        }
-        return [path, card.write_card(folder, codec.name, {"texture": card.part(path, told)})]
+        base = codec.generators.base(codec.generators.newest, "texture")
+        metadata = {"config": json.dumps(asdict(net.config)), "base": base.hex()}
+        data = save_tensors(half_precision(net), metadata)
+        return on_top.write(self.run, codec.name, TEXTURED, "texture", data, base)

@@ -6,13 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 from torch import Tensor
 
 from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
 from hvaecodec.models.quantiser import frequency_weights
+from hvaecodec.training.checkpoint import Checkpoint, load_checkpoint
 from hvaecodec.training.recipes import LoopConfig, Recipe, recipe
+from hvaecodec.training.run import Settings, train
 
 
 def pictures(count: int, height: int = 128, width: int = 160, seed: int = 0) -> list[np.ndarray]:
@@ -43,6 +46,22 @@ def tiny_recipe(name: str, steps: int, **loop: object) -> Recipe:
     """A recipe in its tiny preset, fields of its loops replaced."""
     made = recipe(name, "tiny", steps=steps)
     return replace(made, stages=tuple(replace(s, loop=replace(s.loop, **loop)) for s in made.stages))
+
+
+def in_one_go_and_resumed(made: Recipe, photos: Path, out: Path, **settings: object) -> tuple[Checkpoint, Checkpoint]:
+    """Train a recipe of one stage whole, and once more with a break after step 2; the last checkpoints of both."""
+
+    def stop(stage: str, spent: float, words: str) -> None:
+        if words == "step 2":
+            raise KeyboardInterrupt
+
+    train(made, Settings(photos, out / "whole", **settings))
+    with pytest.raises(KeyboardInterrupt):
+        train(made, Settings(photos, out / "parts", **settings), stop)
+    train(made, Settings(photos, out / "parts", **settings))
+    whole, parts = (load_checkpoint(out / run / made.stages[0].name) for run in ("whole", "parts"))
+    assert whole is not None and parts is not None
+    return whole, parts
 
 
 def quick(steps: int, **settings: object) -> LoopConfig:

@@ -12,13 +12,12 @@ import tiny_hqa
 import torch
 from safetensors import safe_open
 from safetensors.numpy import load_file, save_file
-from smooth import pictures, tiny_recipe, write_pictures
+from smooth import in_one_go_and_resumed, pictures, tiny_recipe, write_pictures
 
 import hvaecodec
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.weights import SAMPLED, TEXTURED
 from hvaecodec.models.index_prior import OUTSIDE, TABLE
-from hvaecodec.training.checkpoint import load_checkpoint
 from hvaecodec.training.index_task import IndexTask
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes import recipe
@@ -44,17 +43,8 @@ def sampled(weights, photos, tmp_path):
 
 
 def test_two_steps_and_four_resumed_are_six_steps(photos, weights, tmp_path):
-    train(tiny_recipe(NAME, 6, save_minutes=0), Settings(photos, tmp_path / "whole", init=weights))
-
-    def stop(stage: str, spent: float, words: str) -> None:
-        if words == "step 2":
-            raise KeyboardInterrupt
-
     made = tiny_recipe(NAME, 6, save_minutes=0)
-    with pytest.raises(KeyboardInterrupt):
-        train(made, Settings(photos, tmp_path / "parts", init=weights), stop)
-    train(made, Settings(photos, tmp_path / "parts", init=weights))
-    whole, parts = (load_checkpoint(tmp_path / run / "sampler") for run in ("whole", "parts"))
+    whole, parts = in_one_go_and_resumed(made, photos, tmp_path, init=weights)
     assert whole.position.step == parts.position.step == 6
     assert all(torch.equal(whole.tensors[key], parts.tensors[key]) for key in whole.tensors)
 

@@ -12,12 +12,11 @@ import tiny
 import tiny_hqa
 import torch
 from safetensors.torch import load_file
-from smooth import pictures, tiny_recipe, write_pictures
+from smooth import in_one_go_and_resumed, pictures, tiny_recipe, write_pictures
 
 import hvaecodec
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.weights import TEXTURED
-from hvaecodec.training.checkpoint import load_checkpoint
 from hvaecodec.training.run import Settings, train
 
 NAME = "dct-vae-photo-texture"
@@ -34,17 +33,8 @@ def weights(tmp_path_factory):
 
 
 def test_two_steps_and_four_resumed_are_six_steps(photos, weights, tmp_path):
-    train(tiny_recipe(NAME, 6, save_minutes=0), Settings(photos, tmp_path / "whole", init=weights))
-
-    def stop(stage: str, spent: float, words: str) -> None:
-        if words == "step 2":
-            raise KeyboardInterrupt
-
     made = tiny_recipe(NAME, 6, save_minutes=0)
-    with pytest.raises(KeyboardInterrupt):
-        train(made, Settings(photos, tmp_path / "parts", init=weights), stop)
-    train(made, Settings(photos, tmp_path / "parts", init=weights))
-    whole, parts = (load_checkpoint(tmp_path / run / "texture") for run in ("whole", "parts"))
+    whole, parts = in_one_go_and_resumed(made, photos, tmp_path, init=weights)
     assert whole.position.step == parts.position.step == 6
     assert any(name.startswith("task.0.moments.") for name in whole.tensors)
     assert all(torch.equal(whole.tensors[key], parts.tensors[key]) for key in whole.tensors)

@@ -17,7 +17,7 @@ from hvaecodec.bench import frechet
 from hvaecodec.bench.features import load_features
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.hqa_figures import grid_picture, rate_curves
-from hvaecodec.bench.papers.hqa_runs import Runs, cell, through, used
+from hvaecodec.bench.papers.hqa_runs import Runs, cell, stochastic, through, used
 from hvaecodec.bench.tables import Table
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.training import small_images
@@ -25,8 +25,7 @@ from hvaecodec.training.recipes.hqa_faces import FACES, SINGLES
 
 N_TEST = {"cpu": 500, "gpu": 1000, "tiny": 64}
 SHIFT = {"cpu": 32, "gpu": 16, "tiny": 16}  # of the patches
-STOCHASTIC = "hqa"  # the system that decodes by sampling
-_SEED = 0  # of its samples
+_SEED = 0  # of samples
 METRICS = {"mse": ("MSE", 4), "fd_cifar": ("FD-cifar", 2)}
 TITLES = {"hqa": "HQA", "hams": "HAMs"} | {f"vqvae-{bits}": f"VQ-VAE, {bits} bits" for bits in SINGLES["cpu"]}
 _NOTE = (
@@ -61,7 +60,7 @@ def measure(system: str, stack: HqaStack, test: np.ndarray, shift: int) -> dict[
         told: dict[str, Any] = {"bits": round(modes.indices[0].numel() * np.log2(codes))}
         told |= {"used": used(modes.indices, codes), "modes": distances(modes.pictures, test, shift)}
         told["own"] = told["modes"]
-        if system == STOCHASTIC and layer:
+        if stochastic(system) and layer:
             told["own"] = distances(through(stack, rows, layer, _SEED).pictures, test, shift)
         layers.append(told)
     return {"layers": layers}
@@ -88,7 +87,7 @@ def rates(records: list[dict[str, Any]], n: int) -> Table:
             told = [record["layers"][layer] for record in mine]
             cells = [cell((t["own"][key] for t in told), digits) for key, (_, digits) in METRICS.items()]
             name = TITLES[system].partition(",")[0]
-            cells.append(cell((t["modes"]["fd_cifar"] for t in told), 2) if system == STOCHASTIC else "")
+            cells.append(cell((t["modes"]["fd_cifar"] for t in told), 2) if stochastic(system) else "")
             share = cell((100 * t["used"] for t in told), 0)
             rows.append((name, str(told[0]["bits"]), *cells, share, f"{mine[0]['parameters']:,}"))
     rows.sort(key=lambda row: -int(row[1]))
@@ -108,6 +107,6 @@ def _grid(runs: Runs, few: np.ndarray) -> None:
             continue
         stack = runs.stack(system, seed)
         for layer, told in enumerate(record["layers"]):
-            pictures.append(through(stack, rows, layer, _SEED if system == STOCHASTIC else None).pictures)
+            pictures.append(through(stack, rows, layer, _SEED if stochastic(system) else None).pictures)
             labels.append(f"{TITLES[system].partition(',')[0]}, {told['bits']} bits")
     grid_picture(pictures, labels, runs.settings.out / "faces.png")

@@ -15,7 +15,7 @@ from torch import Tensor
 from hvaecodec.bench.features import digit_errors, load_features, rfd_lenet
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.hqa_figures import grid_picture, interpolations, rate_curves
-from hvaecodec.bench.papers.hqa_runs import Runs, cell, through, used
+from hvaecodec.bench.papers.hqa_runs import Runs, cell, stochastic, through, used
 from hvaecodec.bench.papers.weak_digits import WeakClassifier
 from hvaecodec.bench.tables import Table, to_markdown
 from hvaecodec.models.hqa import HqaStack
@@ -92,11 +92,6 @@ def distances(decoded: Tensor, test: np.ndarray, labels: np.ndarray) -> dict[str
     pictures = np.ascontiguousarray(decoded[:, 0].clamp(0, 1).numpy(), np.float32)
     mse = float(np.mean((pictures.astype(np.float64) - test / 255) ** 2))
     return {"mse": mse, "rfd": rfd_lenet(test, pictures), "error_percent": 100 * digit_errors(pictures, labels)}
-
-
-def stochastic(system: str) -> bool:
-    """Whether a system decodes by sampling."""
-    return system in HIERARCHIES and HIERARCHIES[system].objective.stochastic
 
 
 def table_3(records: list[dict[str, Any]], test: np.ndarray, labels: np.ndarray, weak: WeakClassifier) -> Table:

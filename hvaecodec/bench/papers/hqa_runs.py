@@ -20,6 +20,7 @@ from hvaecodec.models.philox import uniforms
 from hvaecodec.training.hqa_data import as_float
 from hvaecodec.training.hqa_run import trained_stack
 from hvaecodec.training.recipes import recipe
+from hvaecodec.training.recipes.hqa import HIERARCHIES
 from hvaecodec.training.run import Settings, train
 
 _BATCH = 250  # pictures decoded at once
@@ -76,6 +77,11 @@ class Runs:
 
     def _record(self, system: str, seed: int) -> Path:
         return self.settings.out / "records" / f"{system}-{seed}.json"
+
+
+def stochastic(system: str) -> bool:
+    """Whether a system decodes by sampling."""
+    return system in HIERARCHIES and HIERARCHIES[system].objective.stochastic
 
 
 def _prefixed(report: Report, told: str) -> Report:
