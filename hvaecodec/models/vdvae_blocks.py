@@ -52,6 +52,23 @@ REZERO = Cells(
 )  # fmt: skip
 
 
+class Depthwise(nn.Conv2d):
+    """A 5x5 kernel for every channel.
+
+    In bf16 on a CPU the gradient of such kernels takes eight times as long as that of dense ones with zeros between the
+    channels (oneDNN; 32 against 4 ms for 24 channels of 32 x 32, batch 32). These are used there; the sums are the same.
+    """
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, channels, 5, padding=2, groups=channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.is_cuda or not (torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")):
+            return super().forward(x)
+        dense = torch.diag_embed(self.weight[:, 0].permute(1, 2, 0)).permute(2, 3, 0, 1)
+        return F.conv2d(x, dense, self.bias, padding=2)
+
+
 class Cell(nn.Module):
     """1x1 to the bottleneck, the middle, 1x1 to `out` channels; plus the skip where it is residual."""
 
@@ -76,7 +93,7 @@ class Cell(nn.Module):
         kernel = 1 if side <= cells.bare_side else 3
         convs = [nn.Conv2d(entering, hidden, 1)]
         if middle == "5x5":
-            convs.append(nn.Conv2d(hidden, hidden, 5, padding=2, groups=hidden))
+            convs.append(Depthwise(hidden))
         else:
             convs += [nn.Conv2d(hidden, hidden, kernel, padding=kernel // 2) for _ in range(2)]
         self.last = nn.Conv2d(hidden, out, 1)
@@ -97,12 +114,14 @@ class Cell(nn.Module):
         h = x
         for conv in self.convs:
             h = conv(self.act(h)) if self.order == "before" else self.act(conv(h))
-        h = self.last(self.act(h) if self.order == "before" else h)
-        if not self.residual:
-            return h
-        if self.gate is not None:
-            h = self.gate * h
-        return h + (x if self.skip is None else self.skip(x))
+        h = self._leave(self.act(h) if self.order == "before" else h)
+        return h + (x if self.skip is None else self.skip(x)) if self.residual else h
+
+    def _leave(self, h: Tensor) -> Tensor:
+        """The last convolution times the gate, whose product with the weights is far smaller than that with the state."""
+        if self.gate is None:
+            return self.last(h)
+        return F.conv2d(h, self.gate * self.last.weight, self.gate * self.last.bias)
 
 
 class TopDown(nn.Module):
@@ -131,7 +150,7 @@ class TopDown(nn.Module):
 
     def take(self, state: Tensor, h: Tensor, z: Tensor) -> Tensor:
         """The state with the latent in it."""
-        return state + h + self.project(z.to(h.dtype))
+        return state.to(h.dtype) + h + self.project(z.to(h.dtype))
 
     def refine(self, state: Tensor) -> Tensor:
         for cell in self.resnet:

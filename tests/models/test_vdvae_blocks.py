@@ -1,0 +1,38 @@
+"""Cells of the very deep VAE: what is computed in another way for speed is the same."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+
+from hvaecodec.models.vdvae_blocks import REZERO, Cell, Depthwise
+
+
+def test_dense_kernels_have_the_gradients_of_depthwise_ones() -> None:
+    torch.manual_seed(0)
+    conv = Depthwise(6)
+    assert conv.bias is not None
+    x = torch.randn(2, 6, 8, 8, requires_grad=True)
+    with torch.autocast("cpu", torch.bfloat16):
+        dense = conv(x)
+        own = F.conv2d(x, conv.weight, conv.bias, padding=2, groups=6)
+        with torch.no_grad():
+            assert torch.equal(conv(x), own)
+    torch.testing.assert_close(dense, own, rtol=0.02, atol=0.02)
+    inputs = [x, conv.weight, conv.bias]
+    push = torch.randn_like(dense)
+    ours, theirs = (torch.autograd.grad(y, inputs, push) for y in (dense, own))
+    for one, two in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, two, rtol=0.02, atol=0.1)
+
+
+def test_the_gate_scales_what_a_cell_adds() -> None:
+    torch.manual_seed(0)
+    cell = Cell(REZERO, 8, 8, 4)
+    assert cell.gate is not None
+    x = torch.randn(2, 8, 4, 4)
+    assert torch.equal(cell(x), x)
+    cell.gate.data.fill_(1)
+    whole = cell(x) - x
+    cell.gate.data.fill_(0.25)
+    torch.testing.assert_close(cell(x) - x, whole / 4)
