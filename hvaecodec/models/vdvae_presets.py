@@ -17,6 +17,7 @@ from .vdvae_config import Scale, VdvaeConfig
 # parameters. Of six latents the printed 624K has no whole widths by these rules; ours come nearest.
 _LATENT_SWEEP = {2: (36, 45, 2), 3: (36, 45, 1), 4: (32, 40, 1), 5: (32, 32, 1)}
 SMALL = 96  # width of `cifar10-small`
+NARROW = 36  # of `cifar10-narrow`, the pair that comes with the package: four nets in 4 MB
 _CIFAR_MEAN, _CIFAR_SCALE = 120.63838, 64.16736  # grey levels, of the training pictures
 
 
@@ -45,7 +46,7 @@ def cifar(width: int = 384, context: ContextConfig | None = None, prior: str = "
     """The net of CIFAR-10: 10 x 32, 10 x 16, 5 x 8, 3 x 4 and 1 latents of 8 channels; one less at 4 with a context."""
     counts = {1: 1, 4: 2 if context else 3, 8: 5, 16: 10, 32: 10}
     scales = tuple(Scale(side, n, 1, width, 8) for side, n in counts.items())
-    cells = replace(REZERO, bottleneck=0.25, weight_norm=True)
+    cells = replace(REZERO, bottleneck=0.25, weight_norm=True, idle=width > NARROW)  # nobody printed that size
     likelihood = LogisticMixture(coupled=False)
     config = VdvaeConfig(
         32, 3, scales, cells, likelihood,
@@ -63,14 +64,19 @@ def _with_context(config: VdvaeConfig, context: ContextConfig | None, prior: str
     if context is None:
         return config
     if prior == "autoregressive":
-        return replace(
-            config, context=context, context_prior=AutoregressiveConfig(192 if config.channels == 1 else 256)
-        )
+        return replace(config, context=context, context_prior=AutoregressiveConfig(_hidden(config)))
     if config.channels == 1:
         diffusion = DiffusionConfig(7, "linear", 32)
     else:
         diffusion = DiffusionConfig(40, "cosine", 64 if config.scales[0].width > SMALL else 48)
     return replace(config, context=context, context_prior=diffusion)
+
+
+def _hidden(config: VdvaeConfig) -> int:
+    """Units of the autoregressive prior."""
+    if config.channels == 1:
+        return 192
+    return 64 if config.scales[0].width <= NARROW else 256
 
 
 def stacked(blocks: int = 1, repeats: int = 1, width: int = 32, z: int = 8, channels: int = 1) -> VdvaeConfig:
@@ -121,6 +127,8 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "cifar10-small-vdvae": lambda: cifar(SMALL),
     "cifar10-small-dct": lambda: cifar(SMALL, cifar_context()),
     "cifar10-small-downsample": lambda: cifar(SMALL, cifar_context("downsample")),
+    "cifar10-narrow-vdvae": lambda: cifar(NARROW),
+    "cifar10-narrow-dct": lambda: cifar(NARROW, cifar_context(), "autoregressive"),
     "mnist-large": vdvae,
     "mnist-single": single_resolution,
     "mnist-shared": weight_shared,
