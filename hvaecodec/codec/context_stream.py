@@ -1,7 +1,7 @@
 """The integers of contexts of many tiles in one stream, with stored tables: exact everywhere, and no net.
 
-Place by place, low frequencies first, of all tiles at once. A place is predicted from the channels before it at the
-same frequency; how far the predictions of its known neighbours were off chooses the table. docs/FORMAT.md is the norm
+Place by place, low frequencies (or the upper left) first, of all tiles at once. A place is predicted from the channels
+before it and from its known neighbours; how far their own predictions were off chooses the table. docs/FORMAT.md is the norm
 ("The context of dct-vae-cifar10").
 """
 
@@ -18,6 +18,7 @@ from hvaecodec.models.integers import TOTAL_BITS
 SHIFT = 10  # of the linear weights
 _MISSES = np.array([1, 3, 6])  # sums of the neighbours' residuals where a class begins
 CLASSES = len(_MISSES) + 1
+_SEEN = ((0, 0), (1, 0), (0, 1), (1, 1))  # (up, left) from a place, where it is predicted from
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,7 @@ def places(channels: int, size: int) -> list[Place]:
 
 @dataclass(frozen=True)
 class ContextTables:
-    """What the digest names. linear: int32 (C, d, d, C), weights of the channels before. tables: for the coder, four
-    a place."""
+    """What the digest names. linear: int32 (C, d, d, 4 C), weights of `_known`. tables: for the coder, four a place."""
 
     linear: np.ndarray
     tables: Tables
@@ -49,7 +49,7 @@ class ContextTables:
         """From arrays `linear` and `tables`, int (4 C d d, 2 radius + 2). Raises ValueError or KeyError."""
         linear, rows = arrays["linear"].astype(np.int64), arrays["tables"].astype(np.int64)
         channels, size = linear.shape[0], linear.shape[1]
-        if linear.shape != (channels, size, size, channels) or len(rows) != CLASSES * channels * size**2:
+        if linear.shape != (channels, size, size, len(_SEEN) * channels) or len(rows) != CLASSES * channels * size**2:
             raise ValueError(f"tables of {rows.shape} and weights of {linear.shape} do not belong together")
         if np.abs(linear).max(initial=0) > 1 << 14:
             raise ValueError("a linear weight is above 2**14")
@@ -63,8 +63,7 @@ def walk(linear: np.ndarray, symbols: np.ndarray) -> Iterator[tuple[Place, np.nd
     missed = np.zeros(symbols.shape, np.int32)
     for place in places(channels, size):
         c, u, v = place.channel, place.u, place.v
-        before = symbols[:, :c, u, v].astype(np.int64)
-        mean = ((before * linear[c, u, v, :c]).sum(1) + (1 << (SHIFT - 1)) >> SHIFT).astype(np.int32)
+        mean = ((_known(symbols, place) * linear[c, u, v]).sum(1) + (1 << (SHIFT - 1)) >> SHIFT).astype(np.int32)
         off = np.zeros(len(symbols), np.int32)
         for known, value in ((u > 0, (c, u - 1, v)), (v > 0, (c, u, v - 1)), (c > 0, (c - 1, u, v))):
             if known:
@@ -72,6 +71,18 @@ def walk(linear: np.ndarray, symbols: np.ndarray) -> Iterator[tuple[Place, np.nd
         spread = np.searchsorted(_MISSES, off, side="right").astype(np.int32)
         yield place, CLASSES * place.number + spread, mean
         missed[:, c, u, v] = np.abs(symbols[:, c, u, v] - mean)
+
+
+def _known(symbols: np.ndarray, place: Place) -> np.ndarray:
+    """What predicts a place, int64 (tiles, 4 C): the channels before it, then all channels above, left and of both;
+    zeros elsewhere."""
+    tiles, channels = symbols.shape[:2]
+    out = np.zeros((tiles, len(_SEEN), channels), np.int64)
+    for k, (up, left) in enumerate(_SEEN):
+        if place.u >= up and place.v >= left:
+            n = channels if k else place.channel
+            out[:, k, :n] = symbols[:, :n, place.u - up, place.v - left]
+    return out.reshape(tiles, -1)
 
 
 def encode_context(found: ContextTables, symbols: np.ndarray) -> tuple[bytes, float]:
@@ -95,13 +106,12 @@ def decode_context(found: ContextTables, data: bytes, tiles: int) -> tuple[np.nd
 def fit(symbols: np.ndarray, half: int) -> dict[str, np.ndarray]:
     """The arrays of `ContextTables` from training contexts, int32 (N, C, d, d) in -half..half."""
     _, channels, size, _ = symbols.shape
-    linear = np.zeros((channels, size, size, channels), np.int32)
-    for c in range(1, channels):
-        for u in range(size):
-            for v in range(size):
-                x, y = symbols[:, :c, u, v].astype(float), symbols[:, c, u, v].astype(float)
-                ridge = x.T @ x + np.eye(c)
-                linear[c, u, v, :c] = np.clip(np.round(np.linalg.solve(ridge, x.T @ y) * 2**SHIFT), -(2**13), 2**13)
+    linear = np.zeros((channels, size, size, len(_SEEN) * channels), np.int32)
+    for place in places(channels, size):
+        at = place.channel, place.u, place.v
+        x, y = _known(symbols, place).astype(float), symbols[(slice(None), *at)].astype(float)
+        ridge = x.T @ x + np.eye(x.shape[1])
+        linear[at] = np.clip(np.round(np.linalg.solve(ridge, x.T @ y) * 2**SHIFT), -(2**13), 2**13)
     radius = 2 * half
     counts = np.zeros((CLASSES * channels * size**2, 2 * radius + 2))
     for place, table, mean in walk(linear.astype(np.int64), symbols):

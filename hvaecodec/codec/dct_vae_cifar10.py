@@ -2,7 +2,8 @@
 
 A picture is cut into tiles of 32 x 32 as the model saw them; the 6 x 6 x 3 context of every tile is exact in the file,
 in one stream, and all latents below it are the decoder's: at their means, or drawn. arXiv:2302.09976, section 5.3.2,
-draws them at a temperature of 0.1 that scales the variance; here that is `latents.sigma_temperature(0.1)`.
+draws them at a temperature of 0.1 that scales the variance; here that is `latents.sigma_temperature(0.1)`. Weights of a
+Downsample-VAE, whose context is a thumbnail of every tile, work just so.
 """
 
 from __future__ import annotations

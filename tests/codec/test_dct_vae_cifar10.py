@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import promises
@@ -48,18 +49,21 @@ def arrays():
     return fit(contexts(500), HALF)
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory, arrays):
-    folder = tmp_path_factory.mktemp("cifar")
+def write_weights(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Path:
     torch.manual_seed(0)
-    vae = Vdvae(net(NAME))
+    vae = Vdvae(net(name))
     for parameter in vae.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     vae.context.fit(torch.rand(50, 3, 32, 32))
-    (folder / FILE).write_bytes(vae_bytes(vae, NAME))
+    (folder / FILE).write_bytes(vae_bytes(vae, name))
     (folder / TABLES).write_bytes(save_arrays(arrays))
     (folder / "card.json").write_text(json.dumps({"codec": "dct-vae-cifar10"}))
     return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, arrays):
+    return write_weights(tmp_path_factory.mktemp("cifar"), NAME, arrays)
 
 
 @pytest.fixture(scope="module")
@@ -109,6 +113,25 @@ def test_every_shape_comes_back(codec, folder, shape):
     promises.check_info(codec, data)
     tiles = -(-shape[0] // 32) * -(-shape[1] // 32)
     assert codec.symbols(data)[0].shape == (tiles, 3, 6, 6)
+
+
+def test_thumbnails_are_contexts_too(tmp_path, arrays):
+    """And their tables know that neighbours are alike."""
+    rng = np.random.default_rng(0)
+    smooth = rng.normal(0, 1.2, (300, 3, 6, 6)).cumsum(2).cumsum(3)
+    symbols = np.clip(np.round(smooth), -HALF, HALF).astype(np.int32)
+    tables = fit(symbols, HALF)
+    blind = fit(rng.permuted(symbols, axis=0), HALF)
+    assert (
+        encode_context(ContextTables.of(tables), symbols)[1] < 0.8 * encode_context(ContextTables.of(blind), symbols)[1]
+    )
+    codec = DctVaeCifarCodec.load(write_weights(tmp_path, "cifar10-small-downsample-tiny", arrays))
+    image = pictures((40, 33, 3))
+    data = promises.check_round_trip(codec, DctVaeCifarCodec.load(tmp_path), image)
+    seen = codec.symbols(data)[0]
+    assert seen.shape == (4, 3, 6, 6)
+    mean = image[:32, :32].reshape(-1, 3).mean(0) / 255
+    np.testing.assert_allclose((seen[0].mean((1, 2)) / HALF + 1) / 2, mean, atol=0.04)
 
 
 def test_tiles_know_nothing_of_each_other(codec):
