@@ -15,6 +15,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from importlib.metadata import version
 from typing import Any
 from zlib import crc32
 
@@ -35,6 +36,7 @@ REACH = 16.0  # largest latent that can be coded
 _WINDOW = 5.5  # deviations from its mean within which a posterior is sampled
 _BOUND = round(REACH / STEP)
 _HEAD = struct.Struct("<4sIIII")  # magic, fingerprint, pictures, initial words, words
+_CONSTRICTION = version("constriction")
 _LEAST = 1e-7  # probability of a bit or a grey level, so that any can be coded
 
 
@@ -100,7 +102,7 @@ class BitsBack:
         return np.stack(found[::-1]) if found else np.zeros((0, c.channels, c.side, c.side), np.uint8)
 
     def fingerprint(self) -> int:
-        """Of the net's results at fixed latents, the version of PyTorch and the processor."""
+        """Of all numbers that a made-up picture is coded with, the versions of the libraries, and the processor."""
         c = self.net.config
         x = (torch.arange(c.channels * c.side**2) * 7919 % self.net.likelihood.levels).float()
         x = x.reshape(1, c.channels, c.side, c.side)
@@ -111,15 +113,18 @@ class BitsBack:
             return (q.mean / STEP).round() * STEP
 
         with torch.no_grad():
-            seen.append(self.net.walk(choose, 1, self.net.features(x), self.net.symbols(x)))
-        told = f"{torch.__version__} {platform.machine()} {torch.get_num_threads()}".encode()
-        for part in seen:
-            told += part.numpy().tobytes()
+            symbols = self.net.symbols(x)
+            parameters = self.net.walk(choose, 1, self.net.features(x), symbols)
+            tables = [part.numpy() for part in seen] + self._picture_tables(parameters, x)
+            tables += [] if symbols is None else self._context_tables(symbols)
+        told = f"{torch.__version__} {_CONSTRICTION} {platform.machine()} {torch.get_num_threads()}".encode()
+        for table in tables:
+            told += table.tobytes()
         return crc32(told)
 
     def _initial_words(self) -> int:
         """Enough for the latents of one picture, at 16 bits each."""
-        return 64 + sum(z * h * w for z, h, w in self.net.latent_shapes)
+        return 64 + sum(z * h * w for z, h, w in self.net.latent_shapes) // 2
 
     @torch.no_grad()
     def _push(self, coder: Any, x: Tensor) -> float:
@@ -171,11 +176,18 @@ class BitsBack:
         return x[0].byte().numpy()
 
     def _push_picture(self, coder: Any, parameters: Tensor, x: Tensor) -> None:
+        tables = self._picture_tables(parameters, x)
         if isinstance(self.net.likelihood, Bernoulli):
-            coder.encode_reverse(_integers(x), self.bits, _probability(self.net.likelihood, parameters))
+            coder.encode_reverse(_integers(x), self.bits, *tables)
             return
         for channel in reversed(range(x.shape[1])):
-            coder.encode_reverse(_integers(x[:, channel]), self.categorical, self._masses(parameters, x, channel))
+            coder.encode_reverse(_integers(x[:, channel]), self.categorical, tables[channel])
+
+    def _picture_tables(self, parameters: Tensor, x: Tensor) -> list[np.ndarray]:
+        """What a known picture is coded with: the bits' probabilities, or the masses of every channel."""
+        if isinstance(self.net.likelihood, Bernoulli):
+            return [_probability(self.net.likelihood, parameters)]
+        return [self._masses(parameters, x, channel) for channel in range(x.shape[1])]
 
     def _pop_picture(self, coder: Any, parameters: Tensor) -> Tensor:
         c = self.net.config
@@ -198,10 +210,14 @@ class BitsBack:
         return np.ascontiguousarray(p / p.sum(1, keepdims=True))
 
     def _push_context(self, coder: Any, symbols: Tensor) -> None:
-        prior, half = self._prior(), self._half()
-        ordered = symbols.flatten(1)[:, prior.order]
-        rows = [self._context_masses(ordered, i) for i in range(ordered.shape[1])]
-        coder.encode_reverse(_integers(ordered) + half, self.categorical, np.concatenate(rows))
+        ordered = symbols.flatten(1)[:, self._prior().order]
+        tables = np.concatenate(self._context_tables(symbols))
+        coder.encode_reverse(_integers(ordered) + self._half(), self.categorical, tables)
+
+    def _context_tables(self, symbols: Tensor) -> list[np.ndarray]:
+        """What a known context is coded with, in the order of coding."""
+        ordered = symbols.flatten(1)[:, self._prior().order]
+        return [self._context_masses(ordered, i) for i in range(ordered.shape[1])]
 
     def _pop_context(self, coder: Any) -> Tensor:
         prior, half, c = self._prior(), self._half(), self.net.config.context

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from hvaecodec.codec import bits_back
 from hvaecodec.codec.bits_back import BitsBack
 from hvaecodec.codec.errors import CodecError, CorruptFile, ModelMismatch
 from hvaecodec.models.vdvae import Vdvae
@@ -41,12 +42,32 @@ def test_a_chain_is_lossless_and_costs_what_the_model_says(name):
     assert 0 <= overhead <= 8 * 24 + 64  # the head, the checksum and the last words
 
 
-def test_the_bits_come_back():
-    """Without them a picture would cost as much as all its latents: far more than the net bits."""
+def test_the_bits_come_back(monkeypatch):
+    """Without them a picture costs all its latents as well: more bits than there are units."""
     vae = made("mnist-r3")
-    chain = BitsBack(vae).encode(pictures(vae, 3))
+    x = pictures(vae, 3)
+    coder = BitsBack(vae)
+    net = sum(coder.encode(x).net_bits) / 3
     latents = sum(z * h * w for z, h, w in vae.latent_shapes)
-    assert sum(chain.net_bits) / 3 < latents * 3 < 10 * latents
+
+    def kept(stack, q):  # the modes, for which no bits leave the stack
+        return np.round(bits_back._on_grid(q)[0]).astype(np.int32)
+
+    monkeypatch.setattr(bits_back, "_pop_posterior", kept)
+    assert sum(coder.encode(x).net_bits) / 3 > net + latents
+
+
+def test_every_number_that_codes_is_in_the_fingerprint():
+    """The prior of the context, which no latent depends on, too."""
+    vae = made("mnist-dct-autoregressive")
+    data = BitsBack(vae).encode(pictures(vae, 1)).data
+    for part in (vae.context_prior.layers[-1], vae.leave, vae.layers[0].prior.last):
+        kept = part.bias.data.clone()
+        part.bias.data += 0.01
+        with pytest.raises(ModelMismatch):
+            BitsBack(vae).decode(data)
+        part.bias.data = kept
+    assert len(BitsBack(vae).decode(data)) == 1
 
 
 def test_other_nets_and_damaged_chains_are_refused():
