@@ -19,7 +19,8 @@ from .context import ContextConfig, binned_normal
 
 @dataclass(frozen=True)
 class AutoregressiveConfig:
-    """hidden: units of each of `layers` hidden layers. mixtures: normals for each integer."""
+    """hidden: units of each of `layers` hidden layers, as many as there are integers or more; with fewer, places miss
+    some of those just before them. mixtures: normals for each integer."""
 
     hidden: int = 256
     layers: int = 2
@@ -48,7 +49,7 @@ class AutoregressivePrior(nn.Module):
         self.register_buffer("rank", order.argsort(), persistent=False)
         sizes = [n] + [config.hidden] * config.layers + [3 * config.mixtures * n]
         degrees = [torch.arange(1, n + 1)]
-        degrees += [torch.arange(config.hidden) % max(1, n - 1) + 1 for _ in range(config.layers)]
+        degrees += [torch.arange(config.hidden) * (n - 1) // config.hidden + 1 for _ in range(config.layers)]
         self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(sizes))
         for i, degree in enumerate(degrees):
             last = i == config.layers

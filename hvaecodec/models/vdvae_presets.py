@@ -64,7 +64,7 @@ def _with_context(config: VdvaeConfig, context: ContextConfig | None, prior: str
     if context is None:
         return config
     if prior == "autoregressive":
-        return replace(config, context=context, context_prior=AutoregressiveConfig(_hidden(config)))
+        return replace(config, context=context, context_prior=_autoregressive(config))
     if config.channels == 1:
         diffusion = DiffusionConfig(7, "linear", 32)
     else:
@@ -72,11 +72,10 @@ def _with_context(config: VdvaeConfig, context: ContextConfig | None, prior: str
     return replace(config, context=context, context_prior=diffusion)
 
 
-def _hidden(config: VdvaeConfig) -> int:
-    """Units of the autoregressive prior."""
+def _autoregressive(config: VdvaeConfig) -> AutoregressiveConfig:
     if config.channels == 1:
-        return 192
-    return 64 if config.scales[0].width <= NARROW else 256
+        return AutoregressiveConfig(192)
+    return AutoregressiveConfig(108, mixtures=2) if config.scales[0].width <= NARROW else AutoregressiveConfig(256)
 
 
 def stacked(blocks: int = 1, repeats: int = 1, width: int = 32, z: int = 8, channels: int = 1) -> VdvaeConfig:

@@ -11,6 +11,7 @@ import torch
 from hvaecodec.models.context import ContextConfig, binned_normal, make_context
 from hvaecodec.models.context_autoregressive import AutoregressiveConfig, AutoregressivePrior, frequency_order
 from hvaecodec.models.context_diffusion import DiffusionConfig, DiffusionPrior, betas
+from hvaecodec.models.vdvae_presets import NETS, net
 
 SMALL = ContextConfig("dct", 8, 1, 2, 1)  # 81 contexts in all
 
@@ -76,6 +77,17 @@ def test_the_autoregressive_prior_sums_to_one_and_samples_itself():
     assert (seen - p).abs().sum() < 0.2 < (seen - 1 / 81).abs().sum()
 
 
+@pytest.mark.parametrize("name", [n for n in NETS if isinstance(net(n).context_prior, AutoregressiveConfig)])
+def test_every_integer_sees_all_before_it_and_no_other(name):
+    config = net(name).context
+    prior = AutoregressivePrior(net(name).context_prior, config)
+    reach = torch.eye(config.n_symbols)
+    for i in range(len(prior.layers)):
+        reach = (getattr(prior, f"mask_{i}").float() @ reach).clamp(max=1)
+    reach = reach.reshape(config.n_symbols, -1, config.n_symbols)
+    assert torch.equal(reach, torch.ones(config.n_symbols, config.n_symbols).tril(-1)[:, None].expand_as(reach))
+
+
 def test_low_frequencies_come_first():
     order = frequency_order(ContextConfig("dct", 8, 2, 2, 1))
     assert order.tolist() == [0, 4, 1, 5, 2, 6, 3, 7]
@@ -103,6 +115,17 @@ def test_one_step_of_diffusion_is_exact_when_nothing_is_left_of_the_context():
     contexts = everything(SMALL)
     masses = torch.exp(-_mean_nats(prior, contexts, 1))
     assert float(masses.sum()) == pytest.approx(1, abs=1e-4)
+
+
+def test_the_last_step_is_paid_for():
+    """Seven linear steps leave 0.43 of y_0 in y_T; the published bound takes that for nothing."""
+    prior = DiffusionPrior(DiffusionConfig(7, "linear", 8, 1), SMALL)
+    y = everything(SMALL)
+    kept = prior.kept[-1]
+    normal = torch.distributions.Normal
+    wanted = torch.distributions.kl_divergence(normal(kept.sqrt() * y, (1 - kept).sqrt()), normal(0, 1))
+    torch.testing.assert_close(prior._last(y), wanted.flatten(1).sum(1))
+    assert prior._last(y).max() > 0.3
 
 
 def test_drawing_one_step_is_unbiased():
