@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as load_tensors
 from safetensors.torch import save
 from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.weights import BITSTREAM
+from hvaecodec.codec.weights import BITSTREAM, half_precision, read_weights
 from hvaecodec.models.dense import Dense
 from hvaecodec.models.srvae import SingleVae, SrVae, SrVaeConfig, VaeConfig, make
 
@@ -23,28 +23,26 @@ _KINDS: dict[str, Any] = {"vae": VaeConfig, "srvae": SrVaeConfig}
 
 
 def model_bytes(model: SingleVae | SrVae) -> bytes:
-    """Raises ValueError if a weight does not fit half precision."""
-    tensors = {name: value.detach().cpu().half().contiguous() for name, value in model.state_dict().items()}
-    if not all(value.isfinite().all() for value in tensors.values()):
-        raise ValueError("a weight is too large for half precision, or not a number")
+    """A model as safetensors; equal weights make equal files. Raises ValueError if one does not fit half precision."""
     kind = next(name for name, config in _KINDS.items() if isinstance(model.config, config))
-    return save(tensors, {"kind": kind, "config": json.dumps(dataclasses.asdict(model.config))})
+    return save(half_precision(model), {"config": json.dumps({"kind": kind} | dataclasses.asdict(model.config))})
 
 
 def load_model(path: Path) -> SingleVae | SrVae:
-    """A model in float32, frozen. Raises CodecUnavailable."""
+    """A model in float32, frozen, from a file or from the folder that holds it. Raises CodecUnavailable."""
+    path = path / FILE if path.is_dir() else path
+    data, metadata = read_weights(path)
     try:
-        with safe_open(path, "pt") as file:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return build_model(file.metadata() or {}, tensors)
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as cause:
-        raise CodecUnavailable(f"cannot read the weights {path}: {cause}") from cause
+        return build_model(metadata, load_tensors(data))
+    except (ValueError, KeyError, TypeError, RuntimeError) as cause:
+        raise CodecUnavailable(f"cannot use the weights in {path}: {cause}") from cause
 
 
 def build_model(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> SingleVae | SrVae:
     """The model of a file's metadata and tensors, in float32, frozen."""
     fields: dict[str, Any] = json.loads(metadata["config"])
+    kind = _KINDS[fields.pop("kind")]
     nets = {name: Dense(**value) if isinstance(value, dict) else value for name, value in fields.items()}
-    model = make(_KINDS[metadata["kind"]](**nets))
+    model = make(kind(**nets))
     model.load_state_dict({name: value.float() for name, value in tensors.items()})
     return model.eval().requires_grad_(False)

@@ -13,6 +13,7 @@ from hvaecodec.models.feature_nets import FeatureNet, design_of, make
 from hvaecodec.training import card, small_images
 from hvaecodec.training.checkpoint import NAME, load_weights
 from hvaecodec.training.classifier_task import ClassifierTask
+from hvaecodec.training.export import in_order
 from hvaecodec.training.recipes.common import Recipe, Stage
 from hvaecodec.training.run import Run, Settings
 
@@ -61,4 +62,5 @@ class ClassifierRun:
 
 def weights(net: FeatureNet) -> bytes:
     """A net as safetensors, its numbers in half precision. Raises ValueError if one does not fit."""
-    return save(half_precision(net), {"design": design_of(net.config), "config": json.dumps(asdict(net.config))})
+    told = {"design": design_of(net.config), "config": json.dumps(asdict(net.config))}
+    return in_order(save(half_precision(net), told))

@@ -12,8 +12,7 @@ from safetensors.numpy import save
 from hvaecodec.bench.papers import PaperSettings, experiment, srvae, srvae_measures
 from hvaecodec.bench.papers.srvae_figures import grid
 from hvaecodec.codec.small_picture import fit_tables
-from hvaecodec.codec.srvae import SrVaeCodec
-from hvaecodec.codec.srvae_weights import FILE, TABLES, model_bytes
+from hvaecodec.codec.srvae_weights import FILE, TABLES, load_model, model_bytes
 from hvaecodec.models.srvae import PRESETS, make
 from hvaecodec.training import small_images
 from hvaecodec.training.small_images import SmallImages
@@ -37,13 +36,47 @@ def test_it_is_registered():
 
 def test_ours_stand_beside_the_printed(finished):
     _, (table, enlarged, *_), _ = finished
-    assert [row[0] for row in table.rows] == ["vae, ours", "vae, printed", "srvae, ours", "srvae, printed"]
-    assert table.rows[3][3:8] == ("3.65", "5107", "1241", "619", "819")
-    bits, parts = float(table.rows[2][3]), [float(cell) for cell in table.rows[2][4:8]]
+    names = ["vae, ours", "vae, printed", "srvae, ours", "srvae, printed", "vae-rising, ours", "srvae-rising, ours"]
+    assert [row[0] for row in table.rows] == names
+    assert table.rows[3][4:9] == ("3.65", "5107", "1241", "619", "819")
+    bits, parts = float(table.rows[2][4]), [float(cell) for cell in table.rows[2][5:9]]
     assert bits == pytest.approx(sum(parts) / (3 * 16 * 16 * np.log(2)), abs=4e-3)
     assert any("vae 3.525, srvae 3.657" in note for note in table.notes)
-    assert any("Claims of the paper" in note for note in table.notes)
-    assert [row[0].split(",")[0] for row in enlarged.rows] == ["bilinear", "bicubic", "srVAE", "srVAE"]
+    assert sum("Claims of the paper" in note for note in table.notes) == 2
+    assert [row[1].split(",")[0] for row in enlarged.rows] == ["bilinear", "bicubic", "srVAE", "srVAE"] * 2
+    assert [row[0] for row in enlarged.rows] == ["srvae"] * 4 + ["srvae-rising"] * 4
+
+
+def measured(re_x: float, kl_z: float, samples: float | None = None, check: float | None = None):
+    found = {} if samples is None else {"samples": samples, "samples_check": check}
+    return srvae_measures.Measured(1, 1, 0.1, 32, {"re_x": re_x, "kl_z": kl_z}, found, {}, {})
+
+
+@pytest.mark.parametrize(
+    ("vae", "sr", "verdicts"),
+    [
+        (measured(9000, 10, 4, 5), measured(8000, 2000, 3, 4), ["yes", "yes", "yes"]),
+        (measured(8000, 10, 4, 5), measured(8000.5, -10, 5, 6), ["NO", "NO", "NO"]),
+        (measured(9000, 10, 4, 5), measured(8000, 10, 3, 6), ["yes", "NO", "the two nets disagree"]),
+        (measured(9000, 10), measured(8000, 2000), ["yes", "yes"]),
+    ],
+)
+def test_claims_are_judged(vae, sr, verdicts):
+    words = srvae._claims_of("vae", "srvae", [vae], [sr]).split(": ", 1)[1].split(" (")
+    told = [part.rsplit(": ", 1)[1] for part in words[:-1]]
+    assert told == verdicts
+    assert f"RE_x of the srVAE is lower: {verdicts[0]} (vae {vae.terms['re_x']:.2f}, srvae {sr.terms['re_x']:.2f})" in (
+        srvae._claims_of("vae", "srvae", [vae], [sr])
+    )
+
+
+@pytest.mark.parametrize(
+    ("ours", "verdict"), [(26.1, "+1.10 dB over bicubic at the means, 1 dB is reached"), (25.9, "is NOT")]
+)
+def test_a_gain_over_bicubic_is_judged(ours, verdict):
+    psnr = {"bilinear": 24.0, "bicubic": 25.0, srvae_measures.ENLARGED["means"]: ours}
+    notes = srvae._super_resolution({"srvae": [replace(measured(1, 1), psnr_db=psnr)]}).notes
+    assert any(verdict in note for note in notes)
 
 
 def test_figures_and_results_are_kept(finished):
@@ -57,7 +90,7 @@ def test_figures_and_results_are_kept(finished):
     (record,) = folder.glob("terms-*.json")
     record.write_text('{"re_x": 7000.0, "re_y": 1.0, "kl_z": 2.0, "kl_u": 3.0}')
     again = srvae.run(replace(settings, only=("srvae",)), lambda stage, spent, words: None)
-    assert again[0].rows[0][4:8] == ("7000", "1", "2", "3")
+    assert again[0].rows[0][5:9] == ("7000", "1", "2", "3")
 
 
 def test_interpolation_by_pillow_is_told_right(finished):
@@ -92,9 +125,18 @@ def test_files_are_measured_apart_from_estimates(tmp_path):
     y = np.random.default_rng(1).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
     (tmp_path / TABLES).write_bytes(save({"tables": fit_tables(y)}))
     (tmp_path / "card.json").write_text('{"codec": "srvae-cifar10"}')
-    found = srvae_measures._files(SrVaeCodec.load(tmp_path), rows, 0)
+    kept = load_model(tmp_path)
+    found = srvae_measures._files(tmp_path, kept, rows, 0)
     assert found["files"] == 4 and 5 < found["payload_bpp"] < found["bpp"] < found["payload_bpp"] + 0.4
-    terms = {"re_x": 1.0, "kl_z": 1.0}
-    measured = srvae_measures.Measured(1, 1, 32, terms, {"means": 1.25, "drawn": 0.5}, {}, found)
-    (table,) = srvae._as_a_codec({"srvae": [measured]})
-    assert [row[6] for row in table.rows] == ["1.25", "0.50"] and table.rows[0][1] == f"{found['bpp']:.3f}"
+    terms = [srvae_measures._terms(kept, row[None], 0) for row in rows]
+    est_y = np.mean([t["re_y"] + t["kl_u"] for t in terms]) / np.log(2) / 1024
+    est_z = np.mean([t["kl_z"] for t in terms]) / np.log(2) / 1024
+    assert found["est_y_bpp"] == pytest.approx(est_y, rel=1e-4) and found["est_z_bpp"] == pytest.approx(est_z, rel=1e-4)
+    distances = {"means": 1.25, "drawn": 0.5, "reconstructions": 0.25}
+    distances |= {f"{name}_check": value + 1 for name, value in distances.items()}
+    (table,) = srvae._as_a_codec({"srvae": [replace(measured(1, 1), distances=distances, codec=found)]})
+    assert [row[7] for row in table.rows] == ["1.25, 2.25", "0.50, 1.50", "0.25, 1.25"]
+    assert [row[5] for row in table.rows] == ["–", "–", f"{found['est_z_bpp']:.3f}"]
+    assert [row[2:5] for row in table.rows] == [
+        tuple(f"{found[k]:.3f}" for k in ("bpp", "payload_bpp", "est_y_bpp"))
+    ] * 3

@@ -21,7 +21,7 @@ from hvaecodec.codec import small_picture
 from hvaecodec.codec.errors import CodecError, CodecUnavailable
 from hvaecodec.codec.small_picture import N_TABLES, coder_tables, decode_small, encode_small, fit_tables, passes
 from hvaecodec.codec.srvae import SrVaeCodec
-from hvaecodec.codec.srvae_weights import FILE, TABLES, model_bytes
+from hvaecodec.codec.srvae_weights import FILE, TABLES, load_model, model_bytes
 from hvaecodec.models.dense import started_by
 from hvaecodec.models.srvae import PRESETS, make
 
@@ -199,14 +199,24 @@ def test_targets_that_cannot_be_met_are_told(codec):
         codec.encode(image, quality=0)
 
 
-def test_estimates_are_of_the_model_and_no_file_has_them(codec):
-    estimate = codec.estimate(smooth(1, 32)[0])
-    assert np.isfinite([estimate.y, estimate.kl_u, estimate.kl_z]).all() and estimate.y > 0
+def test_estimates_are_of_the_model(codec, folder):
+    x = torch.from_numpy(smooth(1, 32)).permute(0, 3, 1, 2).float()
+    terms = load_model(folder).terms(x, torch.Generator().manual_seed(7))
+    estimate = codec.estimate(smooth(1, 32)[0], seed=7)
+    wanted = [float(terms[name].sum()) / np.log(2) for name in ("re_y", "kl_u", "kl_z")]
+    assert [estimate.y, estimate.kl_u, estimate.kl_z] == pytest.approx(wanted, rel=1e-4) and len(set(wanted)) == 3
+
+
+def test_equal_weights_make_equal_files(folder):
+    """Digests name generators in files."""
+    model = load_model(folder)
+    assert {model_bytes(model) for _ in range(10)} == {(folder / FILE).read_bytes()}
 
 
 def test_damage_is_refused(codec):
     data = codec.encode(smooth(1, 32)[0])
-    for damaged in (data[:-1], data + b"\0", data[:40] + bytes([data[40] ^ 1]) + data[41:]):
+    promises.check_flipped_bits(codec, data, 60)
+    for damaged in (data[:-1], data + b"\0", b""):
         with pytest.raises(CodecError):
             codec.decode(damaged)
     other = SrVaeCodec(b"abcd", codec.tables, codec.generators, codec.card)

@@ -28,6 +28,7 @@ NETS = {"": "features-cifar", "_check": "features-cifar-check"}
 _BATCH = 100
 _FILES = 500  # pictures that files are made of
 ENLARGED = {"means": "srVAE, u and z at their means", "drawn": "srVAE, u and z drawn"}
+TOLD = "reconstructions"  # from y and a z of the posterior, which no file has
 
 Model = SingleVae | SrVae
 
@@ -35,10 +36,11 @@ Model = SingleVae | SrVae
 @dataclass(frozen=True)
 class Measured:
     """terms: nats of test pictures. distances: Fréchet, by what is compared; without the nets, none. psnr_db: of
-    pictures from y alone, by method, and codec: of files, both only for the srVAE."""
+    pictures from y alone, by method, and codec: of files, both only for the srVAE. hours: of training."""
 
     parameters: int
     steps: int
+    hours: float
     side: int  # of the pictures; 32 but for tiny models
     terms: dict[str, float]
     distances: dict[str, float]
@@ -54,25 +56,29 @@ def bits_per_dim(nats: float, side: int = 32) -> float:
 def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Measured:
     """Of a trained model; what the folder has for just these weights is not measured again."""
     found = load_checkpoint(out / "model")
-    steps = found.position.step if found is not None else 0
+    assert found is not None
     test = _cropped(images.test, model)
     mark = f"{_digest(model):08x}-{len(test)}"
     terms = _kept(out / f"terms-{mark}.json", lambda: _terms(model, test, seed))
     makers: dict[str, Callable[[], np.ndarray]] = {
         "samples": partial(_samples, model, len(test), seed),
-        "reconstructions": partial(_again, model, test, seed),
+        TOLD: partial(_again, model, test, seed),
     }
     psnr: dict[str, float] = {}
     files: dict[str, float] = {}
     if isinstance(model, SrVae):
         makers |= {name: partial(_super_resolved, model, test, t, seed) for name, t in (("means", 0.0), ("drawn", 1.0))}
+        makers["generative"] = partial(_from_u, model, test, seed)
         ours = {words: _pictures(out / f"{name}-{mark}.npy", makers[name]) for name, words in ENLARGED.items()}
         psnr = _kept(out / f"super-resolution-{mark}.json", lambda: _psnrs(test, ours))
         if (out / "weights").is_dir() and model.config.side == 32:
-            files = _kept(out / f"codec-{mark}.json", lambda: _files(SrVaeCodec.load(out / "weights"), test, seed))
+            files = _kept(out / f"codec-{mark}.json", lambda: _files(out / "weights", model, test, seed))
     distances = _distances(makers, test, out, mark)
     parameters = sum(p.numel() for p in model.parameters())
-    return Measured(parameters, steps, model.config.side, terms, distances, psnr, files)
+    position = found.position
+    return Measured(
+        parameters, position.step, position.seconds / 3600, model.config.side, terms, distances, psnr, files
+    )
 
 
 def _digest(model: Model) -> int:
@@ -133,19 +139,21 @@ def _super_resolved(model: SrVae, test: np.ndarray, temperature: float, seed: in
     return np.concatenate([to_uint8(model.super_resolve(downscaled(x), temperature, rng)) for x in batches(test)])
 
 
-def _files(codec: SrVaeCodec, test: np.ndarray, seed: int) -> dict[str, float]:
-    """Bits per pixel of real files of the first test pictures, each decoded by itself, and what the model estimates."""
+def _files(folder: Path, model: SrVae, test: np.ndarray, seed: int) -> dict[str, float]:
+    """Bits per pixel of real files of the first test pictures, each decoded by another codec object; and of the same
+    pictures what the model estimates, and the PSNR with a z of the posterior."""
+    codec, decoder = SrVaeCodec.load(folder), SrVaeCodec.load(folder)
     rows = []
     for picture in test[:_FILES]:
         data = codec.encode(picture)
         estimate = codec.estimate(picture, seed)
-        payload = codec.info(data)["payload_bytes"]["level 0"]
-        psnr = [_psnr_db(picture[None], codec.decode(data, t, seed)[None])[0] for t in (0.0, 1.0)]
-        rows.append([8 * len(data), 8 * payload, estimate.y + estimate.kl_u, estimate.kl_z, *psnr])
-    bits, payload, y, z, calm, drawn = np.mean(rows, 0)
-    pixels = test[0].shape[0] * test[0].shape[1]
-    told = {"files": len(rows), "bpp": bits / pixels, "payload_bpp": payload / pixels, "est_y_bpp": y / pixels}
-    return told | {"est_z_bpp": z / pixels, "means": calm, "drawn": drawn}
+        info = decoder.info(data)
+        bits = [8 * len(data), 8 * info["payload_bytes"]["level 0"], estimate.y + estimate.kl_u, estimate.kl_z]
+        psnr = [_psnr_db(picture[None], decoder.decode(data, t, seed)[None])[0] for t in (0.0, 1.0)]
+        rows.append([*np.array(bits) / picture[..., 0].size, *psnr])
+    names = ("bpp", "payload_bpp", "est_y_bpp", "est_z_bpp", *ENLARGED)
+    told = _psnr_db(test[:_FILES], _again(model, test[:_FILES], seed)).mean()
+    return {"files": len(rows), TOLD: float(told)} | dict(zip(names, np.mean(rows, 0).tolist(), strict=True))
 
 
 def _enlarged(y: Tensor, filter: Image.Resampling) -> np.ndarray:
@@ -197,6 +205,12 @@ def _samples(model: Model, count: int, seed: int) -> np.ndarray:
         made = model.generate(min(_BATCH, count - start), rng)
         out.append(to_uint8(made[1] if isinstance(made, tuple) else made))
     return np.concatenate(out)
+
+
+def _from_u(model: SrVae, test: np.ndarray, seed: int) -> np.ndarray:
+    """Nothing is given but u: the counterpart of what the single-level VAE reconstructs from z."""
+    rng = torch.Generator().manual_seed(seed)
+    return np.concatenate([to_uint8(model.generative_reconstruct(x, rng)[1]) for x in batches(test)])
 
 
 def _again(model: Model, test: np.ndarray, seed: int) -> np.ndarray:

@@ -14,6 +14,7 @@ class SrVaeTraining:
 
     free_kl: part of the budget over which the weight of the KL terms rises from 0 to 1, which the paper does not have.
     With a thousandth of its steps x learns to do with y alone before z says anything, and z is lost for good.
+    The recipes without `-plain` have it.
     """
 
     net: VaeConfig | SrVaeConfig
@@ -30,20 +31,26 @@ _LOOP = LoopConfig(
     save_minutes=5, log_every=50, channels_last=True, compiled=True,
 )  # fmt: skip
 
-# recipe -> its model in models.srvae.PRESETS
-_MODELS = {"srvae-cifar10": "srvae", "srvae-cifar10-vae": "vae"}
+_RISING = 0.3
+# recipe -> its model in models.srvae.PRESETS, and `free_kl`
+_MODELS = {
+    "srvae-cifar10": ("srvae", _RISING),
+    "srvae-cifar10-vae": ("vae", _RISING),
+    "srvae-cifar10-plain": ("srvae", 0.0),
+    "srvae-cifar10-vae-plain": ("vae", 0.0),
+}
 
 
 def _srvae(name: str, preset: str) -> Recipe:
-    kind = _MODELS[name]
+    kind, free_kl = _MODELS[name]
     if preset == "gpu":  # the paper's sizes and batch, a fiftieth of its steps
         task, loop = SrVaeTraining(PRESETS["paper"][kind]), replace(_LOOP, steps=54_000, save_minutes=2)
     elif preset == "tiny":  # seconds anywhere: to see that everything runs
         task = SrVaeTraining(PRESETS["tiny"][kind], batch=4, start_batch=4)
         loop = replace(_LOOP, steps=4, warm_up=1, log_every=1, compiled=False)
     else:
-        task, loop = SrVaeTraining(PRESETS["cpu"][kind], free_kl=0.3 if kind == "srvae" else 0.0), _LOOP
-    return Recipe(name, preset, (Stage("model", task, loop),), family="srvae")
+        task, loop = SrVaeTraining(PRESETS["cpu"][kind]), _LOOP
+    return Recipe(name, preset, (Stage("model", replace(task, free_kl=free_kl), loop),), family="srvae")
 
 
 RECIPES: dict[str, Maker] = dict.fromkeys(_MODELS, _srvae)
