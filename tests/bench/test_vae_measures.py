@@ -9,7 +9,7 @@ import pytest
 import pytorch_msssim
 import torch
 
-from hvaecodec.bench.vae_measures.attack import Attack, robustness
+from hvaecodec.bench.vae_measures.attack import Attack, _ascend, _distance, _look, robustness
 from hvaecodec.bench.vae_measures.bounds import (
     Mean,
     bits_per_dim,
@@ -83,7 +83,9 @@ def test_importance_weighting_tightens_the_bound():
     assert negative_elbo(made, x)["elbo"] == elbo["elbo"]  # the same draws
     found = weighted_nll(made, x, 20)
     assert found.nll.shape == (12,)
-    assert float(found.nll.mean()) < elbo["elbo"].value + 1
+    assert (found.nll < found.elbo).all() and float((found.elbo - found.nll).mean()) > 5
+    assert float(found.elbo.mean()) == pytest.approx(elbo["elbo"].value, rel=0.02)
+    assert np.mean(elbo["by_picture"]) == pytest.approx(elbo["elbo"].value) and len(elbo["by_picture"]) == 12
 
 
 def test_active_units_are_those_whose_means_vary_with_the_picture():
@@ -139,10 +141,13 @@ def test_partial_reconstructions_take_the_context_first():
     assert n_layers(made) == len(made.order) + 1
     only = partial_reconstruction(made, x, 1, temperature=0)
     assert only.shape == x.shape and only.min() >= 0 and only.max() <= 1
-    same = made.context.picture(made.symbols(x))
-    assert torch.equal(only, partial_reconstruction(made, same, 1, temperature=0)) == torch.equal(
-        made.symbols(same), made.symbols(x)
-    )
+    other = x + 0.02 * torch.cos(
+        math.pi * 27 * (2 * torch.arange(28) + 1) / 56
+    )  # a frequency that is not in the context
+    assert torch.equal(made.symbols(x), made.symbols(other))
+    assert torch.equal(only, partial_reconstruction(made, other, 1, temperature=0))
+    assert not torch.equal(made.symbols(x), made.symbols(1 - x))
+    assert not torch.equal(only, partial_reconstruction(made, 1 - x, 1, temperature=0))
     with pytest.raises(ValueError, match=r"1\.\."):
         partial_reconstruction(made, x, 0)
     told = information(made, x)
@@ -167,4 +172,11 @@ def test_an_attack_stays_in_its_box_and_hurts_more_with_more_room():
     made, x = vae(), drawings(3)
     near, far = (robustness(made, x, 2, Attack(radius, 4, 0.5, 1)) for radius in (0.001, 0.5))
     assert near.shape == (3,) and (near <= 1 + 1e-9).all() and near.mean() > far.mean()
+    how = Attack(0.2, 8, 0.25, 1)
+    start = (2 * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 1) * how.radius
+    target = _look(made, x, 2)[1]
+    moved = _ascend(made, x, start, 2, target, how)
+    assert (moved - x).abs().max() <= how.radius + 1e-6 and moved.min() >= 0 and moved.max() <= 1
+    before, after = (_distance(_look(made, p, 2)[1], target) for p in ((x + start).clamp(0, 1), moved))
+    assert (after > 2 * before).all()
     assert all(p.requires_grad for p in made.parameters())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from hvaecodec.bench.baselines.jpeg import Baseline as Jpeg
 from hvaecodec.bench.datasets import load_dataset
 from hvaecodec.bench.papers import PAPERS, PaperSettings, dct_vae, experiment, vae_printed, ws_vdvae
 from hvaecodec.bench.papers.dct_vae_kodak import seams
-from hvaecodec.bench.papers.vae_runs import MEASURES, Store, System
-from hvaecodec.bench.papers.vae_tables import at_equal_time, budget, elbo_cell
+from hvaecodec.bench.papers.vae_runs import MEASURES, Store, System, _curve
+from hvaecodec.bench.papers.vae_tables import at_equal_time, budget, difference, elbo_cell, lower
 from hvaecodec.models.vdvae_presets import NETS
 from hvaecodec.training.small_images import SmallImages
 
@@ -41,11 +42,11 @@ def test_dct_vae_trains_measures_and_resumes(data, tmp_path, monkeypatch):
         assert part in titles
     (bounds,) = (table for table in tables if "table 2" in table.title)
     assert [row[0] for row in bounds.rows] == ["mnist-vdvae", "mnist-dct"]
-    assert [row[7] for row in bounds.rows] == ["78.27", "76.62"]
+    assert [row[8] for row in bounds.rows] == ["78.27", "76.62"]
     assert all("4 × 4" in row for row in bounds.rows)
     (told,) = (table for table in tables if "claims" in table.title)
     assert {row[1] for row in told.rows} >= {"not run"} and any(row[1] != "not run" for row in told.rows)
-    for name in ("kl-cdf", "information-mnist", "attack-mnist", "samples-mnist-dct"):
+    for name in ("kl-cdf", "kl-mnist", "information-mnist", "attack-mnist", "samples-mnist-dct"):
         assert (tmp_path / "tiny" / "figures" / f"{name}.png").stat().st_size > 1000
     record = json.loads((tmp_path / "tiny" / "runs" / "mnist-dct-seed0.json").read_text())
     assert record["steps"] == 4 and record["elbo"]["context"][0] > 0 and record["hardware"]
@@ -136,9 +137,61 @@ def test_what_is_trained(tmp_path):
         chosen("d")
 
 
-def _record(nats: float, curve: list, seconds: float = 60.0) -> dict:
-    told = {"elbo": {"elbo": [nats, 0.5]}, "parameters": 1000, "steps": 10, "batch": 4, "dims": 784}
-    return told | {"seconds": seconds, "curve": curve}
+def _record(nats: float, curve: list | None = None, seconds: float = 60.0, **more) -> dict:
+    """Of 100 pictures that differ by more than nets do."""
+    pictures = nats + 5 * np.sin(np.arange(100)) - 5 * np.sin(np.arange(100)).mean()
+    told = {"elbo": {"elbo": [nats, 0.5], "by_picture": pictures.tolist()}, "dims": 784}
+    told |= {"parameters": 1000, "steps": 10, "batch": 4}
+    return told | {"seconds": seconds, "curve": curve or []} | more
+
+
+def test_two_standard_errors_decide():
+    noise = np.random.default_rng(0).normal(0, 2, 100)
+    plain, better, worse = _record(90.0), _record(89.0), _record(91.0)
+    for record in (better, worse):  # 0.2 nats of standard error
+        record["elbo"]["by_picture"] = (np.array(record["elbo"]["by_picture"]) + noise - noise.mean()).tolist()
+    alike = _record(89.7)
+    alike["elbo"]["by_picture"] = (np.array(alike["elbo"]["by_picture"]) + noise - noise.mean()).tolist()
+    assert difference([better], [plain]) == pytest.approx((-1, 0.2), abs=0.05)
+    verdicts = [lower("", [one], [plain])[1] for one in (better, alike, worse)]
+    assert verdicts == ["holds", "within error", "FAILS"]
+    assert lower("", [worse], [plain], margin=1.5)[1] == "holds" and lower("", [], [plain])[1] == "not run"
+    seeds = [_record(x) for x in (88.0, 89.0, 90.0)], [_record(x) for x in (90.0, 91.0, 92.0)]
+    assert difference(*seeds) == pytest.approx((-2, np.sqrt(2 / 3)))
+    assert lower("", *seeds)[1] == "holds" and lower("", *seeds[::-1])[1] == "FAILS"
+
+
+def test_claims_of_the_dct_vae_are_judged():
+    def net(active: int, units: int, kl: float, attack: float) -> list:
+        told = {"active": active, "units": units, "active_percent": 100 * active / units, "kl_per_unit": kl}
+        return [_record(90, units=told, attack={"ms_ssim32": {"1": [attack, 0.01], "2": [0.9, 0.0001]}})]
+
+    one, two = net(500, 931, 0.04, 0.95), net(520, 980, 0.03, 0.9)
+    assert [f("", one, two)[1] for f in (dct_vae._more_units, dct_vae._more_kl)] == ["FAILS", "holds"]
+    assert [f("", two, one)[1] for f in (dct_vae._more_units, dct_vae._more_kl)] == ["FAILS", "FAILS"]
+    assert dct_vae._more_units("", net(521, 931, 0, 0), two)[1] == "holds"
+    assert dct_vae._robust("", one, two)[1] == "within error"  # alike at m = 2
+    one[0]["attack"]["ms_ssim32"]["2"][0] = 0.95
+    assert dct_vae._robust("", one, two)[1] == "holds" and dct_vae._robust("", two, one)[1] == "FAILS"
+    worse = [_record(90.3)]
+    assert dct_vae._no_worse("", one, [_record(90.0)])[1] == "holds" and dct_vae._no_worse("", worse, one)[1] == "FAILS"
+    assert dct_vae._as_cheap("", {"net_bits": 100.4, "model_bits": 100, "pictures": 9})[1] == "holds"
+    assert dct_vae._as_cheap("", {"net_bits": 99.4, "model_bits": 100, "pictures": 9})[1] == "FAILS"
+
+
+@pytest.mark.parametrize(("top", "verdict"), [((0.1, 0.15, 0.6), "holds"), ((0.1, 0.25, 0.6), "FAILS")])
+def test_what_the_context_alone_gives_is_judged(tmp_path, top, verdict):
+    runs = tmp_path / "cpu" / "runs"
+    runs.mkdir(parents=True)
+    for kind, seen in (("dct", (0.85, 0.9)), ("vdvae", top)):
+        record = json.dumps(_record(0, information={"ms_ssim32": list(seen)}))
+        (runs / f"cifar10-small-{kind}-seed0.json").write_text(record)
+    store = Store(PaperSettings(tmp_path, tmp_path), dct_vae.SYSTEMS)
+    assert dct_vae._context_alone(store)[1] == verdict
+    assert dct_vae._reaches(store, "mnist-dct", 95)[1] == "not run"
+    for nats, told in ((94.0, "holds"), (96.0, "FAILS")):
+        (runs / "mnist-dct-seed0.json").write_text(json.dumps(_record(nats)))
+        assert dct_vae._reaches(store, "mnist-dct", 95)[1] == told
 
 
 def test_cells_tell_spread_and_budget(tmp_path):
@@ -151,6 +204,29 @@ def test_cells_tell_spread_and_budget(tmp_path):
 def test_equal_time_reads_the_curves_where_the_fastest_ends(tmp_path):
     store = Store(PaperSettings(tmp_path, tmp_path), {})
     (tmp_path / "cpu" / "runs").mkdir(parents=True)
-    for name, curve in (("fast", [[1, 200.0], [10, 100.0]]), ("slow", [[5, 150.0], [15, 130.0], [40, 90.0]])):
+    curves = {"a-fast": [[1, 200.0], [600, 100.0]], "a-slow": [[500, 150.0], [700, 130.0], [4000, 90.0]]}
+    curves |= {"a-long": [[100, 199.0], [9000, 80.0]], "b-one": [[5, 200.0], [60, 10.0]]}
+    for name, curve in curves.items():
         (tmp_path / "cpu" / "runs" / f"{name}-seed0.json").write_text(json.dumps(_record(0, curve)))
-    assert at_equal_time(store, ["fast", "slow"]) == {"fast": 100.0, "slow": 140.0}
+    (note,) = at_equal_time(store, list(curves))
+    assert "10 minutes" in note and "a-fast 100.00, a-slow 140.00." in note
+
+
+def test_records_of_another_recipe_are_not_reused(tmp_path, monkeypatch):
+    store = Store(PaperSettings(tmp_path, tmp_path, "tiny"), {"a": System("mnist-x1")})
+    (tmp_path / "tiny" / "runs").mkdir(parents=True)
+    trained = []
+    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train", lambda *args: trained.append(1) or sys.exit())
+    record = _record(1) | {"stage": store._stage("a")}
+    (tmp_path / "tiny" / "runs" / "a-seed0.json").write_text(json.dumps(record))
+    store.make("a", quiet)
+    (tmp_path / "tiny" / "runs" / "a-seed0.json").write_text(json.dumps(record | {"stage": 1}))
+    with pytest.raises(SystemExit):
+        store.make("a", quiet)
+    assert trained == [1]
+
+
+def test_what_a_resumed_run_did_twice_counts_once(tmp_path):
+    lines = [(10, 9.0), (20, 8.0), (30, 7.0), (21, 7.9), (31, 6.9)]
+    (tmp_path / "log").write_text("".join(json.dumps({"seconds": t, "elbo_nats": v}) + "\n" for t, v in lines))
+    assert _curve(tmp_path / "log") == [[10, 9.0], [20, 8.0], [21, 7.9], [31, 6.9]]

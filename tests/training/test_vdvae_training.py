@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -52,11 +53,24 @@ def test_a_recipe_makes_weights_that_load(data, tmp_path):
 
 
 def test_a_run_goes_on_where_it_was(data, tmp_path):
-    short, whole = recipe("vae-mnist-x1", "tiny", steps=2), recipe("vae-mnist-x1", "tiny", steps=4)
-    train(whole, Settings(data, tmp_path / "whole"))
-    train(short, Settings(data, tmp_path / "parts"))
-    train(whole, Settings(data, tmp_path / "parts"))
-    assert load_checkpoint(tmp_path / "parts" / "vae").position.step == 4
+    made = recipe("vae-mnist-x1", "tiny")
+    (stage,) = made.stages
+    made = replace(made, stages=(replace(stage, loop=replace(stage.loop, save_minutes=0)),))
+
+    def stop(stage, spent, words):
+        if words == "step 2":
+            raise KeyboardInterrupt
+
+    train(made, Settings(data, tmp_path / "whole"))
+    with pytest.raises(KeyboardInterrupt):
+        train(made, Settings(data, tmp_path / "parts"), stop)
+    assert load_checkpoint(tmp_path / "parts" / "vae").position.step == 2
+    train(made, Settings(data, tmp_path / "parts"))
+    whole, parts = (load_checkpoint(tmp_path / name / "vae") for name in ("whole", "parts"))
+    assert whole.position.step == parts.position.step == 4
+    for kind in ("net.", "ema.", "adam."):
+        theirs = parts.part(kind)
+        assert all(torch.equal(value, theirs[name]) for name, value in whole.part(kind).items())
 
 
 def _task(name: str, images: SmallImages) -> VdvaeTask:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from hvaecodec.bench.papers import PaperSettings, Report, vae_printed
 from hvaecodec.bench.papers.dct_vae_plots import draw
 from hvaecodec.bench.papers.dct_vae_systems import GROUPS, SETS, SIZES, SYSTEMS
@@ -14,6 +16,8 @@ from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.papers.vae_tables import (
     BUDGET,
     DASH,
+    WITHIN,
+    Row,
     at_equal_time,
     budget,
     claim,
@@ -21,9 +25,15 @@ from hvaecodec.bench.papers.vae_tables import (
     elbo,
     elbo_cell,
     fixed,
+    lower,
+    part,
 )
 from hvaecodec.bench.tables import Table, to_markdown
 
+_PARTS = ("nll", "kl", "context")
+_CLAIMED = {"mnist-dct": 95.0, "mnist-dct-autoregressive": 95.0, "mnist-dct-long": 85.0}  # nats of -ELBO to reach
+_CODED = 0.005  # what a chain may cost more than the model says
+_NOTHING = 0.2  # MS-SSIM32; the mean picture of CIFAR-10 has 0.12
 _ESTIMATORS = (
     "-ELBO and IW are ours: one sample of the posterior a picture, and correct importance weights (the context with "
     "its bound). `published` is the estimator of the paper's code, with analytic divergences in the exponent: it is too "
@@ -61,24 +71,25 @@ def _tables(store: Store) -> list[Table]:
 
 
 def _bounds(store: Store, title: str, names: Sequence[str], printed: dict[str, float], bits: bool = False) -> Table:
-    rows, notes = [], [_ESTIMATORS]
+    rows: list[Row] = []
+    counts: set[tuple[int, int]] = set()
     for name in names:
         if records := store.records(name):
-            first = records[0]["elbo"]
-            parts = [first[key][0] if key in first else None for key in ("nll", "kl", "context")]
             weighted = records[0].get("weighted")
-            found = [weighted["nll"][0], weighted["published"][0]] if weighted else [None, None]
-            scale = elbo(records[:1], bits) / first["elbo"][0]
-            digits = 4 if bits else 2
-            cells = [fixed(value and value * scale, digits) for value in (*parts, *found)]
+            scale, digits = elbo(records, bits) / elbo(records), 4 if bits else 2
+            cells = [fixed(value and value * scale, digits) for value in (part(records, key) for key in _PARTS)]
+            for key in ("nll", "gain", "published"):
+                cells.append(
+                    f"{scale * weighted[key][0]:.{digits}f} ± {scale * weighted[key][1]:.{digits}f}"
+                    if weighted
+                    else DASH
+                )
             rows.append((name, elbo_cell(records, bits), *cells, fixed(printed.get(name)), *budget(records)))
-            if weighted:
-                notes.append(f"{name}: IW over {weighted['pictures']} pictures, {weighted['samples']} samples each.")
-    equal = at_equal_time(store, [row[0] for row in rows])
-    if len(equal) > 1:
-        told = ", ".join(f"{name} {value:.2f}" for name, value in equal.items())
-        notes.append(f"At equal time (the fastest's end), training -ELBO in nats: {told}.")
-    header = ("system", "-ELBO", "-log p(x|z)", "KL", "context", "IW", "published", "printed", *BUDGET)
+            counts |= {(weighted["pictures"], weighted["samples"])} if weighted else set()
+    told = "; ".join(f"{pictures} pictures, {samples} samples each" for pictures, samples in sorted(counts))
+    notes = [_ESTIMATORS, f"IW, its gain over -ELBO of the very same samples, and `published`: {told}, seed 0."]
+    notes += at_equal_time(store, [row[0] for row in rows])
+    header = ("system", "-ELBO", "-log p(x|z)", "KL", "context", "IW", "IW gain", "published", "printed", *BUDGET)
     return Table(title, header, rows, notes)
 
 
@@ -133,7 +144,7 @@ def _units(store: Store) -> Table:
 
 
 def _information(store: Store) -> Table:
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     for name in SYSTEMS:
         for record in store.records(name)[:1]:
             if "information" in record:
@@ -146,7 +157,7 @@ def _information(store: Store) -> Table:
 
 
 def _attack(store: Store) -> Table:
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     for name in SYSTEMS:
         for record in store.records(name)[:1]:
             if "attack" in record:
@@ -161,7 +172,7 @@ def _attack(store: Store) -> Table:
 
 
 def _bits_back(store: Store) -> Table:
-    rows: list[tuple[str, ...]] = []
+    rows: list[Row] = []
     for name in SYSTEMS:
         for r in store.records(name)[:1]:
             if "bits_back" in r:
@@ -190,50 +201,75 @@ def _claims(store: Store) -> Table:
     for data in SETS:
         plain, dct, small = (store.records(f"{data}-{kind}") for kind in ("vdvae", "dct", "downsample"))
         if data != "cifar10-small":
-            rows.append(_lower(f"{data}: a DCT context lowers -ELBO", dct, plain))
-        rows.append(_lower(f"{data}: DCT is no worse than downsampling", dct, small))
-        rows.append(_more(f"{data}: more active units, the context not counted", dct, plain, "active_percent"))
-        rows.append(_more(f"{data}: more KL a unit", dct, plain, "kl_per_unit"))
+            rows.append(lower(f"{data}: a DCT context lowers -ELBO", dct, plain))
+        rows.append(_no_worse(f"{data}: DCT is no worse than downsampling", dct, small))
+        rows.append(_more_units(f"{data}: more active units, the context not counted", dct, plain))
+        rows.append(_more_kl(f"{data}: more KL a unit", dct, plain))
         rows.append(_robust(f"{data}: more robust to attacks", dct, plain))
     for d in SIZES:
         end = "" if d == 6 else f"-{d}"
         one, two = store.records(f"mnist-dct{end}"), store.records(f"mnist-downsample{end}")
-        rows.append(_lower(f"mnist: DCT is no worse than downsampling, {d} × {d}", one, two))
+        rows.append(_no_worse(f"mnist: DCT is no worse than downsampling, {d} × {d}", one, two))
     for name in GROUPS["tries"]:
         plain = store.records(name.partition("-dct")[0] + "-vdvae")
         if found := store.records(name):
-            rows.append(_lower(f"further try, {name}: lowers -ELBO", found, plain))
+            rows.append(lower(f"further try, {name}: lowers -ELBO", found, plain))
     rows.append(_context_alone(store))
-    return claims("The paper's claims at equal budgets", rows)
+    rows += [_reaches(store, name, nats) for name, nats in _CLAIMED.items()]
+    rows += [_as_cheap(name, r["bits_back"]) for name in SYSTEMS for r in store.records(name)[:1] if "bits_back" in r]
+    notes = [f"{WITHIN}: less than two standard errors apart, of paired pictures or of seeds."]
+    return claims("The paper's claims at equal budgets", rows, notes)
 
 
-def _lower(words: str, one: list, two: list) -> tuple[str, ...]:
-    if not (one and two):
-        return claim(words, None, DASH)
-    return claim(words, elbo(one) < elbo(two), f"{elbo_cell(one)} against {elbo_cell(two)} nats")
+def _no_worse(words: str, one: list, two: list) -> Row:
+    """Fails only if one is worse by more than two standard errors."""
+    _, verdict, numbers = lower(words, one, two)
+    return words, "holds" if verdict == WITHIN else verdict, numbers
 
 
-def _more(words: str, one: list, two: list, key: str) -> tuple[str, ...]:
+def _more_units(words: str, one: list, two: list) -> Row:
+    """In number and in per cent: a net with a context has fewer latents."""
     if not (one and two and "units" in one[0] and "units" in two[0]):
         return claim(words, None, DASH)
-    a, b = one[0]["units"][key], two[0]["units"][key]
-    return claim(words, a > b, f"{a:.4g} against {b:.4g}")
+    a, b = one[0]["units"], two[0]["units"]
+    told = " against ".join(f"{u['active']} of {u['units']} ({u['active_percent']:.1f} %)" for u in (a, b))
+    return claim(words, all(a[key] > b[key] for key in ("active", "active_percent")), told)
 
 
-def _robust(words: str, one: list, two: list) -> tuple[str, ...]:
+def _more_kl(words: str, one: list, two: list) -> Row:
+    if not (one and two and "units" in one[0] and "units" in two[0]):
+        return claim(words, None, DASH)
+    a, b = (r[0]["units"]["kl_per_unit"] for r in (one, two))
+    return claim(words, a > b, f"{1e3 * a:.2f} against {1e3 * b:.2f}, 1e-3 nats")
+
+
+def _robust(words: str, one: list, two: list) -> Row:
     if not (one and two and "attack" in one[0] and "attack" in two[0]):
         return claim(words, None, DASH)
     a, b = (r[0]["attack"]["ms_ssim32"] for r in (one, two))
     shared = [m for m in a if m in b]
-    told = "; ".join(f"m={m}: {a[m][0]:.3f} against {b[m][0]:.3f}" for m in shared)
-    return claim(words, all(a[m][0] > b[m][0] for m in shared), told)
+    told = "; ".join(f"m={m}: {a[m][0]:.3f} ± {a[m][1]:.3f} against {b[m][0]:.3f} ± {b[m][1]:.3f}" for m in shared)
+    gaps = [(a[m][0] - b[m][0]) / np.hypot(a[m][1], b[m][1]) for m in shared]
+    return claim(words, True if min(gaps) > 2 else False if min(gaps) < -2 else WITHIN, told)
 
 
-def _context_alone(store: Store) -> tuple[str, ...]:
-    words = "cifar10-small: the context alone gives MS-SSIM32 > 0.8, the top latents of VDVAE almost none"
+def _context_alone(store: Store) -> Row:
+    words = "cifar10-small: the context alone gives MS-SSIM32 > 0.8, the two top latents of VDVAE almost none"
     found = [store.records(f"cifar10-small-{kind}") for kind in ("dct", "vdvae")]
     if not all(records and "information" in records[0] for records in found):
         return claim(words, None, DASH)
     context, top = (records[0]["information"]["ms_ssim32"] for records in found)
     numbers = f"context {context[0]:.3f}; VDVAE m = 1..5: {', '.join(f'{v:.3f}' for v in top[:5])}"
-    return claim(words, context[0] > 0.8 and max(top[:2]) < 0.5, numbers)
+    return claim(words, context[0] > 0.8 and max(top[:2]) < _NOTHING, numbers)
+
+
+def _reaches(store: Store, name: str, nats: float) -> Row:
+    """Ours to reach, not the paper's: the printed 76.62 come from another estimator and from 600 epochs."""
+    records, words = store.records(name), f"{name}: -ELBO of test pictures at most {nats:g} nats"
+    return claim(words, elbo(records) <= nats if records else None, elbo_cell(records) if records else DASH)
+
+
+def _as_cheap(name: str, told: dict) -> Row:
+    apart = told["net_bits"] / told["model_bits"] - 1
+    words = f"{name}: a chain costs what the model says (within {100 * _CODED:g} %)"
+    return claim(words, abs(apart) < _CODED, f"{100 * apart:+.3f} %, {told['pictures']} pictures")

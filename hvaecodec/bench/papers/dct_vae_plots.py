@@ -46,6 +46,14 @@ def draw(store: Store) -> None:
                 "MS-SSIM32",
                 f"Figure 4, {data}",
             )
+        divergences: vae_figures.Lines = {
+            name: (range(1, len(r["elbo"]["kl_by_latent"]) + 1), r["elbo"]["kl_by_latent"], None)
+            for name, r in mine.items()
+        }
+        if divergences:
+            vae_figures.lines(
+                divergences, folder / f"kl-{data}.png", "latent, coarse to fine", "KL, nats", f"KL, {data}"
+            )
         attacks: vae_figures.Lines = {
             name: (
                 [int(m) for m in r["attack"]["ms_ssim32"]],

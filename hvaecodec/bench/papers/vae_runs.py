@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -130,6 +131,8 @@ class Store:
         """Train and measure what there is no record of."""
         for seed in self.seeds(name):
             record = self.record(name, seed) or {}
+            if record.get("stage") != self._stage(name):  # of another recipe
+                record = {}
             wanted = ("elbo", *self.systems[name].measures)
             if all(measure in record for measure in wanted):
                 continue
@@ -145,6 +148,11 @@ class Store:
                     report(label, 1, f"measuring {measure}")
                     record[measure] = MEASURES[measure](net, x, SIZES[self.settings.preset])
                     self._write(name, seed, record)
+
+    def _stage(self, name: str) -> int:
+        """What a record must be of: the net, its data and its budget."""
+        (stage,) = self.recipe(name).stages
+        return crc32(repr(stage).encode())
 
     def _train(self, name: str, seed: int) -> Path:
         return self.folder / "train" / f"{name}-seed{seed}"
@@ -163,6 +171,7 @@ class Store:
             net = Vdvae(stage.task.net)
         return {
             "system": name,
+            "stage": self._stage(name),
             "net": stage.task.name,
             "seed": seed,
             "parameters": sum(p.numel() for p in net.parameters()),
@@ -177,11 +186,12 @@ class Store:
 
 
 def _curve(path: Path) -> list[list[float]]:
-    """Training -ELBO, (seconds, nats) of every line of a log."""
-    rows = []
+    """Training -ELBO, (seconds, nats) of every line of a log; what an interrupted run had to do again counts once."""
+    rows: list[list[float]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         told = json.loads(line)
         if "elbo_nats" in told:
+            rows = [row for row in rows if row[0] < told["seconds"]]
             rows.append([told["seconds"], told["elbo_nats"]])
     return rows
 
@@ -189,12 +199,14 @@ def _curve(path: Path) -> list[list[float]]:
 def _elbo(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
     found = bounds.negative_elbo(net, x[: sizes.elbo])
     told = {key: [value.value, value.error] for key, value in found.items() if isinstance(value, bounds.Mean)}
-    return told | {"kl_by_latent": found["kl_by_latent"], "pictures": len(x[: sizes.elbo])}
+    by_picture = [round(nats, 3) for nats in found["by_picture"]]
+    return told | {"kl_by_latent": found["kl_by_latent"], "pictures": len(by_picture), "by_picture": by_picture}
 
 
 def _weighted(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
     found = bounds.weighted_nll(net, x[: sizes.weighted], sizes.samples)
     means = {"nll": bounds.Mean.of(found.nll), "published": bounds.Mean.of(found.published)}
+    means |= {"gain": bounds.Mean.of(found.elbo - found.nll)}
     told = {key: [mean.value, mean.error] for key, mean in means.items()}
     return told | {"samples": sizes.samples, "pictures": len(found.nll)}
 

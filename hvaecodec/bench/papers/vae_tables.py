@@ -13,6 +13,9 @@ from hvaecodec.bench.vae_measures.bounds import bits_per_dim
 
 BUDGET = ("parameters", "steps × batch", "minutes", "seeds")
 DASH = "–"
+WITHIN = "within error"
+
+Row = tuple[str, ...]
 
 
 def budget(records: Sequence[dict[str, Any]]) -> tuple[str, ...]:
@@ -22,9 +25,15 @@ def budget(records: Sequence[dict[str, Any]]) -> tuple[str, ...]:
     return f"{first['parameters']:,}", f"{first['steps']} × {first['batch']}", f"{minutes:.1f}", str(len(records))
 
 
+def part(records: Sequence[dict[str, Any]], key: str) -> float | None:
+    """Mean over the seeds of a part of -ELBO, nats; None for a part that there is not."""
+    return float(np.mean([r["elbo"][key][0] for r in records])) if key in records[0]["elbo"] else None
+
+
 def elbo(records: Sequence[dict[str, Any]], bits: bool = False) -> float:
     """Mean -ELBO over the seeds, nats a picture or bits per dimension."""
-    nats = float(np.mean([r["elbo"]["elbo"][0] for r in records]))
+    nats = part(records, "elbo")
+    assert nats is not None
     return bits_per_dim(nats, records[0]["dims"]) if bits else nats
 
 
@@ -37,24 +46,52 @@ def elbo_cell(records: Sequence[dict[str, Any]], bits: bool = False) -> str:
     return f"{elbo(records):.2f} ± {spread:.2f}"
 
 
-def at_equal_time(store: Store, names: Sequence[str]) -> dict[str, float]:
-    """Training -ELBO of every system when the fastest of them was done, nats, mean over seeds."""
-    curves = {name: [r["curve"] for r in store.records(name) if r["curve"]] for name in names}
-    curves = {name: found for name, found in curves.items() if found}
-    if not curves:
-        return {}
-    end = min(curve[-1][0] for found in curves.values() for curve in found)
-    return {
-        name: float(np.mean([np.interp(end, *np.array(curve).T) for curve in found])) for name, found in curves.items()
-    }
+def difference(one: Sequence[dict[str, Any]], two: Sequence[dict[str, Any]]) -> tuple[float, float]:
+    """-ELBO of one minus that of two, nats, and its standard error: over seeds if both have several, else over the
+    pictures, which both saw."""
+    values = [np.array([r["elbo"]["by_picture"] for r in records]) for records in (one, two)]
+    gap = float(values[0].mean() - values[1].mean())
+    if min(len(one), len(two)) > 1:
+        return gap, float(np.sqrt(sum(v.mean(1).var(ddof=1) / len(v) for v in values)))
+    apart = values[0].mean(0) - values[1].mean(0)
+    return gap, float(apart.std(ddof=1) / np.sqrt(len(apart)))
 
 
-def claim(words: str, holds: bool | None, numbers: str) -> tuple[str, ...]:
-    """A row of the table of claims; None if what it needs was not run."""
-    return words, {True: "holds", False: "FAILS", None: "not run"}[holds], numbers
+def lower(words: str, one: Sequence[dict[str, Any]], two: Sequence[dict[str, Any]], margin: float = 0) -> Row:
+    """A claim that one has a lower -ELBO than two, or at most `margin` nats more. Two standard errors decide."""
+    if not (one and two):
+        return claim(words, None, DASH)
+    gap, error = difference(one, two)
+    told = f"{elbo_cell(one)} against {elbo_cell(two)} nats, apart {gap:+.2f} ± {error:.2f}"
+    return claim(words, gap < margin if abs(gap - margin) > 2 * error else WITHIN, told)
 
 
-def claims(title: str, rows: list[tuple[str, ...]], notes: Sequence[str] = ()) -> Table:
+def at_equal_time(store: Store, names: Sequence[str]) -> list[str]:
+    """Notes, one a data set: training -ELBO of every system when the fastest of them was done, nats, means over seeds."""
+    notes = []
+    for data in dict.fromkeys(name.partition("-")[0] for name in names):
+        curves = {name: [r["curve"] for r in store.records(name)] for name in names if name.startswith(data)}
+        curves = {name: found for name, found in curves.items() if found and all(found) and "long" not in name}
+        if len(curves) > 1:
+            end = min(curve[-1][0] for found in curves.values() for curve in found)
+            told = ", ".join(f"{name} {_read(found, end):.2f}" for name, found in curves.items())
+            notes.append(
+                f"At equal time, {end / 60:.0f} minutes, when the fastest on {data} was done and the learning rates of the "
+                f"others had not fallen yet, training -ELBO in nats: {told}."
+            )
+    return notes
+
+
+def _read(curves: Sequence[list[list[float]]], end: float) -> float:
+    return float(np.mean([np.interp(end, *np.array(curve).T) for curve in curves]))
+
+
+def claim(words: str, holds: bool | str | None, numbers: str) -> Row:
+    """A row of the table of claims; None if what it needs was not run, or `WITHIN`."""
+    return words, {True: "holds", False: "FAILS", None: "not run", WITHIN: WITHIN}[holds], numbers
+
+
+def claims(title: str, rows: list[Row], notes: Sequence[str] = ()) -> Table:
     return Table(title, ("claim", "here", "numbers"), rows, list(notes))
 
 

@@ -20,7 +20,7 @@ from hvaecodec.models.vdvae import Vdvae
 
 @dataclass(frozen=True)
 class Attack:
-    """radius: largest change of a sample in 0..1. steps of `rate` times the radius; the best of `starts` counts."""
+    """radius: largest change of a sample in 0..1. steps of `rate` times the radius, from `starts` random points."""
 
     radius: float = 0.1
     steps: int = 50

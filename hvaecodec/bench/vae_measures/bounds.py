@@ -38,18 +38,20 @@ def bits_per_dim(nats: float, dims: int) -> float:
 def negative_elbo(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100) -> dict[str, Any]:
     """-ELBO with one sample of the posterior for each picture, by its parts, nats a picture.
 
-    nll, kl, context and elbo are `Mean`s; kl_by_latent: means, coarse to fine. The context's part is a bound too
-    where its prior is a diffusion.
+    nll, kl, context and elbo are `Mean`s; kl_by_latent: means, coarse to fine; by_picture: elbo of each. The context's
+    part is a bound too where its prior is a diffusion.
     """
     net.eval()
     generator = torch.Generator().manual_seed(seed)
     parts = [net.bound(part, generator) for part in x.split(batch)]
     kl = torch.cat([torch.stack(part.kl) for part in parts], 1)  # (latents, pictures)
+    total = torch.cat([part.total() for part in parts])
     out: dict[str, Any] = {
         "nll": Mean.of(torch.cat([part.nll for part in parts])),
         "kl": Mean.of(kl.sum(0)),
-        "elbo": Mean.of(torch.cat([part.total() for part in parts])),
+        "elbo": Mean.of(total),
         "kl_by_latent": kl.double().mean(1).tolist(),
+        "by_picture": total.double().tolist(),
     }
     if parts[0].context is not None:
         out["context"] = Mean.of(torch.cat([part.context for part in parts if part.context is not None]))
@@ -77,10 +79,12 @@ def published_nll(log_px: Tensor, analytic_kl: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Weighted:
-    """nll: correct, a bound in expectation. published: parity with the papers' estimator. (B,) nats each."""
+    """nll: correct, a bound in expectation. published: parity with the papers' estimator. elbo: -ELBO with the same
+    samples, which nll is never above. (B,) nats each."""
 
     nll: Tensor
     published: Tensor
+    elbo: Tensor
 
 
 @torch.no_grad()
@@ -92,7 +96,7 @@ def weighted_nll(net: Vdvae, x: Tensor, samples: int, seed: int = 0, batch: int 
     return Weighted(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def _weighted(net: Vdvae, x: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _weighted(net: Vdvae, x: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, ...]:
     features, symbols = net.features(x), net.symbols(x)
     rows: list[list[Tensor]] = [[], [], [], [], []]
     for _ in range(samples):
@@ -114,4 +118,5 @@ def _weighted(net: Vdvae, x: Tensor, samples: int, generator: torch.Generator) -
             row.append(value)
     px, prior, posterior, divergence, context_nats = (torch.stack(row) for row in rows)
     correct = importance_nll(px, prior, posterior) + context_nats.mean(0)
-    return correct, published_nll(px, divergence + context_nats)
+    elbo = (posterior - prior - px + context_nats).mean(0)
+    return correct, published_nll(px, divergence + context_nats), elbo
