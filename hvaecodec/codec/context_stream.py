@@ -39,21 +39,29 @@ def places(channels: int, size: int) -> list[Place]:
 
 @dataclass(frozen=True)
 class ContextTables:
-    """What the digest names. linear: int32 (C, d, d, 4 C), weights of `_known`. tables: for the coder, four a place."""
+    """What the digest names. linear: int32 (C, d, d, 4 C), weights of `_known`. tables: for the coder, four a place.
+    half: the largest integer. s: float32 (C, d, d), a coefficient is the integer times s / half; None for thumbnails."""
 
     linear: np.ndarray
     tables: Tables
+    half: int
+    s: np.ndarray | None
 
     @classmethod
     def of(cls, arrays: Mapping[str, np.ndarray]) -> ContextTables:
-        """From arrays `linear` and `tables`, int (4 C d d, 2 radius + 2). Raises ValueError or KeyError."""
+        """From arrays `linear`, `tables`, int (4 C d d, 2 radius + 2), `half` and, of a DCT, `S`. Raises ValueError or
+        KeyError."""
         linear, rows = arrays["linear"].astype(np.int64), arrays["tables"].astype(np.int64)
         channels, size = linear.shape[0], linear.shape[1]
         if linear.shape != (channels, size, size, len(_SEEN) * channels) or len(rows) != CLASSES * channels * size**2:
             raise ValueError(f"tables of {rows.shape} and weights of {linear.shape} do not belong together")
         if np.abs(linear).max(initial=0) > 1 << 14:
             raise ValueError("a linear weight is above 2**14")
-        return cls(linear, Tables(list(rows), np.full(len(rows), rows.shape[1] // 2 - 1, np.int32)))
+        s = arrays.get("S")
+        if s is not None and s.shape != linear.shape[:3]:
+            raise ValueError(f"S of {s.shape} and weights of {linear.shape} do not belong together")
+        tables = Tables(list(rows), np.full(len(rows), rows.shape[1] // 2 - 1, np.int32))
+        return cls(linear, tables, int(arrays["half"]), s)
 
 
 def walk(linear: np.ndarray, symbols: np.ndarray) -> Iterator[tuple[Place, np.ndarray, np.ndarray]]:
@@ -103,7 +111,7 @@ def decode_context(found: ContextTables, data: bytes, tiles: int) -> tuple[np.nd
     return symbols, decoder.est_bits
 
 
-def fit(symbols: np.ndarray, half: int) -> dict[str, np.ndarray]:
+def fit(symbols: np.ndarray, half: int, s: np.ndarray | None = None) -> dict[str, np.ndarray]:
     """The arrays of `ContextTables` from training contexts, int32 (N, C, d, d) in -half..half."""
     _, channels, size, _ = symbols.shape
     linear = np.zeros((channels, size, size, len(_SEEN) * channels), np.int32)
@@ -118,7 +126,8 @@ def fit(symbols: np.ndarray, half: int) -> dict[str, np.ndarray]:
         entry = symbols[:, place.channel, place.u, place.v] - mean + radius
         entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
         np.add.at(counts, (table, entry), 1)
-    return {"linear": linear, "tables": np.stack([_frequencies(row, radius) for row in counts])}
+    found = {"linear": linear, "tables": np.stack([_frequencies(row, radius) for row in counts])}
+    return found | {"half": np.array(half, np.int32)} | ({} if s is None else {"S": s.astype(np.float32)})
 
 
 def _frequencies(counts: np.ndarray, radius: int) -> np.ndarray:

@@ -8,9 +8,11 @@ Downsample-VAE, whose context is a thumbnail of every tile, work just so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -29,7 +31,7 @@ from hvaecodec.codec.settings import Decoding, check_backend
 from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.vae_weights import FILE, build_vae
 from hvaecodec.codec.weights import Generators, load_tables, read_card
-from hvaecodec.models.context import Context
+from hvaecodec.models.context import Context, ContextConfig, make_context
 from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.vdvae import Vdvae
 
@@ -44,6 +46,7 @@ class DctVaeCifarCodec:
 
     def __init__(self, digest: bytes, tables: ContextTables, generators: Generators, card: dict[str, Any]) -> None:
         self.digest, self.tables, self.generators, self.card = digest, tables, generators, card
+        self.context = _context(tables)
 
     @classmethod
     def load(cls, path: Path | None = None) -> DctVaeCifarCodec:
@@ -51,7 +54,7 @@ class DctVaeCifarCodec:
         folder = path or PACKAGE_WEIGHTS
         card = read_card(folder)
         digest, tables = load_tables(folder, ContextTables.of)
-        return cls(digest, tables, Generators(folder, FILE, build_vae), card)
+        return cls(digest, tables, Generators(folder, FILE, partial(_build, _context(tables))), card)
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
@@ -70,7 +73,7 @@ class DctVaeCifarCodec:
         check_one_rate(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
         with plain():
-            symbols = self._context().symbols(to_tensor(cut(colour(loaded.pixels))) / 255)
+            symbols = self.context.symbols(to_tensor(cut(colour(loaded.pixels))) / 255)
         stream, _ = encode_context(self.tables, symbols.int().numpy())
         data = pack_picture(loaded, [stream], self.name, STEP_INDEX, self.digest, self.generators.newest)
         check_reached(data, loaded.pixels, self.decode, bpp, psnr)
@@ -102,13 +105,13 @@ class DctVaeCifarCodec:
     def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
         found = unpack(data, partial=how.partial)
         symbols, _ = self._decode_symbols(found)
-        net: Vdvae = self.generators.get(self.generators.choose(found.header.generator, how.generator))
         rows, columns = _grid(found.header)
         if how.size < SIDE:
             with plain():
-                flat = to_pixels(_context_of(net).picture(torch.from_numpy(symbols)) * 255)
+                flat = to_pixels(self.context.picture(torch.from_numpy(symbols)) * 255)
             whole = join(flat.reshape(rows, columns, SIDE, SIDE, 3))
             return assemble(shrunk(whole, rows * how.size, columns * how.size), found, how.size)
+        net: Vdvae = self.generators.get(self.generators.choose(found.header.generator, how.generator))
         flat = render(net, symbols, how.temperature, how.seed)
         return assemble(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), found, how.size)
 
@@ -117,7 +120,7 @@ class DctVaeCifarCodec:
         stream = only_stream(found, self.digest)
         rows, columns = _grid(found.header)
         symbols, bits = decode_context(self.tables, stream, rows * columns)
-        half = self._context().config.half
+        half = self.tables.half
         if np.abs(symbols).max() > half:
             raise CorruptFile(f"a stream holds symbols outside -{half}..{half}; the file was made by something else")
         return symbols, bits
@@ -134,9 +137,6 @@ class DctVaeCifarCodec:
         """The decoded integers: int16 (tiles, 3, d, d), tiles in raster order. Both backends are numpy here."""
         check_backend(backend)
         return [self._decode_symbols(unpack(data))[0].astype(np.int16)]
-
-    def _context(self) -> Context:
-        return _context_of(self.generators.get(self.generators.newest))
 
 
 def render(net: Vdvae, symbols: np.ndarray, temperature: float, seed: int) -> np.ndarray:
@@ -159,7 +159,20 @@ def _grid(header: Header) -> tuple[int, int]:
     return -(-header.height // SIDE), -(-header.width // SIDE)
 
 
-def _context_of(net: Vdvae) -> Context:
-    if net.context is None:
-        raise CodecUnavailable("these weights are of a net without a context")
-    return net.context
+def _context(tables: ContextTables) -> Context:
+    """The context that the integers of files are of."""
+    channels, size = tables.linear.shape[:2]
+    kind: Literal["dct", "downsample"] = "downsample" if tables.s is None else "dct"
+    context = make_context(ContextConfig(kind, SIDE, channels, size, tables.half, centre=0.5))
+    if tables.s is not None:
+        context.load_state_dict({"largest": torch.from_numpy(tables.s)})
+    return context
+
+
+def _build(context: Context, metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Vdvae:
+    """A generator's net that reads integers as the bitstream weights do. Raises CodecUnavailable."""
+    net = build_vae(metadata, tensors)
+    if net.context is None or net.context.config != context.config:
+        raise CodecUnavailable("these weights are of a net without a context, or with another than the tables'")
+    net.context = context
+    return net

@@ -10,6 +10,7 @@ from safetensors.numpy import save as save_arrays
 
 from hvaecodec.codec.context_stream import fit
 from hvaecodec.codec.vae_weights import FILE, TABLES, read_vae, vae_bytes
+from hvaecodec.models.context import DctContext
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.training import card
 from hvaecodec.training.checkpoint import NAME, load_weights
@@ -65,7 +66,8 @@ class VdvaeRun:
         pictures = load_vae_pictures(self.run.settings.data, config.data, config.net.side, config.held_out)
         assert vae.context is not None
         parts = [vae.context.symbols(part.float() / 255).int() for part in pictures.train.split(1000)]
-        return save_arrays(fit(torch.cat(parts).numpy(), vae.context.config.half))
+        s = vae.context.largest.numpy() if isinstance(vae.context, DctContext) else None
+        return save_arrays(fit(torch.cat(parts).numpy(), vae.context.config.half, s))
 
 
 def _is_codec(stage: Stage) -> bool:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
 from safetensors.numpy import save as save_arrays
+from safetensors.torch import load as load_tensors
 
 from hvaecodec.codec.context_stream import ContextTables, decode_context, encode_context, fit, places, walk
 from hvaecodec.codec.dct_vae_cifar10 import DctVaeCifarCodec
@@ -46,7 +47,7 @@ def pictures(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def arrays():
-    return fit(contexts(500), HALF)
+    return fit(contexts(500), HALF, np.full((3, 6, 6), 12.0))
 
 
 def write_weights(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Path:
@@ -54,7 +55,6 @@ def write_weights(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Pat
     vae = Vdvae(net(name))
     for parameter in vae.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
-    vae.context.fit(torch.rand(50, 3, 32, 32))
     (folder / FILE).write_bytes(vae_bytes(vae, name))
     (folder / TABLES).write_bytes(save_arrays(arrays))
     (folder / "card.json").write_text(json.dumps({"codec": "dct-vae-cifar10"}))
@@ -115,7 +115,7 @@ def test_every_shape_comes_back(codec, folder, shape):
     assert codec.symbols(data)[0].shape == (tiles, 3, 6, 6)
 
 
-def test_thumbnails_are_contexts_too(tmp_path, arrays):
+def test_thumbnails_are_contexts_too(codec, tmp_path, arrays):
     """And their tables know that neighbours are alike."""
     rng = np.random.default_rng(0)
     smooth = rng.normal(0, 1.2, (300, 3, 6, 6)).cumsum(2).cumsum(3)
@@ -125,7 +125,10 @@ def test_thumbnails_are_contexts_too(tmp_path, arrays):
     assert (
         encode_context(ContextTables.of(tables), symbols)[1] < 0.8 * encode_context(ContextTables.of(blind), symbols)[1]
     )
-    codec = DctVaeCifarCodec.load(write_weights(tmp_path, "cifar10-small-downsample-tiny", arrays))
+    name, data = "cifar10-small-downsample-tiny", codec.encode(pictures((32, 32, 3)))
+    with pytest.raises(CodecUnavailable, match="another than the tables'"):
+        DctVaeCifarCodec.load(write_weights(tmp_path, name, arrays)).decode(data, generator="latest")
+    codec = DctVaeCifarCodec.load(write_weights(tmp_path, name, tables))
     image = pictures((40, 33, 3))
     data = promises.check_round_trip(codec, DctVaeCifarCodec.load(tmp_path), image)
     seen = codec.symbols(data)[0]
@@ -143,6 +146,18 @@ def test_tiles_know_nothing_of_each_other(codec):
 
 def test_temperature_and_seed_decide_what_is_drawn(codec):
     promises.check_draws(codec, codec.encode(pictures((32, 40, 3))))
+
+
+def test_integers_mean_what_the_bitstream_weights_say(codec, folder, tmp_path):
+    """A generator that was trained with another S is told this one: old files stay what they were."""
+    data = codec.encode(pictures((32, 32, 3)))
+    write_weights(tmp_path, NAME, fit(contexts(500), HALF, np.full((3, 6, 6), 12.0)))
+    vae = Vdvae(net(NAME))
+    vae.load_state_dict({k: v.float() for k, v in load_tensors((folder / FILE).read_bytes()).items()})
+    vae.context.largest.mul_(3)
+    (tmp_path / FILE).write_bytes(vae_bytes(vae, NAME))
+    other = DctVaeCifarCodec.load(tmp_path)
+    assert np.array_equal(other.decode(data, generator="latest"), codec.decode(data))
 
 
 def test_thumbnails_are_of_the_context(codec):
@@ -182,6 +197,6 @@ def test_damage_and_other_weights_are_refused(codec, folder, tmp_path, arrays):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     with pytest.raises(CodecUnavailable, match="tables"):
         DctVaeCifarCodec.load(tmp_path)
-    (tmp_path / TABLES).write_bytes(save_arrays(fit(contexts(100, 3), HALF)))
+    (tmp_path / TABLES).write_bytes(save_arrays(fit(contexts(100, 3), HALF, arrays["S"])))
     with pytest.raises(ModelMismatch, match="bitstream weights"):
         DctVaeCifarCodec.load(tmp_path).decode(data)
