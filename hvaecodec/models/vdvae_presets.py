@@ -84,9 +84,16 @@ def stacked(blocks: int = 1, repeats: int = 1, width: int = 32, z: int = 8, chan
     return _original(scales, channels)
 
 
-def vdvae(width: int = 32, z: int = 8, channels: int = 1) -> VdvaeConfig:
-    """VDVAE with the numbers of blocks of its CIFAR-10 net (openai/vdvae, hps.py); MNIST at 32 x 32 is 32 wide."""
-    counts = {1: (1, 3), 4: (2, 3), 8: (5, 6), 16: (10, 6), 32: (21, 11)}
+# side: blocks of the decoder, of the encoder (openai/vdvae, hps.py)
+_CIFAR10 = {1: (1, 3), 4: (2, 3), 8: (5, 6), 16: (10, 6), 32: (21, 11)}
+IMAGENET32 = {1: (2, 6), 4: (4, 6), 8: (9, 8), 16: (19, 9), 32: (40, 15)}
+
+
+def vdvae(
+    width: int = 32, z: int = 8, channels: int = 1, blocks: dict[int, tuple[int, int]] | None = None
+) -> VdvaeConfig:
+    """VDVAE with the numbers of blocks of its CIFAR-10 net, if not told others; MNIST at 32 x 32 is 32 wide."""
+    counts = blocks or _CIFAR10
     scales = tuple(Scale(side, dec, enc, width, z, mixin=side > 1) for side, (dec, enc) in counts.items())
     return _original(scales, channels)
 
@@ -137,7 +144,8 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "cifar10-small-dct-autoregressive": lambda: cifar(SMALL, cifar_context(), "autoregressive"),
     "mnist-x1-normalised": lambda: replace(stacked(), normalise="unit"),
     "mnist-x1-rms": lambda: replace(stacked(), normalise="rms"),
-    "mnist-x1-fourier": lambda: replace(stacked(), fourier=(0, 1, 2)),
+    "cifar10-small-x1": lambda: stacked(width=64, channels=3),
+    "cifar10-small-x1-fourier": lambda: replace(stacked(width=64, channels=3), fourier=(4, 5, 6)),
     "mnist-x1-no-residual": lambda: replace(stacked(), cells=replace(Cells(), residual=False)),
 }
 NETS |= {f"mnist-L{2 * n}": partial(binary, n) for n in _LATENT_SWEEP}

@@ -26,9 +26,11 @@ from hvaecodec.bench.papers.vae_tables import (
     elbo_cell,
     fixed,
     lower,
+    parameters,
     part,
 )
 from hvaecodec.bench.tables import Table, to_markdown
+from hvaecodec.models.vdvae_presets import net
 
 _PARTS = ("nll", "kl", "context")
 _CLAIMED = {"mnist-dct": 95.0, "mnist-dct-autoregressive": 95.0, "mnist-dct-long": 85.0}  # nats of -ELBO to reach
@@ -67,6 +69,7 @@ def _tables(store: Store) -> list[Table]:
         _attack(store),
         _bits_back(store),
         _claims(store),
+        _sizes(),
     ]
 
 
@@ -194,6 +197,15 @@ def _bits_back(store: Store) -> Table:
     )
     note = "Bits per dimension, means over one chain of test pictures that decoded without loss; the file has the initial bits."
     return Table("Bits back, for real", header, rows, [note])
+
+
+def _sizes() -> Table:
+    """Of CIFAR-10's nets in the paper's size, which a CPU does not train."""
+    rows: list[Row] = [(name, printed, f"{parameters(net(name)):,}") for name, printed in vae_printed.SIZES.items()]
+    note = "Ours with a context have fewer than the VDVAE, for our diffusion prior is smaller than the paper's."
+    return Table(
+        "The paper's nets of CIFAR-10, counted (group cifar10, for a GPU)", ("net", "printed", "ours"), rows, [note]
+    )
 
 
 def _claims(store: Store) -> Table:

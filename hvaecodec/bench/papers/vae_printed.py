@@ -43,4 +43,7 @@ NOT_RUN = (
     ("ImageNet32", "VDVAE*", "119m", 3.67),
     ("CelebA64", "WS-VDVAE", "75m", 2.02),
     ("CelebA64", "VDVAE*", "125m", 2.02),
+    ("CIFAR-10", "x1", "8.7m", None),
 )
+# arXiv:2302.09976: parameters of its CIFAR-10 nets
+SIZES = {"cifar10-vdvae": "21M", "cifar10-dct": "22M", "cifar10-downsample": "–"}

@@ -6,10 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
 from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.tables import Table
 from hvaecodec.bench.vae_measures.bounds import bits_per_dim
+from hvaecodec.models.vdvae import Vdvae
+from hvaecodec.models.vdvae_config import VdvaeConfig
 
 BUDGET = ("parameters", "steps × batch", "minutes", "seeds")
 DASH = "–"
@@ -84,6 +87,12 @@ def at_equal_time(store: Store, names: Sequence[str]) -> list[str]:
 
 def _read(curves: Sequence[list[list[float]]], end: float) -> float:
     return float(np.mean([np.interp(end, *np.array(curve).T) for curve in curves]))
+
+
+def parameters(config: VdvaeConfig) -> int:
+    """Of a net, counted without making it."""
+    with torch.device("meta"):
+        return sum(p.numel() for p in Vdvae(config).parameters())
 
 
 def claim(words: str, holds: bool | str | None, numbers: str) -> Row:
