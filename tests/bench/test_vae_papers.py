@@ -12,8 +12,9 @@ from PIL import Image
 
 from hvaecodec.bench.baselines.jpeg import Baseline as Jpeg
 from hvaecodec.bench.datasets import load_dataset
-from hvaecodec.bench.papers import PAPERS, PaperSettings, dct_vae, experiment, vae_printed, ws_vdvae
+from hvaecodec.bench.papers import PAPERS, PaperSettings, dct_vae, experiment, tiling, vae_printed, ws_vdvae
 from hvaecodec.bench.papers.dct_vae_kodak import seams
+from hvaecodec.bench.papers.tiling import Tiling
 from hvaecodec.bench.papers.vae_runs import MEASURES, Store, System, _curve
 from hvaecodec.bench.papers.vae_tables import at_equal_time, budget, difference, elbo_cell, lower
 from hvaecodec.models.vdvae_presets import NETS
@@ -64,6 +65,8 @@ def test_kodak_from_contexts(tmp_path, monkeypatch):
     monkeypatch.setattr("hvaecodec.training.small_images.cifar10", lambda data: images)
     monkeypatch.setattr("hvaecodec.bench.papers.dct_vae_kodak.load_dataset", lambda name, data: photos(tmp_path))
     monkeypatch.setattr("hvaecodec.bench.papers.dct_vae_kodak.load_codec", lambda name: Whole())
+    training = [photo.pixels() for photo in photos(tmp_path)]
+    monkeypatch.setattr("hvaecodec.bench.papers.dct_vae_kodak.load_training_photos", lambda data: training)
     tables = experiment("dct-vae-kodak")(PaperSettings(tmp_path, tmp_path / "out", "tiny"), quiet)
     assert [row[0] for row in tables[0].rows] == ["a", "mean"]
     record = json.loads(next((tmp_path / "out" / "tiny" / "kodak").glob("*/a.json")).read_text())
@@ -96,6 +99,21 @@ def photos(folder):
         coarse = rng.integers(0, 256, (6, 6, 3), np.uint8)
         Image.fromarray(coarse).resize((192, 192), Image.Resampling.BICUBIC).save(folder / f"{name}.png")
     return load_dataset(str(folder))
+
+
+def test_tiles_that_are_alike_are_cheaper_beside_each_other():
+    rng = np.random.default_rng(0)
+    walk = np.round(0.7 * rng.normal(0, 1, (30, 8, 8, 3, 2, 2)).cumsum(1).cumsum(2)).clip(-9, 9).astype(np.int32)
+    mixed = rng.permuted(walk.reshape(-1, 3, 2, 2), axis=0).reshape(walk.shape)
+    (alone, beside), (mixed_alone, mixed_beside) = (
+        np.sum([Tiling.fit(list(grids[:20]), 9).bits(grid) for grid in grids[20:]], 0) for grids in (walk, mixed)
+    )
+    assert beside < 0.85 * alone and mixed_beside == pytest.approx(mixed_alone, rel=0.05)
+    grid = walk[0]
+    assert np.array_equal(tiling._neighbours(grid)[8 * 3 + 4], [*grid[3, 3].ravel(), *grid[2, 4].ravel(), 1])
+    assert not tiling._neighbours(grid)[0, :-1].any()
+    sizes = [g.shape for g in tiling.grids_of([np.zeros((70, 40, 3)), np.zeros((20, 90, 3))], np.atleast_3d, 32)]
+    assert sizes == [(64, 32, 3)]
 
 
 def test_seams_are_steps_at_borders():
