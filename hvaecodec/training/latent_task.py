@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -95,10 +96,15 @@ def _noisy_sines(count: int, copy: Copy) -> Tensor:
 
 def train_copies(
     config: LatentTraining, loop: LoopConfig, folder: Path, picture: Tensor | None = None,
-    report: Report = lambda spent, words: None,
+    report: Report = lambda spent, words: None, init: Mapping[str, Tensor] | None = None,
 ) -> LatentVae:  # fmt: skip
-    """Train the copies in a folder, or continue there; nothing to do if they are finished. The nets of the average."""
+    """Train the copies in a folder, or continue there; nothing to do if they are finished. The nets of the average.
+
+    init: weights to begin with, otherwise they come from the copies' seeds.
+    """
     task = LatentTask(config, picture)
+    if init is not None:
+        task.net.load_state_dict(init)
     run = json.loads(json.dumps(asdict(config)))
     Loop(task, loop, folder, run=run, report=report).train()
     return task.net.requires_grad_(False)

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from hvaecodec.bench import circular
-from hvaecodec.bench.papers import PaperSettings, experiment, latent_printed, latent_separation
+from hvaecodec.bench.papers import PaperSettings, experiment, latent_printed, latent_runs, latent_separation
+from hvaecodec.bench.papers.latent_runs import PLANS
 from hvaecodec.bench.papers.latent_separation import _bound, run
 from hvaecodec.models.sines import exact_minus_log_p
 
@@ -40,6 +41,37 @@ def test_tables_have_our_numbers_beside_the_printed_ones(finished):
     assert len(deltas.rows) == 6 and all(len(row[1].split(",")) == 2 for row in deltas.rows)
 
 
+def test_floors_are_of_both_decoders(finished):
+    settings, tables = finished
+    table = next(table for table in tables if "9.2" in table.title)
+    folder = settings.out / "tiny" / "runs"
+    mse = {
+        name: [json.loads((folder / f"{name}-noise0.1-sigma0.01-seed{i}.json").read_text())["mse"] for i in range(2)]
+        for name in ("R2", "S1")
+    }
+    both = (np.array(mse["R2"]) + mse["S1"]) / 2e-4
+    row = next(row for row in table.rows if row[0] == "R2 → S1")
+    assert row[3] == f"{both.mean():.2f} ± {both.std():.2f}"
+    alone = next(row for row in table.rows if row[0] == "Phi → S1")
+    assert float(alone[3].split(" ")[0]) == pytest.approx(np.mean(mse["S1"]) / 2e-4, abs=0.01)
+
+
+def test_the_torus_goes_on_from_its_best_start(tmp_path):
+    """With the weights it had there: with no more steps than one, they are still near."""
+    tables = run(PaperSettings(tmp_path, tmp_path, "tiny", only=("T2",)), silent)
+    assert any("No of 3 runs below" in note for table in tables for note in table.notes)
+    store = latent_runs.Store(tmp_path / "tiny", PLANS["tiny"])
+    copies = tuple(store.copies("T2", None))
+    begun, init = store._begun("T2", copies, silent)
+    assert [store.record("T2", copy)["start"] for copy in copies] == [copy.seed for copy in begun]
+    assert all(copy.seed % 100 == 0 and copy.seed < 500 for copy in begun)
+    ended = store.load("T2", copies).state_dict()
+    fresh = latent_runs.LatentVae(PLANS["tiny"].systems["T2"].net, [0.1] * 3, [7] * 3).state_dict()
+    names = [name for name in init if init[name].is_floating_point() and "weight" in name]
+    near, far = (sum(float((ended[n] - other[n]).abs().sum()) for n in names) for other in (init, fresh))
+    assert near < 0.5 * far
+
+
 def test_figures_are_drawn(finished):
     settings, _ = finished
     names = {path.name for path in (settings.out / "tiny").glob("*.png")}
@@ -67,8 +99,13 @@ def test_unknown_systems_and_presets_are_errors(tmp_path):
 
 
 def test_a_bound_below_what_is_possible_is_told():
-    record = {"noise": 0.1, "sigma_x": 0.1, "neg_elbo": -30.0, "error": 0.01}
+    record = {"noise": 0.1, "sigma_x": 0.1, "neg_elbo": -30.0, "error": 0.01, "correlation": 0.995}
     assert "no run is below" in _bound([record])
+    assert "sigma_X 0.1 at noise 0.1." in _bound([record]) and "0.99 or more in 1 of 1 runs." in _bound([record])
+    worse = record | {"neg_elbo": -26.0, "correlation": 0.9}
+    assert "NOT at noise 0.1." in _bound([worse]) and "in 1 of 2 runs; less: 0.900 at noise 0.1" in _bound(
+        [record, worse]
+    )
     printed = latent_printed.TABLE_7_1[0.1, 0.1][0]
     assert "A RUN IS BELOW" in _bound([record, record | {"neg_elbo": printed}])
     assert all(latent_printed.TABLE_5_1[key][0] > exact_minus_log_p(key[1]) for key in latent_printed.TABLE_5_1)

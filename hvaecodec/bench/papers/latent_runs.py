@@ -14,6 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor
 
@@ -33,9 +34,9 @@ _SCRAMBLES = 8
 @dataclass(frozen=True)
 class System:
     """A latent space with a kind of data. noises: of its data sets; sigmas: of its decoders. starts: seeds that every
-    repetition may begin with; the best of them after three tenths of the steps is trained. One of about four encoders of
-    the torus starts folded, both its circles winding with one phase, and stays so; others fold in the first hundreds of
-    steps, so that a tenth of them does not tell."""
+    repetition begins with; the best of them after three tenths of the steps goes on, over all the steps. One of about four
+    encoders of the torus starts folded, both its circles winding with one phase, and stays so; others fold in the first
+    hundreds of steps, so that a tenth of them does not tell."""
 
     net: Config
     points: Literal["sines", "torus", "shifts"]
@@ -124,32 +125,46 @@ class Store:
         for copy, measured in zip(new, measure(self.load(name, new), system.points) if new else [], strict=True):
             record = {"system": name} | asdict(copy) | measured
             record |= {"steps": self.plan.steps[system.points], "batch": system.batch, "hidden": system.net.hidden}
+            record |= {"start": self._start(name, copy)}
             _write(self.path(name, copy, "json"), json.dumps(record, indent=1).encode())
 
-    def _train(self, name: str, copies: tuple[Copy, ...], report: Report) -> None:
-        vae = self._run(name, self._begun(name, copies, report), 1, report)
-        for index, copy in enumerate(copies):
-            own = {key: value[index : index + 1].contiguous() for key, value in vae.state_dict().items()}
-            _write(self.path(name, copy, "safetensors"), save(own))
+    def _start(self, name: str, copy: Copy) -> int:
+        """The seed whose weights a finished copy goes back to."""
+        with safe_open(self.path(name, copy, "safetensors"), "np") as file:
+            return int((file.metadata() or {})["start"])
 
-    def _begun(self, name: str, copies: tuple[Copy, ...], report: Report) -> tuple[Copy, ...]:
-        """The copies with the seeds that they are trained from."""
+    def _train(self, name: str, copies: tuple[Copy, ...], report: Report) -> None:
+        begun, init = self._begun(name, copies, report)
+        vae = self._run(name, begun, 1, report, init)
+        for index, (copy, start) in enumerate(zip(copies, begun, strict=True)):
+            own = {key: value[index : index + 1].contiguous() for key, value in vae.state_dict().items()}
+            _write(self.path(name, copy, "safetensors"), save(own, {"start": str(start.seed)}))
+
+    def _begun(
+        self, name: str, copies: tuple[Copy, ...], report: Report
+    ) -> tuple[tuple[Copy, ...], dict[str, Tensor] | None]:
+        """The copies with the seeds that they begin with, and the weights if these have gone some way already."""
         system = self.plan.systems[name]
         if system.starts == 1:
-            return copies
+            return copies, None
         tried = [replace(c, seed=c.seed + 100 * start) for c in copies for start in range(system.starts)]
-        found = measure(self._run(name, tuple(tried), 0.3, report), system.points, 2500)
-        pairs = [(m["neg_elbo"], copy) for m, copy in zip(found, tried, strict=True)]
-        each = (pairs[i : i + system.starts] for i in range(0, len(pairs), system.starts))
-        return tuple(min(some, key=lambda pair: pair[0])[1] for some in each)
+        vae = self._run(name, tuple(tried), 0.3, report)
+        found = torch.tensor([m["neg_elbo"] for m in measure(vae, system.points, 2500)])
+        best = found.unflatten(0, (len(copies), system.starts)).argmin(1)
+        places = best + system.starts * torch.arange(len(copies))
+        return tuple(tried[i] for i in places.tolist()), {key: v[places] for key, v in vae.state_dict().items()}
 
-    def _run(self, name: str, copies: tuple[Copy, ...], share: float, report: Report) -> LatentVae:
+    def _run(
+        self, name: str, copies: tuple[Copy, ...], share: float, report: Report, init: dict[str, Tensor] | None = None
+    ) -> LatentVae:
         """Train for a share of the plan's steps."""
         system = self.plan.systems[name]
         config = LatentTraining(system.net, copies, system.points, system.batch)
         loop = replace(LOOP, steps=max(1, round(share * self.plan.steps[system.points])))
-        where = self.folder / "train" / f"{name}-{zlib.crc32(repr((copies, share)).encode()):08x}"
-        return train_copies(config, loop, where, shifted_picture() if system.points == "shifts" else None, report)
+        kind = (copies, share) if init is None else (copies, share, "goes on")
+        where = self.folder / "train" / f"{name}-{zlib.crc32(repr(kind).encode()):08x}"
+        picture = shifted_picture() if system.points == "shifts" else None
+        return train_copies(config, loop, where, picture, report, init)
 
 
 def _write(path: Path, data: bytes) -> None:
