@@ -8,7 +8,6 @@ the paper; nets see them in [0, 1].
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +19,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from hvaecodec.models.dense import Dense, decoder, encoder, plain
+from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.likelihoods import LogisticMixture
 from hvaecodec.models.realnvp import RealNVP
 
@@ -93,26 +93,14 @@ def downscaled(x: Tensor) -> Tensor:
     return torch.from_numpy(np.stack(small)).permute(0, 3, 1, 2).to(x.device, x.dtype)
 
 
-@dataclass(frozen=True)
-class Normal:
-    """A diagonal normal distribution, (B, C, h, w), float32."""
-
-    mean: Tensor
-    log_variance: Tensor
-
-    def sample(self, noise: Tensor, temperature: float = 1.0) -> Tensor:
-        """temperature: factor on the standard deviation."""
-        return self.mean + temperature * torch.exp(0.5 * self.log_variance) * noise
-
-    def log_prob(self, z: Tensor) -> Tensor:
-        """(B,) nats."""
-        squares = (z - self.mean) ** 2 * torch.exp(-self.log_variance)
-        return -0.5 * (squares + self.log_variance + math.log(2 * math.pi)).flatten(1).sum(1)
-
-
-def _normal(output: Tensor) -> Normal:
+def _normal(output: Tensor) -> Gaussian:
     mean, log_variance = output.float().chunk(2, 1)
-    return Normal(mean, log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE))
+    return Gaussian(mean, 0.5 * log_variance.clamp(-LOG_VARIANCE, LOG_VARIANCE))
+
+
+def _density(normal: Gaussian, z: Tensor) -> Tensor:
+    """(B,) nats."""
+    return normal.log_prob(z).flatten(1).sum(1)
 
 
 class _Pictures(nn.Module, ABC):
@@ -161,7 +149,7 @@ class SingleVae(_Pictures):
         z = posterior.sample(noise)
         return {
             "re_x": -LIKELIHOOD.log_prob(self.p_x(z), x),
-            "kl_z": posterior.log_prob(z) - self.p_z.log_prob(z),
+            "kl_z": _density(posterior, z) - self.p_z.log_prob(z),
         }
 
     @torch.no_grad()
@@ -218,17 +206,17 @@ class SrVae(_Pictures):
         return {
             "re_x": -LIKELIHOOD.log_prob(self.x_parameters(y, z), x),
             "re_y": -LIKELIHOOD.log_prob(self.p_y(u), y),
-            "kl_z": q_z.log_prob(z) - self.prior_z(y, u).log_prob(z),
-            "kl_u": q_u.log_prob(u) - self.p_u.log_prob(u),
+            "kl_z": _density(q_z, z) - _density(self.prior_z(y, u), z),
+            "kl_u": _density(q_u, u) - self.p_u.log_prob(u),
         }
 
-    def posterior_u(self, y: Tensor) -> Normal:
+    def posterior_u(self, y: Tensor) -> Gaussian:
         return _normal(self.q_u(y / 255))
 
-    def posterior_z(self, x: Tensor) -> Normal:
+    def posterior_z(self, x: Tensor) -> Gaussian:
         return _normal(self.q_z(x / 255))
 
-    def prior_z(self, y: Tensor, u: Tensor) -> Normal:
+    def prior_z(self, y: Tensor, u: Tensor) -> Gaussian:
         """p(z given y, u)."""
         return _normal(self.p_z(torch.cat([F.elu(self.p_z_y(y / 255)), self.p_z_u(u)], 1)))
 

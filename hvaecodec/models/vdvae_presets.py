@@ -139,7 +139,7 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "mnist-single": single_resolution,
     "mnist-shared": weight_shared,
     "mnist-dct-autoregressive": lambda: binary(context=binary_context(), prior="autoregressive"),
-    "mnist-dct-fine": lambda: binary(context=binary_context(half=4), prior="autoregressive"),
+    "mnist-dct-coarse": lambda: binary(context=binary_context(half=1), prior="autoregressive"),
     "omniglot-dct-autoregressive": lambda: binary(context=binary_context(size=7), prior="autoregressive"),
     "cifar10-small-dct-autoregressive": lambda: cifar(SMALL, cifar_context(), "autoregressive"),
     "mnist-x1-normalised": lambda: replace(stacked(), normalise="unit"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,12 +22,12 @@ from hvaecodec.bench.baselines.jpeg import Baseline as Jpeg
 from hvaecodec.bench.datasets import load_dataset
 from hvaecodec.bench.metrics import ms_ssim, psnr_db
 from hvaecodec.bench.papers import PaperSettings, Report, vae_figures
+from hvaecodec.bench.papers.records import kept
 from hvaecodec.bench.papers.tiling import Grid, Tiling, grids_of
 from hvaecodec.bench.papers.vae_runs import Store, System
 from hvaecodec.bench.papers.vae_tables import claim, claims
 from hvaecodec.bench.tables import Table, to_markdown
 from hvaecodec.codec.dct_vae_cifar10 import DctVaeCifarCodec
-from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.inference import plain
 from hvaecodec.codec.registry import DEFAULT, Codec
 from hvaecodec.codec.registry import load as load_codec
@@ -77,12 +77,12 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
     report("kodak", 0, "contexts of training photos")
     tiling = _tiling(codecs[0].context, load_training_photos(settings.data))
     nets = Nets(codecs, store.load("cifar10-small-dct"), store.load("cifar10-small-vdvae"), whole, tiling)
-    kept = store.folder / "kodak" / nets.digest()
+    folder = store.folder / "kodak" / nets.digest()
     photos = load_dataset("kodak", settings.data if (settings.data / "kodak").is_dir() else None)
     records = []
     for number, photo in enumerate(photos):
         report("kodak", number / len(photos), photo.name)
-        records.append(_kept(kept / f"{photo.name}.json", lambda p=photo: measure(p.pixels(), nets)))  # type: ignore[misc]
+        records.append(kept(folder / f"{photo.name}.json", lambda p=photo: measure(p.pixels(), nets)))  # type: ignore[misc]
     names = [photo.name for photo in photos]
     tables = [_per_image(names, records), _claims(records)]
     _figures(store.folder / "figures", names, records, [photo.pixels() for photo in photos[:_SHOWN]], nets)
@@ -212,14 +212,6 @@ def _grid(context: Context, x: np.ndarray) -> Grid:
 def _tiling(context: Context, photos: Sequence[np.ndarray]) -> Tiling:
     grids = grids_of(photos[:_FITTED_ON], partial(_grid, context), SIDE)
     return Tiling.fit(grids, context.config.half)
-
-
-def _kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(make(), indent=1).encode(), force=True)
-    found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return found
 
 
 _DECODED = ("calm", "drawn", "vdvae_calm", "vdvae_drawn")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -17,8 +16,8 @@ from torch import Tensor
 
 from hvaecodec.bench import frechet
 from hvaecodec.bench.features import Features, load_features
+from hvaecodec.bench.papers.records import kept
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.srvae import SrVaeCodec
 from hvaecodec.models.srvae import SingleVae, SrVae, downscaled
 from hvaecodec.training.checkpoint import load_checkpoint
@@ -59,7 +58,7 @@ def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Meas
     assert found is not None
     test = _cropped(images.test, model)
     mark = f"{_digest(model):08x}-{len(test)}"
-    terms = _kept(out / f"terms-{mark}.json", lambda: _terms(model, test, seed))
+    terms = kept(out / f"terms-{mark}.json", lambda: _terms(model, test, seed))
     makers: dict[str, Callable[[], np.ndarray]] = {
         "samples": partial(_samples, model, len(test), seed),
         TOLD: partial(_again, model, test, seed),
@@ -70,9 +69,9 @@ def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Meas
         makers |= {name: partial(_super_resolved, model, test, t, seed) for name, t in (("means", 0.0), ("drawn", 1.0))}
         makers["generative"] = partial(_from_u, model, test, seed)
         ours = {words: _pictures(out / f"{name}-{mark}.npy", makers[name]) for name, words in ENLARGED.items()}
-        psnr = _kept(out / f"super-resolution-{mark}.json", lambda: _psnrs(test, ours))
+        psnr = kept(out / f"super-resolution-{mark}.json", lambda: _psnrs(test, ours))
         if (out / "weights").is_dir() and model.config.side == 32:
-            files = _kept(out / f"codec-{mark}.json", lambda: _files(out / "weights", model, test, seed))
+            files = kept(out / f"codec-{mark}.json", lambda: _files(out / "weights", model, test, seed))
     distances = _distances(makers, test, out, mark)
     parameters = sum(p.numel() for p in model.parameters())
     position = found.position
@@ -87,13 +86,6 @@ def _digest(model: Model) -> int:
     for value in model.state_dict().values():
         digest = zlib.crc32(value.contiguous().numpy().tobytes(), digest)
     return digest
-
-
-def _kept(path: Path, make: Callable[[], dict[str, float]]) -> dict[str, float]:
-    if not path.exists():
-        write_atomically(path, json.dumps(make(), indent=1).encode(), force=True)
-    record: dict[str, float] = json.loads(path.read_text(encoding="utf-8"))
-    return record
 
 
 def _cropped(images: np.ndarray, model: Model) -> np.ndarray:
@@ -183,7 +175,7 @@ def _distances(
         for what, make in makers.items():
             pictures = _pictures(out / f"{what}-{mark}.npy", make)
             path = out / f"distance-{what}-{mark}-{net.digest}.json"
-            found[what + suffix] = _kept(path, partial(_distance, net, test, pictures))["frechet"]
+            found[what + suffix] = kept(path, partial(_distance, net, test, pictures))["frechet"]
     return found
 
 
