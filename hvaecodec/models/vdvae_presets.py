@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
 from .context import ContextConfig
@@ -16,9 +16,24 @@ from .vdvae_config import Scale, VdvaeConfig
 # arXiv:2302.09976, tables 1 and 6: layers of a scale -> (widths at 14 and 7, cells a layer); equal numbers of
 # parameters. Of six latents the printed 624K has no whole widths by these rules; ours come nearest.
 _LATENT_SWEEP = {2: (36, 45, 2), 3: (36, 45, 1), 4: (32, 40, 1), 5: (32, 32, 1)}
-SMALL = 96  # width of `cifar10-small`
-NARROW = 36  # of `cifar10-narrow`, the pair that comes with the package: four nets in 4 MB
 _CIFAR_MEAN, _CIFAR_SCALE = 120.63838, 64.16736  # grey levels, of the training pictures
+
+
+@dataclass(frozen=True)
+class _Size:
+    """Of the nets of a data set. idle: whether the net has the weights that nobody uses, for the sake of the printed size."""
+
+    diffusion: DiffusionConfig
+    autoregressive: AutoregressiveConfig
+    width: int = 0
+    idle: bool = True
+
+
+_BINARY = _Size(DiffusionConfig(7, "linear", 32), AutoregressiveConfig(192))
+_PAPER = _Size(DiffusionConfig(40, "cosine", 64), AutoregressiveConfig(256), 384)
+_SMALL = _Size(DiffusionConfig(40, "cosine", 48), AutoregressiveConfig(256), 96)
+# the pair that comes with the package: four nets in 4 MB
+_NARROW = _Size(DiffusionConfig(40, "cosine", 48), AutoregressiveConfig(108, mixtures=2), 36, idle=False)
 
 
 def binary(layers: int = 4, context: ContextConfig | None = None, prior: str = "diffusion") -> VdvaeConfig:
@@ -29,7 +44,7 @@ def binary(layers: int = 4, context: ContextConfig | None = None, prior: str = "
         Scale(7, n_top, n_top, coarse, 1, resnet=resnet),
         Scale(14, layers, layers, fine, 1, resnet=resnet),
     )
-    return _with_context(VdvaeConfig(28, 1, scales, REZERO), context, prior)
+    return _with_context(VdvaeConfig(28, 1, scales, REZERO), _BINARY, context, prior)
 
 
 def _sized(kind: str, size: int) -> VdvaeConfig:
@@ -42,17 +57,17 @@ def binary_context(kind: str = "dct", size: int = 6, half: int = 2) -> ContextCo
     return ContextConfig("dct" if kind == "dct" else "downsample", 28, 1, size, half)
 
 
-def cifar(width: int = 384, context: ContextConfig | None = None, prior: str = "diffusion") -> VdvaeConfig:
+def cifar(size: _Size = _PAPER, context: ContextConfig | None = None, prior: str = "diffusion") -> VdvaeConfig:
     """The net of CIFAR-10: 10 x 32, 10 x 16, 5 x 8, 3 x 4 and 1 latents of 8 channels; one less at 4 with a context."""
     counts = {1: 1, 4: 2 if context else 3, 8: 5, 16: 10, 32: 10}
-    scales = tuple(Scale(side, n, 1, width, 8) for side, n in counts.items())
-    cells = replace(REZERO, bottleneck=0.25, weight_norm=True, idle=width > NARROW)  # nobody printed that size
+    scales = tuple(Scale(side, n, 1, size.width, 8) for side, n in counts.items())
+    cells = replace(REZERO, bottleneck=0.25, weight_norm=True, idle=size.idle)
     likelihood = LogisticMixture(coupled=False)
     config = VdvaeConfig(
         32, 3, scales, cells, likelihood,
         top_latent=context is None, input_mean=_CIFAR_MEAN, input_scale=_CIFAR_SCALE,
     )  # fmt: skip
-    return _with_context(config, context, prior)
+    return _with_context(config, size, context, prior)
 
 
 def cifar_context(kind: str = "dct", size: int = 6, half: int = 8) -> ContextConfig:
@@ -60,22 +75,12 @@ def cifar_context(kind: str = "dct", size: int = 6, half: int = 8) -> ContextCon
     return ContextConfig("dct" if kind == "dct" else "downsample", 32, 3, size, half, centre=0.5)
 
 
-def _with_context(config: VdvaeConfig, context: ContextConfig | None, prior: str) -> VdvaeConfig:
+def _with_context(config: VdvaeConfig, size: _Size, context: ContextConfig | None, prior: str) -> VdvaeConfig:
     if context is None:
         return config
-    if prior == "autoregressive":
-        return replace(config, context=context, context_prior=_autoregressive(config))
-    if config.channels == 1:
-        diffusion = DiffusionConfig(7, "linear", 32)
-    else:
-        diffusion = DiffusionConfig(40, "cosine", 64 if config.scales[0].width > SMALL else 48)
-    return replace(config, context=context, context_prior=diffusion)
-
-
-def _autoregressive(config: VdvaeConfig) -> AutoregressiveConfig:
-    if config.channels == 1:
-        return AutoregressiveConfig(192)
-    return AutoregressiveConfig(108, mixtures=2) if config.scales[0].width <= NARROW else AutoregressiveConfig(256)
+    return replace(
+        config, context=context, context_prior=size.autoregressive if prior == "autoregressive" else size.diffusion
+    )
 
 
 def stacked(blocks: int = 1, repeats: int = 1, width: int = 32, z: int = 8, channels: int = 1) -> VdvaeConfig:
@@ -130,18 +135,18 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "cifar10-vdvae": cifar,
     "cifar10-dct": lambda: cifar(context=cifar_context()),
     "cifar10-downsample": lambda: cifar(context=cifar_context("downsample")),
-    "cifar10-small-vdvae": lambda: cifar(SMALL),
-    "cifar10-small-dct": lambda: cifar(SMALL, cifar_context()),
-    "cifar10-small-downsample": lambda: cifar(SMALL, cifar_context("downsample")),
-    "cifar10-narrow-vdvae": lambda: cifar(NARROW),
-    "cifar10-narrow-dct": lambda: cifar(NARROW, cifar_context(), "autoregressive"),
+    "cifar10-small-vdvae": lambda: cifar(_SMALL),
+    "cifar10-small-dct": lambda: cifar(_SMALL, cifar_context()),
+    "cifar10-small-downsample": lambda: cifar(_SMALL, cifar_context("downsample")),
+    "cifar10-narrow-vdvae": lambda: cifar(_NARROW),
+    "cifar10-narrow-dct": lambda: cifar(_NARROW, cifar_context(), "autoregressive"),
     "mnist-large": vdvae,
     "mnist-single": single_resolution,
     "mnist-shared": weight_shared,
     "mnist-dct-autoregressive": lambda: binary(context=binary_context(), prior="autoregressive"),
     "mnist-dct-coarse": lambda: binary(context=binary_context(half=1), prior="autoregressive"),
     "omniglot-dct-autoregressive": lambda: binary(context=binary_context(size=7), prior="autoregressive"),
-    "cifar10-small-dct-autoregressive": lambda: cifar(SMALL, cifar_context(), "autoregressive"),
+    "cifar10-small-dct-autoregressive": lambda: cifar(_SMALL, cifar_context(), "autoregressive"),
     "mnist-x1-normalised": lambda: replace(stacked(), normalise="unit"),
     "mnist-x1-rms": lambda: replace(stacked(), normalise="rms"),
     "cifar10-small-x1": lambda: stacked(width=64, channels=3),
