@@ -50,8 +50,8 @@ WRONG_9_2 = (
     "The yardstick: a misfit of one sigma_X in each of {data} samples is Δ = {half:g}."
 )
 VARIANCE_9_2 = (
-    "Neither reading of 0.01 fits all the printed rows: as a variance it fits those from R2, as a deviation rather those "
-    "between S1 and Phi. The thesis does not say how its models were chosen."
+    "The printed column is the same in both tables: neither reading of 0.01 fits all of its rows. The thesis does not say how "
+    "its models were chosen."
 )
 WRONG_11_1 = (
     'Table 11.1 is for a printed "sigma_X² = 0.1", which no other place of the text uses. Were that the variance, its '
