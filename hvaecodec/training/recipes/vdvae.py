@@ -56,7 +56,7 @@ def _maker(name: str, preset: str) -> Recipe:
     colour = data == "cifar10"
     task = VdvaeTraining(name_of_net, net(name_of_net), data, 32 if colour else 128, mirror=colour)
     if task.net.side == 32 and not colour:  # the nets of the weight-sharing paper, at 32 x 32
-        task, loop = replace(task, batch=64), replace(loop, steps=1500)
+        task, loop = replace(task, batch=64), replace(loop, steps=1000)
     if name_of_net in _DEEP and preset == "cpu":
         task, loop = replace(task, batch=32), replace(loop, steps=600)
     if preset == "gpu":
