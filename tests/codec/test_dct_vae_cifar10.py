@@ -12,6 +12,7 @@ import torch
 from hypothesis import given
 from hypothesis import settings as limits
 from hypothesis import strategies as st
+from reference_decoder import ReferenceDecoder, starts_of
 from safetensors.numpy import save as save_arrays
 from safetensors.torch import load as load_tensors
 
@@ -105,6 +106,38 @@ def test_every_place_once_and_only_from_what_is_known(arrays):
     for (place, table, mean), (_, table_2, mean_2) in zip(walk(linear, symbols), walk(linear, blank), strict=True):
         assert np.array_equal(table, table_2) and np.array_equal(mean, mean_2)
         blank[:, place.channel, place.u, place.v] = symbols[:, place.channel, place.u, place.v]
+
+
+def decoded_by_the_page(arrays: dict[str, np.ndarray], data: bytes, tiles: int) -> np.ndarray:
+    """The integers of a stream from docs/FORMAT.md, "The context of dct-vae-cifar10", tile by tile."""
+    linear = arrays["linear"]
+    decoder = ReferenceDecoder([starts_of(row) for row in arrays["tables"]], data)
+    q = np.zeros((tiles, 3, 6, 6), int)
+    e = np.zeros((tiles, 3, 6, 6), int)
+    order = sorted((u + v, u, c, v) for c in range(3) for u in range(6) for v in range(6))
+    for n, (_, u, c, v) in enumerate(order):
+        table, mean = [], []
+        for tile in range(tiles):
+            total = 512
+            for k, (a, b) in enumerate([(u, v), (u - 1, v), (u, v - 1), (u - 1, v - 1)]):
+                for other in range(3 if k else c):
+                    if a >= 0 and b >= 0:
+                        total += int(linear[c][u][v][3 * k + other]) * int(q[tile, other, a, b])
+            mean.append(total >> 10)
+            near = [(c, u - 1, v), (c, u, v - 1), (c - 1, u, v)]
+            missed = sum(int(e[(tile, *place)]) for place in near if min(place) >= 0)
+            table.append(4 * n + sum(missed >= limit for limit in (1, 3, 6)))
+        values = decoder.read(table, mean, [1] * tiles)
+        q[:, c, u, v] = values
+        e[:, c, u, v] = np.abs(np.array(values) - mean)
+    return q
+
+
+def test_a_stranger_reads_contexts_from_the_page(arrays):
+    wild = np.random.default_rng(1).integers(-HALF, HALF + 1, (2, 3, 6, 6)).astype(np.int32)
+    for symbols in (contexts(7, 3), wild):
+        data, _ = encode_context(ContextTables.of(arrays), symbols)
+        assert np.array_equal(decoded_by_the_page(arrays, data, len(symbols)), symbols)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (32, 32, 3), (33, 7, 3), (40, 64), (32, 32, 4), (5, 5, 2)])
