@@ -20,7 +20,9 @@ def paper(
         typer.Option(help="Folder with the data packs; HVAECODEC_DATA if not given. Some experiments need none."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for runs and figures; runs/paper-NAME if not given.")] = None,
-    preset: Annotated[str, typer.Option(help="cpu: reduced sizes; gpu: the paper's; tiny: to try.")] = "cpu",
+    preset: Annotated[
+        str, typer.Option(help="cpu: reduced sizes; gpu: more steps, larger nets; tiny: to try.")
+    ] = "cpu",
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each system.")] = None,
     only: Annotated[list[str] | None, typer.Option(help="Only this system; may be repeated.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of this process.")] = None,

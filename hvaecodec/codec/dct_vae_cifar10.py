@@ -44,9 +44,11 @@ class DctVaeCifarCodec:
     name = "dct-vae-cifar10"
     lossless = False
 
-    def __init__(self, digest: bytes, tables: ContextTables, generators: Generators, card: dict[str, Any]) -> None:
+    def __init__(
+        self, digest: bytes, tables: ContextTables, context: Context, generators: Generators, card: dict[str, Any]
+    ) -> None:
         self.digest, self.tables, self.generators, self.card = digest, tables, generators, card
-        self.context = _context(tables)
+        self.context = context
 
     @classmethod
     def load(cls, path: Path | None = None) -> DctVaeCifarCodec:
@@ -54,7 +56,8 @@ class DctVaeCifarCodec:
         folder = path or PACKAGE_WEIGHTS
         card = read_card(folder)
         digest, tables = load_tables(folder, ContextTables.of)
-        return cls(digest, tables, Generators(folder, FILE, partial(_build, _context(tables))), card)
+        context = _context(tables)
+        return cls(digest, tables, context, Generators(folder, FILE, partial(_build, context)), card)
 
     # -- encoding -------------------------------------------------------------------------------------------------
 

@@ -55,8 +55,8 @@ REZERO = Cells(
 class Depthwise(nn.Conv2d):
     """A 5x5 kernel for every channel.
 
-    In bf16 on a CPU the gradient of such kernels takes eight times as long as that of dense ones with zeros between the
-    channels (oneDNN; 32 against 4 ms for 24 channels of 32 x 32, batch 32). These are used there; the sums are the same.
+    In bf16 on a CPU oneDNN has no fast gradient of such kernels, but one of dense kernels with zeros between the channels.
+    These are used there; the sums are the same.
     """
 
     def __init__(self, channels: int) -> None:

@@ -58,7 +58,7 @@ class Nets:
     def digest(self) -> str:
         """Of what records depend on."""
         codec, whole = (one[0].card for one in (self.codec, self.whole))
-        told = json.dumps([codec, whole], sort_keys=True).encode()
+        told = json.dumps([codec, whole], sort_keys=True).encode() + self.codec[0].digest
         for net in (self.dct, self.vdvae):
             for value in net.state_dict().values():
                 told += crc32(value.contiguous().numpy().tobytes()).to_bytes(4, "little")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 from zlib import crc32
 
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hvaecodec.bench.papers import Report
 from hvaecodec.bench.papers.latent_runs import Store, noiseless_points
-from hvaecodec.codec.files import write_atomically
+from hvaecodec.bench.papers.records import kept
 from hvaecodec.models.diffusion_vae import LatentVae
 from hvaecodec.models.heat_kernel import embed
 from hvaecodec.models.reductors import FAMILIES, FitConfig, Source, delta, fit, of_truth, of_vae
@@ -52,19 +52,19 @@ def deltas(store: Store, pair: tuple[str, str], at: Setting, seeds: int | None, 
     if copies is None:
         return []
     path = store.folder / "reductors" / f"{pair[0]}-{pair[1]}-{_digest(store, pair, copies):08x}.json"
-    if not path.exists():
+
+    def fitted() -> dict[str, Any]:
         report("reductors", PAIRS.index(pair) / len(PAIRS), f"{pair[0]} → {pair[1]}")
         first, second, data = _ends(store, pair, copies)
         done = fit(first, second, FAMILIES[pair], _config(store, pair))
         values = delta(first, second, done.squared_error, data)
-        record = {
+        return {
             "mapped": [] if "R4" in pair else done.map(_latents(store, pair[0], copies))[0].tolist(),
             "pair": list(pair), "data": data, "deltas": values.tolist(), "squared_error": done.squared_error.tolist(),
             "start_errors": done.start_errors.tolist(), "fit": asdict(_config(store, pair)),
         }  # fmt: skip
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(record, indent=1).encode(), force=True)
-    record = json.loads(path.read_text(encoding="utf-8"))
+
+    record = kept(path, fitted)
     mapped = torch.tensor(record["mapped"]) if record["mapped"] else None
     floors = tuple(_floor(store, pair, copy) for copy in copies)
     return [Delta(pair, at, record["data"], tuple(record["deltas"]), floors, mapped)]

@@ -104,5 +104,11 @@ def claims(title: str, rows: list[Row], notes: Sequence[str] = ()) -> Table:
     return Table(title, ("claim", "here", "numbers"), rows, list(notes))
 
 
+def judged(rows: list[Row]) -> Table:
+    """Claims of `lower` and their like."""
+    note = f"{WITHIN}: less than two standard errors apart, of paired pictures or of seeds."
+    return claims("The paper's claims at equal budgets", rows, [note])
+
+
 def fixed(value: float | None, digits: int = 2) -> str:
     return DASH if value is None else f"{value:.{digits}f}"

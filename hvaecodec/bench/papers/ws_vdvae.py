@@ -17,13 +17,12 @@ from hvaecodec.bench.papers import PaperSettings, Report, vae_figures, vae_print
 from hvaecodec.bench.papers.vae_runs import Store, System
 from hvaecodec.bench.papers.vae_tables import (
     BUDGET,
-    WITHIN,
     at_equal_time,
     budget,
-    claims,
     elbo,
     elbo_cell,
     fixed,
+    judged,
     lower,
     parameters,
     part,
@@ -156,8 +155,7 @@ def _claims(store: Store) -> Table:
         ("shared weights match the large net with a third fewer (within 1 nat)", "mnist-shared", "mnist-large", 1.0),
     ]
     rows = [lower(words, store.records(one), store.records(two), margin) for words, one, two, margin in steps]
-    notes = [f"{WITHIN}: less than two standard errors apart, of paired pictures or of seeds."]
-    return claims("The paper's claims at equal budgets", rows, notes)
+    return judged(rows)
 
 
 def _not_run() -> Table:

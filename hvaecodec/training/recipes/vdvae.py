@@ -30,8 +30,7 @@ class VdvaeTraining:
 
 
 # Reduced, equal budgets, in steps: what one paper's systems share. Decay is the paper's (table 6). Rates are not: its 1e-3
-# and 8e-4 are for hundreds of epochs; after 400 steps on MNIST the VDVAE has 109.0 nats with 1e-3, 102.7 with 3e-3 and 100.9
-# with 6e-3, after 120 on CIFAR-10 15,155 with 8e-4 and 14,833 with 3e-3 (of the training pictures).
+# and 8e-4 are for hundreds of epochs.
 _PAPER_RATE = 1e-3
 _BITS = LoopConfig(
     steps=3000,
