@@ -28,9 +28,12 @@ class Tiling:
     @classmethod
     def fit(cls, grids: Sequence[Grid], half: int) -> Tiling:
         """From training photos."""
-        seen = np.concatenate([_neighbours(grid) for grid in grids])
-        tiles = np.concatenate([_flat(grid) for grid in grids])
-        weights = np.linalg.solve(seen.T @ seen + np.eye(seen.shape[1]), seen.T @ tiles)
+        n = 2 * grids[0][0, 0].size + 1
+        gram, moments = np.eye(n), np.zeros((n, n // 2))
+        for grid in grids:  # sums, for all photos' neighbours at once would take gigabytes
+            seen = _neighbours(grid)
+            gram, moments = gram + seen.T @ seen, moments + seen.T @ _flat(grid)
+        weights = np.linalg.solve(gram, moments)
         left = np.concatenate([_left(grid, weights) for grid in grids])
         whole = np.concatenate([grid.reshape(-1, *grid.shape[2:]) for grid in grids])
         tables = [ContextTables.of(fit(*args)) for args in ((whole, half), (left, 2 * half))]
