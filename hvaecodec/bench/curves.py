@@ -74,11 +74,6 @@ def from_records(records: Iterable[dict[str, Any]], metric: str, estimated: bool
     return curves
 
 
-def of_image(records: Iterable[dict[str, Any]], image: str, metric: str) -> dict[str, Curve]:
-    """The curves of one image, by codec."""
-    return from_records((record for record in records if record["image"] == image), metric)
-
-
 @functools.cache
 def published_names() -> tuple[str, ...]:
     """The Kodak curves that come with the package, by name."""

@@ -61,6 +61,7 @@ class Features:
         scale = 255 if images.dtype == np.uint8 else 1
         for start in range(0, len(images), _BATCH):
             part = images[start : start + _BATCH].reshape(-1, 32, 32, self.net.channels)
+            part = np.require(part, requirements="W")  # PyTorch warns of pictures that libraries give read-only
             yield (torch.from_numpy(part).float() / scale).permute(0, 3, 1, 2)
 
 

@@ -142,7 +142,9 @@ def _mean(group: list[Record], key: str) -> float | None:
 def _named(metric: str) -> tuple[str, str]:
     """Column and label of a metric."""
     found = set_metrics.SET_METRICS.get(metric) or image_metrics.get(metric)
-    label = "MS-SSIM" if metric == "ms-ssim" else found.label  # the column has no dB
+    label = found.label
+    if isinstance(found, image_metrics.Metric) and metric.startswith("ms-ssim"):
+        label, _ = image_metrics.plain(found)  # the column has no dB
     return found.key, label
 
 

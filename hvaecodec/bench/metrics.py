@@ -64,6 +64,16 @@ def ms_ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
         return float(pytorch_msssim.ms_ssim(_planes(x), _planes(x_hat), data_range=255))
 
 
+def ms_ssim_small(x: np.ndarray, x_hat: np.ndarray) -> float:
+    """`ms_ssim32` of two pictures of any size, 0..1; from 161 pixels a side on that is MS-SSIM."""
+    import torch
+
+    from hvaecodec.bench.ms_ssim32 import ms_ssim32
+
+    with torch.inference_mode():
+        return float(ms_ssim32(_planes(x) / 255, _planes(x_hat) / 255))
+
+
 def ms_ssim_db(value: float) -> float:
     """MS-SSIM on the scale that plots and BD-rates use, -10 * log10(1 - value)."""
     return math.inf if value >= 1 else -10 * math.log10(1 - value)
@@ -81,12 +91,14 @@ def _lpips(key: str, label: str, net: str, weights: metric_weights.Weights) -> M
     return Metric(key, label, perceptual.lpips(net), float, False, about, ready=ready)
 
 
+_SMALL = "five scales with a window of min(11, side), RGB in [0, 1], no network"
 _DISTS = f"piq.DISTS, RGB in [0, 1], torchvision's {metric_weights.VGG16.about}; lower is better"
 
 METRICS: dict[str, Metric] = {
     "mse": Metric("mse", "MSE (8-bit RGB)", mse, higher_is_better=False, in_tables=False),
     "psnr": Metric("psnr_db", "PSNR (dB, RGB)", psnr_db, unit=" dB"),
     "ms-ssim": Metric("ms_ssim", "MS-SSIM (dB)", ms_ssim, ms_ssim_db, unit=" dB"),
+    "ms-ssim32": Metric("ms_ssim32", "MS-SSIM32 (dB)", ms_ssim_small, ms_ssim_db, about=_SMALL, unit=" dB"),
     "ssim": Metric("ssim", "SSIM", perceptual.ssim, about="scikit-image, RGB in 0..255, Gaussian window, no network"),
     "lpips": _lpips("lpips", "LPIPS (AlexNet)", "alex", metric_weights.ALEXNET),
     "lpips-vgg": _lpips("lpips_vgg", "LPIPS (VGG16)", "vgg", metric_weights.VGG16),
@@ -99,7 +111,7 @@ METRICS: dict[str, Metric] = {
 }
 
 
-_PLAIN = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "mse": ("MSE", 1)}
+_PLAIN = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "ms_ssim32": ("MS-SSIM32", 4), "mse": ("MSE", 1)}
 
 
 def plain(metric: Metric) -> tuple[str, int]:
@@ -141,7 +153,7 @@ def _planes(x: np.ndarray):  # type: ignore[no-untyped-def]  # a torch.Tensor, a
     import torch
 
     planes = np.atleast_3d(x).transpose(2, 0, 1)[None]  # (1, C, H, W)
-    return torch.from_numpy(np.ascontiguousarray(planes)).float()
+    return torch.from_numpy(np.require(planes, requirements=["C", "W"])).float()
 
 
 def _match_channels(x: np.ndarray, x_hat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -99,7 +99,7 @@ def planes(x: np.ndarray) -> Any:
     import torch
 
     rgb = np.repeat(x[..., None], 3, axis=2) if x.ndim == 2 else x
-    return torch.from_numpy(np.ascontiguousarray(rgb)).permute(2, 0, 1)[None].float() / 255
+    return torch.from_numpy(np.require(rgb, requirements=["C", "W"])).permute(2, 0, 1)[None].float() / 255
 
 
 @contextmanager

@@ -27,7 +27,8 @@ DECODE_OPTIONS = ("temperature", "seed", "generator")  # they change the picture
 class CodecSpec:
     """One codec to measure. `make` builds a fresh object each time; `encode` and `decode` call it with every option.
 
-    own_sweep: the qualities were named with the codec, so that a sweep for all codecs does not replace them.
+    own_sweep: the qualities were named with the codec, or it has one rate, so that a sweep for all codecs does not
+    replace them.
     like: the codec whose file of a picture, at the quality, limits the bytes of ours.
     file_label: equal for two specs that make the same files and differ in how they decode them.
     """
@@ -76,7 +77,8 @@ class CodecSpec:
 def parse(text: str, effort: int | None = None) -> CodecSpec:
     """The codec that `text` names. effort: for our codecs, where the text gives none.
 
-    Raises ValueError for an unknown name or option. A codec that is known but not installed has `unavailable` set.
+    A codec that is known but not installed has `unavailable` set. Raises ValueError for an unknown name or option,
+    CodecUnavailable for a folder without a model card.
     """
     head, _, tail = text.partition("@")
     options = _options(text, tail)
@@ -111,7 +113,7 @@ def _baseline(text: str, name: str, options: dict[str, str]) -> CodecSpec:
 
 
 def _ours(text: str, name: str, options: dict[str, str], effort: int | None) -> CodecSpec:
-    from hvaecodec.codec import registry
+    from hvaecodec.codec import one_rate, registry
 
     if name not in registry.CODECS and not Path(name).is_dir():
         known = ", ".join([*registry.CODECS, *baselines.names()])
@@ -126,8 +128,17 @@ def _ours(text: str, name: str, options: dict[str, str], effort: int | None) -> 
         passed["effort"] = effort
         label += ("," if "@" in text else "@") + f"effort={effort}"
     told = {**passed, **decoding} if other is None else {**passed, **decoding, "like": other}
+    single = registry.has_one_rate(name)
     return CodecSpec(
-        label, False, lambda: registry.load(name), OUR_QUALITIES, told, passed, like=like, decoding=decoding
+        label,
+        False,
+        lambda: registry.load(name),
+        (one_rate.QUALITY,) if single else OUR_QUALITIES,
+        told,
+        passed,
+        like=like,
+        decoding=decoding,
+        own_sweep=single,
     )
 
 

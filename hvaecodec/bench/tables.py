@@ -20,6 +20,8 @@ _CONVENTIONS = (
     "Seconds are wall time of one image after a warm-up; peak is the whole process."
 )
 FIXED_BPP = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0)
+MOST_IMAGES = 100  # of one table; beyond, the worst are shown and the others counted
+_MOST_NAMES = 24  # of images in one note
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,9 @@ def all_tables(
     has_anchor = anchor in {record["codec"] for record in records}
     ours = [name for name in _names(records) if name != anchor and not _is_baseline(records, name)]
     in_db = [name for name in drawn if metrics.get(name).unit]
-    tables += [per_image(records, name, codec, anchor) for codec in ours for name in in_db if has_anchor]
+    per_images = [per_image(records, name, codec, anchor) for codec in ours for name in in_db if has_anchor]
+    tables += [table for table in per_images if table.rows]
+    tables.append(by_setting(records, metric_names, sets))
     if of_set and sets:
         tables.append(perception(sets, of_set))
     failed = failures(records)
@@ -125,11 +129,18 @@ def fixed_rates(records: Sequence[dict[str, Any]], metric: str, published: Seque
 
 
 def per_image(records: Sequence[dict[str, Any]], metric: str, codec: str, anchor: str) -> Table:
-    """For each image its own BD-rate and the worst ratio of rates at equal distortion, worst image first."""
+    """For each image its own BD-rate and the worst ratio of rates at equal distortion, worst image first.
+
+    Of more than MOST_IMAGES images the worst have rows, and all are counted.
+    """
     found: list[tuple[float, tuple[str, ...]]] = []
     without = []
-    for image in sorted({record["image"] for record in records}):
-        pair = curves.of_image(records, image, metric)
+    by_image: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        if record["codec"] in (codec, anchor):
+            by_image.setdefault(record["image"], []).append(record)
+    for image, group in sorted(by_image.items()):
+        pair = curves.from_records(group, metric)
         try:
             bd = curves.bd_rate(pair[anchor], pair[codec])
             ratio, where = curves.worst_ratio(pair[anchor], pair[codec])
@@ -144,9 +155,12 @@ def per_image(records: Sequence[dict[str, Any]], metric: str, codec: str, anchor
         f"{worse} of {len(found)} images take more bits than {anchor} at equal {metric} anywhere on the common range."
     ]
     if without:
-        notes.append(f"Not comparable: {', '.join(without)}.")
+        others = f" and {len(without) - _MOST_NAMES} others" if len(without) > _MOST_NAMES else ""
+        notes.append(f"Not comparable: {', '.join(without[:_MOST_NAMES])}{others}.")
+    if len(found) > MOST_IMAGES:
+        notes.append(f"The {MOST_IMAGES} worst are shown.")
     header = ("image", "BD-rate %", "worst: bits %", "at dB", "range dB")
-    rows = [cells for _, cells in sorted(found, reverse=True)]
+    rows = [cells for _, cells in sorted(found, reverse=True)[:MOST_IMAGES]]
     return Table(f"{codec} against {anchor}, image by image, {metric}", header, rows, notes)
 
 

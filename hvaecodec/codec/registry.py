@@ -28,6 +28,7 @@ CODECS: dict[str, tuple[str, str]] = {
     "dct-vae-cifar10": ("hvaecodec.codec.dct_vae_cifar10", "DctVaeCifarCodec"),
     "srvae-cifar10": ("hvaecodec.codec.srvae", "SrVaeCodec"),
 }
+ONE_RATE = frozenset({"dct-vae-cifar10", "srvae-cifar10"})  # every quality of theirs gives the same file
 
 
 class Codec(Protocol):
@@ -89,6 +90,15 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
     if not folder.is_dir():
         raise CodecUnavailable(f"no codec {str(name_or_path)!r}; known are {', '.join(CODECS)}, or a folder of weights")
     return _class_of(_read_card(folder)["codec"]).load(folder)
+
+
+def has_one_rate(name_or_path: str | PathLike[str]) -> bool:
+    """Whether a codec, by name or folder of weights, gives the same file at every quality; nothing is loaded for it.
+
+    Raises CodecUnavailable for a folder without a model card.
+    """
+    known = isinstance(name_or_path, str) and name_or_path in CODECS
+    return (name_or_path if known else _read_card(Path(name_or_path))["codec"]) in ONE_RATE
 
 
 def for_file(data: bytes) -> Codec:

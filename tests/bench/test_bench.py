@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from hvaecodec import bench
 from hvaecodec.bench import isolated, plots, runner, specs, tables
 from hvaecodec.cli.main import app
+from hvaecodec.codec.errors import CodecUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,31 @@ def test_image_by_image_names_the_worst_first(records: list[dict[str, object]]) 
     assert len(worst) == 2
     assert worst == sorted(worst, reverse=True)
     assert table.notes[0].startswith(f"{sum(w > 0 for w in worst)} of 2 images")
+
+
+def test_of_many_images_the_worst_are_shown_and_the_others_counted(records: list[dict[str, object]]) -> None:
+    one = [record for record in records if record["image"] == records[0]["image"]]
+    n, lone = tables.MOST_IMAGES + 30, 40
+    many = [{**record, "image": f"{number:03}"} for number in range(n) for record in one]
+    many += [{**one[0], "image": f"lone{number:02}"} for number in range(lone)]
+    table = tables.per_image(many, "psnr", "webp@method=0", "jpeg")
+    assert len(table.rows) == tables.MOST_IMAGES
+    assert f" of {n} images" in table.notes[0]
+    assert "lone00, lone01" in table.notes[1]
+    assert table.notes[1].endswith("lone23 and 16 others.")
+    assert table.notes[2] == f"The {tables.MOST_IMAGES} worst are shown."
+
+
+def test_a_codec_with_one_rate_has_its_row_and_no_table_by_image(records: list[dict[str, object]]) -> None:
+    first = next(record for record in records if record["codec"] == "webp@method=0")
+    mine = [
+        r | {"baseline": False} for r in records if (r["codec"], r["settings"]) == (first["codec"], first["settings"])
+    ]
+    both = [record for record in records if record["codec"] == "jpeg"] + mine
+    found = {table.title: table for table in tables.all_tables(both, ["psnr"], "jpeg")}
+    assert not any("image by image" in title for title in found)
+    rate = sum(float(str(record["bpp"])) for record in mine) / len(mine)
+    assert [row[1] for row in found["Every setting"].rows if row[0].startswith("webp")] == [f"{rate:.3g}"]
 
 
 def test_estimates_are_drawn_apart_from_files(records: list[dict[str, object]], tmp_path: Path) -> None:
@@ -140,6 +166,16 @@ def test_our_codecs_carry_effort_in_their_label() -> None:
     assert (spec.label, spec.settings(50)) == ("dct-vae-photo@effort=1", {"quality": 50, "effort": 1})
     assert specs.parse("dct-vae-photo@effort=3", effort=1).passed == {"effort": 3}
     assert specs.parse("compressai:mbt2018").options["model"] == "mbt2018"
+
+
+def test_a_codec_with_one_rate_is_measured_once(tmp_path: Path) -> None:
+    (tmp_path / "card.json").write_text('{"codec": "srvae-cifar10"}')
+    for name in ("dct-vae-cifar10", str(tmp_path)):
+        spec = specs.parse(f"{name}@temperature=1")
+        assert (len(spec.qualities), spec.own_sweep) == (1, True)
+    assert len(specs.parse("dct-vae-photo").qualities) > 1
+    with pytest.raises(CodecUnavailable, match=r"card\.json"):
+        specs.parse(str(tmp_path.parent))
 
 
 def test_a_codec_with_qualities_of_its_own(folder: Path, tmp_path: Path) -> None:

@@ -62,6 +62,33 @@ def test_ms_ssim_of_a_flat_shift_by_hand() -> None:
     assert metrics.ms_ssim(x, x_hat) == pytest.approx(luminance**0.1333, abs=1e-4)
 
 
+def _noisy(x: np.ndarray, sigma: float) -> np.ndarray:
+    return np.clip(x + np.random.default_rng(1).normal(0, sigma, x.shape), 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize("channels", [(), (3,)])
+def test_ms_ssim32_is_the_standard_where_that_exists(channels: tuple[int, ...]) -> None:
+    x = (np.indices((171, 192)).sum(0) % 256).astype(np.uint8)
+    x = np.broadcast_to(x.reshape(171, 192, *(1 for _ in channels)), (171, 192, *channels))
+    values, _ = metrics.measure(x, _noisy(x, 30), ["ms-ssim", "ms-ssim32"])
+    assert values["ms_ssim32"] == pytest.approx(values["ms_ssim"], abs=1e-5)
+    assert values["ms_ssim"] < 0.99
+
+
+@pytest.mark.parametrize("side", [1, 28, 32, 33])
+def test_ms_ssim32_on_small_pictures(side: int) -> None:
+    x = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    assert metrics.ms_ssim_small(x, x) == pytest.approx(1)
+    assert 1 > metrics.ms_ssim_small(x, _noisy(x, 5)) > metrics.ms_ssim_small(x, _noisy(x, 60)) >= 0
+
+
+def test_ms_ssim32_of_a_flat_shift_by_hand() -> None:
+    x, x_hat = np.full((32, 32), 100, np.uint8), np.full((32, 32), 120, np.uint8)
+    c1 = (0.01 * 255) ** 2
+    luminance = (2 * 100 * 120 + c1) / (100**2 + 120**2 + c1)
+    assert metrics.ms_ssim_small(x, x_hat) == pytest.approx(luminance**0.1333, abs=1e-9)
+
+
 def test_ms_ssim_db() -> None:
     assert metrics.ms_ssim_db(0.99) == pytest.approx(20)
     assert metrics.ms_ssim_db(1) == math.inf

@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-import pytorch_msssim
 import torch
 
 from hvaecodec.bench.vae_measures.attack import Attack, _ascend, _distance, _look, robustness
@@ -19,7 +18,6 @@ from hvaecodec.bench.vae_measures.bounds import (
     published_nll,
     weighted_nll,
 )
-from hvaecodec.bench.vae_measures.ms_ssim32 import ms_ssim32
 from hvaecodec.bench.vae_measures.pictures import (
     information,
     n_layers,
@@ -118,22 +116,6 @@ def test_noise_of_a_path_is_no_activity():
 def test_the_distribution_of_kl():
     units = Units(np.array([0.0, 0.0, 0.5, 2.0]), np.zeros(4), np.zeros(0))
     assert units.cdf(np.array([-1, 0, 0.5, 1, 3])).tolist() == [0, 0.5, 0.75, 0.75, 1]
-
-
-def test_ms_ssim32_is_the_standard_where_that_exists():
-    torch.manual_seed(0)
-    x = torch.nn.functional.interpolate(torch.rand(2, 3, 24, 24), size=(192, 192), mode="bilinear")
-    y = (x + 0.1 * torch.randn_like(x)).clamp(0, 1)
-    standard = pytorch_msssim.ms_ssim(x, y, data_range=1, size_average=False)
-    torch.testing.assert_close(ms_ssim32(x, y).float(), standard, atol=1e-4, rtol=0)
-
-
-@pytest.mark.parametrize("side", [28, 32])
-def test_ms_ssim32_on_small_pictures(side):
-    x = drawings(4, side)
-    near, far = (x + 0.05).clamp(0, 1), 1 - x
-    assert torch.allclose(ms_ssim32(x, x), torch.ones(4, dtype=torch.float64))
-    assert (ms_ssim32(x, near) > ms_ssim32(x, far)).all()
 
 
 def test_partial_reconstructions_take_the_context_first():

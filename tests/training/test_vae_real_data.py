@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hvaecodec.bench.vae_measures.ms_ssim32 import ms_ssim32
+from hvaecodec.bench.ms_ssim32 import ms_ssim32
 from hvaecodec.models.context import make_context
 from hvaecodec.models.vdvae_presets import cifar_context, net
 from hvaecodec.training.recipes import recipe

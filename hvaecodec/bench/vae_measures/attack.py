@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hvaecodec.bench.vae_measures.ms_ssim32 import ms_ssim32
+from hvaecodec.bench.ms_ssim32 import ms_ssim32
 from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.vdvae import Vdvae
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hvaecodec.bench.vae_measures.ms_ssim32 import ms_ssim32
+from hvaecodec.bench.ms_ssim32 import ms_ssim32
 from hvaecodec.models.latents import Gaussian, standard_noise
 from hvaecodec.models.likelihoods import Bernoulli
 from hvaecodec.models.vdvae import Vdvae
