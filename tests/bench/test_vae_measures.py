@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.stats
 import torch
 
 from hvaecodec.bench.vae_measures.attack import Attack, _ascend, _distance, _look, robustness
@@ -18,6 +20,7 @@ from hvaecodec.bench.vae_measures.bounds import (
     published_nll,
     weighted_nll,
 )
+from hvaecodec.bench.vae_measures.elsewhere import nats_elsewhere
 from hvaecodec.bench.vae_measures.pictures import (
     information,
     n_layers,
@@ -116,6 +119,28 @@ def test_noise_of_a_path_is_no_activity():
 def test_the_distribution_of_kl():
     units = Units(np.array([0.0, 0.0, 0.5, 2.0]), np.zeros(4), np.zeros(0))
     assert units.cdf(np.array([-1, 0, 0.5, 1, 3])).tolist() == [0, 0.5, 0.75, 0.75, 1]
+
+
+@pytest.mark.parametrize("logit", [math.log(3), 50.0])
+def test_mass_on_pictures_of_another_context_by_hand(logit):
+    """One integer of a 28 x 28 picture, 1 where more than three quarters are ink, under independent bits."""
+    config = net("mnist-downsample-tiny")
+    one = replace(config.context, size=1, half=1)
+    torch.manual_seed(0)
+    made = Vdvae(replace(config, context=one)).eval()
+    made.leave.weight.data.zero_()
+    made.leave.bias.data.fill_(logit)
+    kept = scipy.stats.binom.sf(588, 784, 1 / (1 + math.exp(-logit)))
+    draws = 4000
+    nats = nats_elsewhere(made, torch.ones(3, 1, 28, 28), draws=draws, chunk=512)
+    torch.testing.assert_close(nats.double(), torch.full((3,), -math.log(kept)).double(), atol=0.08, rtol=0)
+    none = nats_elsewhere(made, torch.zeros(2, 1, 28, 28), draws=draws)
+    torch.testing.assert_close(none, torch.full((2,), math.log(2 * draws)))
+
+
+def test_mass_elsewhere_wants_a_context():
+    with pytest.raises(ValueError, match="no context"):
+        nats_elsewhere(vae("mnist-vdvae"), drawings(1))
 
 
 def test_partial_reconstructions_take_the_context_first():

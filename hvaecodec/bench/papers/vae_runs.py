@@ -22,6 +22,7 @@ from torch import Tensor
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.vae_measures import bounds
 from hvaecodec.bench.vae_measures.attack import Attack, robustness
+from hvaecodec.bench.vae_measures.elsewhere import nats_elsewhere
 from hvaecodec.bench.vae_measures.pictures import information, n_layers, state_norms
 from hvaecodec.bench.vae_measures.units import measure_units
 from hvaecodec.codec.bits_back import BitsBack
@@ -63,6 +64,7 @@ class Sizes:
     states: int = 1000
     attacked: int = 50
     chained: int = 100
+    elsewhere: int = 100
     layers: tuple[int, ...] = (1, 2, 4)
     attack: Attack = field(default_factory=Attack)
 
@@ -70,7 +72,7 @@ class Sizes:
 SIZES = {
     "cpu": Sizes(attack=Attack(steps=30, starts=2)),
     "gpu": Sizes(weighted=1000, samples=1000, information=2000, layers=(1, 2, 3, 4, 6, 8)),
-    "tiny": Sizes(elbo=4, units=4, weighted=2, samples=2, information=2, states=4, chained=2, attacked=2, layers=(1,), attack=Attack(steps=1, starts=1)),
+    "tiny": Sizes(elbo=4, units=4, weighted=2, samples=2, information=2, states=4, chained=2, elsewhere=2, attacked=2, layers=(1,), attack=Attack(steps=1, starts=1)),
 }  # fmt: skip
 
 
@@ -211,6 +213,11 @@ def _weighted(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
     return told | {"samples": sizes.samples, "pictures": len(found.nll)}
 
 
+def _elsewhere(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+    found = bounds.Mean.of(nats_elsewhere(net, x[: sizes.elsewhere]))
+    return {"nats": [found.value, found.error], "pictures": len(x[: sizes.elsewhere])}
+
+
 def _units(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
     units = measure_units(net, x[: sizes.units])
     return units.summary() | {
@@ -264,6 +271,7 @@ def _bits_back(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
 MEASURES: dict[str, Callable[[Vdvae, Tensor, Sizes], dict[str, Any]]] = {
     "elbo": _elbo,
     "weighted": _weighted,
+    "elsewhere": _elsewhere,
     "units": _units,
     "information": _information,
     "states": _states,
