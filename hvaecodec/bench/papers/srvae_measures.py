@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -16,7 +15,7 @@ from torch import Tensor
 
 from hvaecodec.bench import frechet
 from hvaecodec.bench.features import Features, load_features
-from hvaecodec.bench.papers.records import kept
+from hvaecodec.bench.papers.records import kept, weights_digest
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.srvae import SrVaeCodec
 from hvaecodec.models.srvae import SingleVae, SrVae, downscaled
@@ -57,7 +56,7 @@ def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Meas
     found = load_checkpoint(out / "model")
     assert found is not None
     test = _cropped(images.test, model)
-    mark = f"{_digest(model):08x}-{len(test)}"
+    mark = f"{weights_digest(model)}-{len(test)}"
     terms = kept(out / f"terms-{mark}.json", lambda: _terms(model, test, seed))
     makers: dict[str, Callable[[], np.ndarray]] = {
         "samples": partial(_samples, model, len(test), seed),
@@ -78,14 +77,6 @@ def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Meas
     return Measured(
         parameters, position.step, position.seconds / 3600, model.config.side, terms, distances, psnr, files
     )
-
-
-def _digest(model: Model) -> int:
-    """Of the weights."""
-    digest = 0
-    for value in model.state_dict().values():
-        digest = zlib.crc32(value.contiguous().numpy().tobytes(), digest)
-    return digest
 
 
 def _cropped(images: np.ndarray, model: Model) -> np.ndarray:
