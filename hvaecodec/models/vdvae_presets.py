@@ -145,6 +145,7 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "mnist-shared": weight_shared,
     "mnist-dct-autoregressive": lambda: binary(context=binary_context(), prior="autoregressive"),
     "mnist-dct-coarse": lambda: binary(context=binary_context(half=1), prior="autoregressive"),
+    "mnist-dct-4-coarse": lambda: binary(context=binary_context(size=4, half=1), prior="autoregressive"),
     "omniglot-dct-autoregressive": lambda: binary(context=binary_context(size=7), prior="autoregressive"),
     "cifar10-small-dct-autoregressive": lambda: cifar(_SMALL, cifar_context(), "autoregressive"),
     "mnist-x1-normalised": lambda: replace(stacked(), normalise="unit"),

@@ -26,7 +26,7 @@ SYSTEMS |= {name: System(name, measures, extra=True) for name, measures in _LARG
 SYSTEMS |= {
     name: System(name, ("units", "bits_back", *WITH_CONTEXT), extra=True)
     for name in (
-        "mnist-dct-autoregressive", "mnist-dct-coarse", "omniglot-dct-autoregressive", "cifar10-small-dct-autoregressive",
+        "mnist-dct-autoregressive", "mnist-dct-coarse", "mnist-dct-4-coarse", "omniglot-dct-autoregressive", "cifar10-small-dct-autoregressive",
     )
 } | {"mnist-dct-long": System("mnist-dct-autoregressive", ("weighted", "units"), minutes=_LONG_MINUTES, extra=True)}  # fmt: skip
 
