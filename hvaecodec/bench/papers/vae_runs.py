@@ -120,6 +120,7 @@ class Store:
         (stage,) = self.recipe(name).stages
         net = Vdvae(stage.task.net)
         load_weights(net, self._train(name, seed) / stage.name / NAME)
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a sixth faster on a CPU
         return net.eval()
 
     def test_pictures(self, name: str) -> Tensor:
