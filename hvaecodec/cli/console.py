@@ -16,6 +16,9 @@ from hvaecodec.codec.errors import CodecError
 BAD_INPUT, WRONG_USAGE = 1, 2
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
+Model = Annotated[
+    str | None, typer.Option(help="Folder of weights that the file was made with, if they are not the package's.")
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]
 
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from hvaecodec.cli.console import Debug, Force, check_output, errors, read_input, working, write_output
+from hvaecodec.cli.console import Debug, Force, Model, check_output, errors, read_input, working, write_output
 
 _SCALES = [Fraction(1, 2**k) for k in range(6)]
 
@@ -28,6 +28,7 @@ def decode(
     generator: Annotated[
         Literal["file", "latest"], typer.Option(help="The generator that the file names, or the newest installed.")
     ] = "file",
+    model: Model = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
@@ -43,7 +44,7 @@ def decode(
         from hvaecodec.codec import registry
 
         with working(f"decoding {source}"):
-            image = registry.for_file(data).decode_with_metadata(
+            image = registry.for_file(data, model).decode_with_metadata(
                 data, temperature=temperature, seed=seed, scale=ratio, partial=partial, generator=generator
             )
         write_output(output, to_file(image, suffix), force)

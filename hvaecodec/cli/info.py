@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 
-from hvaecodec.cli.console import Debug, errors, read_input
+from hvaecodec.cli.console import Debug, Model, errors, read_input
 
 
 def info(
     source: Annotated[str, typer.Argument(metavar="FILE", help="An .hvc file, or - for stdin.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    model: Model = None,
     debug: Debug = False,
 ) -> None:
     """Show what an .hvc file holds: codec, size, quality, bytes of each stream."""
     with errors(debug):
         data = read_input(source)
-        import hvaecodec
+        from hvaecodec.codec import registry
 
-        found = hvaecodec.info(data)
+        found = registry.for_file(data, model).info(data)
         if as_json:
             print(json.dumps(found))
             return

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hvaecodec.codec.container import read_header
-from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
 
 if TYPE_CHECKING:
     import numpy as np
@@ -85,7 +85,15 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
     Raises CodecUnavailable if there is no such codec or its weights are missing.
     """
     if isinstance(name_or_path, str) and name_or_path in CODECS:
-        return _class_of(name_or_path).load(None)
+        try:
+            return _class_of(name_or_path).load(None)
+        except CodecUnavailable as cause:
+            if (WEIGHTS / name_or_path / "card.json").is_file():
+                raise
+            raise CodecUnavailable(
+                f"the weights of {name_or_path} are not in the package; give the folder that `hvaecodec train RECIPE "
+                "--export FOLDER` wrote, as --model FOLDER or with hvaecodec.load(FOLDER)"
+            ) from cause
     folder = Path(name_or_path)
     if not folder.is_dir():
         raise CodecUnavailable(f"no codec {str(name_or_path)!r}; known are {', '.join(CODECS)}, or a folder of weights")
@@ -101,9 +109,20 @@ def has_one_rate(name_or_path: str | PathLike[str]) -> bool:
     return (name_or_path if known else _read_card(Path(name_or_path))["codec"]) in ONE_RATE
 
 
-def for_file(data: bytes) -> Codec:
-    """The codec that a file names, loaded once and shared. Raises CodecError."""
-    return shared(read_header(data).codec)
+def for_file(data: bytes, model: str | PathLike[str] | None = None) -> Codec:
+    """The codec that a file names, loaded once and shared, or a fresh one with weights of one's own.
+
+    model: a name or a folder, as for `load`. Raises CodecError, ModelMismatch among them if `model` is another codec.
+    """
+    named = read_header(data).codec
+    if model is None:
+        return shared(named)
+    codec = load(model)
+    if codec.name != named:
+        raise ModelMismatch(
+            f"written by {named}, and {str(model)!r} is {codec.name}; give the weights it was made with"
+        )
+    return codec
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import promises
@@ -16,7 +17,9 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from reference_decoder import ReferenceDecoder, starts_of
 from safetensors.numpy import save as save_arrays
+from typer.testing import CliRunner
 
+from hvaecodec.cli.main import app
 from hvaecodec.codec import small_picture
 from hvaecodec.codec.errors import CodecError, CodecUnavailable
 from hvaecodec.codec.small_picture import N_TABLES, coder_tables, decode_small, encode_small, fit_tables, passes
@@ -230,6 +233,25 @@ def test_missing_weights_are_told(tmp_path, folder):
     (tmp_path / "card.json").write_bytes((folder / "card.json").read_bytes())
     with pytest.raises(CodecUnavailable, match="bitstream"):
         SrVaeCodec.load(tmp_path)
+
+
+def test_files_of_weights_that_are_not_in_the_package(codec, folder, tmp_path):
+    """All of the command line takes the folder; without it the line says what to do."""
+    photo, file, out = tmp_path / "a.png", tmp_path / "a.hvc", tmp_path / "b.png"
+    x = smooth(1, 40)[0]
+    Image.fromarray(x).save(photo)
+    run = partial(CliRunner().invoke, app)
+    model = ["--model", str(folder)]
+    assert run(["encode", str(photo), "-o", str(file), *model]).exit_code == 0
+    for command in (["decode", str(file), "-o", str(out)], ["info", str(file)]):
+        refused = run(command)
+        assert refused.exit_code == 1 and not out.exists()
+        assert "not in the package" in refused.stderr and "--model FOLDER" in refused.stderr
+    assert run(["decode", str(file), "-o", str(out), *model]).exit_code == 0
+    assert np.array_equal(np.asarray(Image.open(out)), codec.decode(codec.encode(x)))
+    assert json.loads(run(["info", str(file), "--json", *model]).stdout)["codec"] == "srvae-cifar10"
+    other = run(["info", str(file), "--model", "dct-vae-photo"])
+    assert other.exit_code == 1 and "written by srvae-cifar10" in other.stderr
 
 
 @pytest.mark.data
