@@ -175,16 +175,21 @@ class Vdvae(nn.Module):
         assert state is not None
         return self._leave(state)
 
-    def bound(self, x: Tensor, generator: torch.Generator | None = None) -> Bound:
-        """-ELBO of pictures by its parts, with one sample of the posterior."""
-        symbols = self.symbols(x)
+    def bound(self, x: Tensor, generator: torch.Generator | None = None, seen: Tensor | None = None) -> Bound:
+        """-ELBO of pictures by its parts, with one sample of the posterior.
+
+        seen: what encoder and context see in place of x, in the same units, as the grey drawings that bits were drawn
+        from: a bound all the same, but a decoder that has x alone cannot compute such a posterior.
+        """
+        seen = x if seen is None else seen
+        symbols = self.symbols(seen)
         kl: list[Tensor] = []
 
         def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
             kl.append(q.kl(p).flatten(1).sum(1))
             return q.sample(standard_noise(q.mean, generator))
 
-        parameters = self.walk(choose, len(x), self.features(x), symbols)
+        parameters = self.walk(choose, len(x), self.features(seen), symbols)
         nll = -self.likelihood.log_prob(parameters, x)
         if symbols is None or self.context_prior is None:
             return Bound(nll, kl)

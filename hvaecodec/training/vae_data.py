@@ -35,9 +35,14 @@ class VaePictures:
         return bits(part, torch.Generator().manual_seed(_TEST_BITS))
 
 
+def levels_of_bits(grey: Tensor) -> Tensor:
+    """Grey levels in the units of bits, 0..1."""
+    return grey.float() / 255
+
+
 def bits(grey: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Bernoulli draws, float 0 or 1: a sample of 255 is always ink."""
-    return torch.bernoulli(grey.float() / 255, generator=generator)
+    return torch.bernoulli(levels_of_bits(grey), generator=generator)
 
 
 def load_vae_pictures(data: Path, name: str, side: int, held_out: int) -> VaePictures:

@@ -11,7 +11,7 @@ from hvaecodec.models.vdvae import Bound, Vdvae
 from hvaecodec.training.epochs import Shuffled
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes.vdvae import VdvaeTraining
-from hvaecodec.training.vae_data import VaePictures, bits
+from hvaecodec.training.vae_data import VaePictures, bits, levels_of_bits
 
 _EPOCHS = 11  # kind of random draws
 _FITTED_ON = 20_000  # pictures that give the context its largest magnitudes
@@ -36,7 +36,8 @@ class VdvaeTask:
         self.net = Vdvae(config.net)
         self.net.checkpointing = config.checkpointing
         if self.net.context is not None:
-            self.net.context.fit(pictures.fixed(pictures.train[:_FITTED_ON]) / (pictures.levels - 1))
+            _, seen = self._fixed(pictures.train[:_FITTED_ON])
+            self.net.context.fit(seen / (pictures.levels - 1))
         self.net.to(self.device)
         self.picks = Shuffled(len(pictures.train), config.batch, seed, rank, _EPOCHS)
 
@@ -47,20 +48,21 @@ class VdvaeTask:
         if self.config.mirror:
             turned = torch.rand(len(x), 1, 1, 1, generator=rng) < 0.5
             x = torch.where(turned, x.flip(-1), x)
-        x = (bits(x, rng) if self.pictures.grey else x.float()).to(self.device)
-        bound = self._bound(x)
+        seen = levels_of_bits(x) if self.config.sees_grey else None
+        x = bits(x, rng) if self.pictures.grey else x.float()
+        bound = self._bound(x, x if seen is None else seen)
         return bound.total().mean() / x[0].numel(), {name: value.detach() for name, value in _parts(bound).items()}
 
     @torch.no_grad()
     def validate(self) -> dict[str, Any]:
         """-ELBO of held-out pictures by its parts, nats a picture, each with one sample of the posterior."""
         self.net.eval()
-        x = self.pictures.fixed(self.pictures.valid[: self.config.valid])
+        x, seen = self._fixed(self.pictures.valid[: self.config.valid])
         if not len(x):
             return {}
         sums: dict[str, float] = {}
-        for part in x.split(_VALID_BATCH):
-            for name, value in _parts(self._bound(part.to(self.device))).items():
+        for part, seen_part in zip(x.split(_VALID_BATCH), seen.split(_VALID_BATCH), strict=True):
+            for name, value in _parts(self._bound(part, seen_part)).items():
                 sums[name] = sums.get(name, 0.0) + float(value) * len(part)
         return {name: round(total / len(x), 4) for name, total in sums.items()}
 
@@ -70,9 +72,14 @@ class VdvaeTask:
     def load_state(self, state: dict[str, Tensor]) -> None:
         pass
 
-    def _bound(self, x: Tensor) -> Bound:
+    def _fixed(self, part: Tensor) -> tuple[Tensor, Tensor]:
+        """What the likelihood is of, always the same bits, and what encoder and context see."""
+        x = self.pictures.fixed(part)
+        return x, levels_of_bits(part) if self.config.sees_grey else x
+
+    def _bound(self, x: Tensor, seen: Tensor) -> Bound:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.net.bound(x)
+            return self.net.bound(x.to(self.device), seen=seen.to(self.device))
 
 
 def _parts(bound: Bound) -> dict[str, Tensor]:

@@ -17,7 +17,8 @@ from hvaecodec.bench.papers.kodak_measures import seams
 from hvaecodec.bench.papers.tiling import Tiling
 from hvaecodec.bench.papers.vae_runs import MEASURES, Store, System, _curve
 from hvaecodec.bench.papers.vae_tables import at_equal_time, budget, difference, elbo_cell, lower
-from hvaecodec.models.vdvae_presets import NETS
+from hvaecodec.training.recipes import RECIPES
+from hvaecodec.training.recipes.vdvae import PREFIX
 from hvaecodec.training.small_images import SmallImages
 
 
@@ -57,6 +58,17 @@ def test_dct_vae_trains_measures_and_resumes(data, tmp_path, monkeypatch):
     monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train", lambda *args: pytest.fail("trained again"))
     again = experiment("dct-vae")(settings, quiet)
     assert [table.rows for table in again] == [table.rows for table in tables]
+
+
+def test_the_papers_protocol_is_compared_with_its_like(data, tmp_path):
+    settings = PaperSettings(data, tmp_path, "tiny", only=("mnist-vdvae-grey", "mnist-dct-grey"))
+    tables = experiment("dct-vae")(settings, quiet)
+    (bounds,) = (table for table in tables if "table 2" in table.title)
+    assert [row[0] for row in bounds.rows] == ["mnist-vdvae-grey", "mnist-dct-grey"]
+    assert any("grey levels" in note for note in bounds.notes)
+    (told,) = (table for table in tables if "claims" in table.title)
+    (row,) = (row for row in told.rows if "mnist-dct-grey" in row[0])
+    assert row[1] != "not run"
 
 
 def test_kodak_from_contexts(tmp_path, monkeypatch):
@@ -140,7 +152,7 @@ def test_ws_vdvae_trains_and_measures(data, tmp_path):
 @pytest.mark.parametrize("paper", [dct_vae, ws_vdvae])
 def test_systems_groups_and_printed_numbers_are_of_nets_that_there_are(paper):
     names = {system.net for system in paper.SYSTEMS.values()}
-    assert names <= NETS.keys()
+    assert {f"{PREFIX}{name}" for name in names} <= RECIPES.keys()
     assert {name for group in paper.GROUPS.values() for name in group} <= paper.SYSTEMS.keys()
     assert all(measure in MEASURES for system in paper.SYSTEMS.values() for measure in system.measures)
     printed = vae_printed.NLL | vae_printed.BPD | vae_printed.SWEEP | vae_printed.UNITS if paper is dct_vae else {}

@@ -16,7 +16,7 @@ from hvaecodec.training.loop import Moment
 from hvaecodec.training.recipes import recipe
 from hvaecodec.training.run import Settings, train
 from hvaecodec.training.small_images import SmallImages
-from hvaecodec.training.vae_data import vae_pictures
+from hvaecodec.training.vae_data import bits, levels_of_bits, vae_pictures
 from hvaecodec.training.vdvae_task import VdvaeTask
 
 
@@ -50,6 +50,32 @@ def test_a_recipe_makes_weights_that_load(data, tmp_path):
     assert vae.context.largest.max() > 1  # S of the training pictures, not its first value
     with pytest.raises(CodecUnavailable, match="generator.safetensors"):
         read_vae(tmp_path)
+
+
+def test_encoder_and_context_may_see_grey(data):
+    """The posterior is then of the grey picture, whatever bits were drawn; at once for training and validation."""
+    tasks = {}
+    for end in ("", "-grey"):
+        (stage,) = recipe(f"vae-mnist-dct{end}", "tiny").stages
+        images = SmallImages("mnist", drawings() // 2, drawings() // 2, *2 * [np.zeros(30, np.uint8)])
+        tasks[end] = VdvaeTask(stage.task, vae_pictures(images, 28, 10), bf16=False)
+    assert tasks["-grey"].net.context.largest.max() < tasks[""].net.context.largest.max()  # S, of half the ink
+    grey = tasks["-grey"].pictures.train[:4]
+    for end, task in tasks.items():
+        seen = levels_of_bits(grey) if end else None
+        found = []
+        for seed in (1, 2):
+            x = bits(grey, torch.Generator().manual_seed(seed))
+            found.append(task.net.bound(x, torch.Generator().manual_seed(0), seen))
+        same = torch.equal(torch.stack(found[0].kl), torch.stack(found[1].kl))
+        assert same == bool(end) and torch.equal(found[0].context, found[1].context) == bool(end)
+        assert not torch.equal(found[0].nll, found[1].nll)
+        torch.manual_seed(0)
+        told = task.validate()
+        x = task.pictures.fixed(task.pictures.valid[:6])
+        torch.manual_seed(0)
+        bound = task.net.bound(x, seen=levels_of_bits(task.pictures.valid[:6]) if end else x)
+        assert told["elbo_nats"] == pytest.approx(bound.total().mean().item(), rel=1e-4)
 
 
 def test_a_run_goes_on_where_it_was(data, tmp_path):

@@ -33,14 +33,14 @@ from hvaecodec.training.loop import LOG
 from hvaecodec.training.recipes import Recipe, recipe
 from hvaecodec.training.recipes.vdvae import PREFIX
 from hvaecodec.training.run import Settings, train
-from hvaecodec.training.vae_data import load_vae_pictures
+from hvaecodec.training.vae_data import levels_of_bits, load_vae_pictures
 
 KL_POINTS = tuple(float(x) for x in np.round(np.concatenate([[0.0], np.logspace(-4, 1, 51)]), 6))
 
 
 @dataclass(frozen=True)
 class System:
-    """A net that is trained, and which measures it gets beside the bound.
+    """A net that is trained by its recipe, `vae-<net>`, and which measures it gets beside the bound.
 
     minutes: of training instead of the recipe's steps. extra: not trained unless named. seeds: how many runs.
     """
@@ -74,6 +74,21 @@ SIZES = {
     "gpu": Sizes(weighted=1000, samples=1000, information=2000, layers=(1, 2, 3, 4, 6, 8)),
     "tiny": Sizes(elbo=4, units=4, weighted=2, samples=2, information=2, states=4, chained=2, elsewhere=2, attacked=2, layers=(1,), attack=Attack(steps=1, starts=1)),
 }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """x: whole numbers as float, what the likelihood is of. grey: what encoder and context see instead, if they do."""
+
+    x: Tensor
+    grey: Tensor | None = None
+
+    @property
+    def seen(self) -> Tensor:
+        return self.x if self.grey is None else self.grey
+
+    def to(self, device: str) -> Pictures:
+        return Pictures(self.x.to(device), None if self.grey is None else self.grey.to(device))
 
 
 @dataclass(frozen=True)
@@ -123,12 +138,12 @@ class Store:
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a sixth faster on a CPU
         return net.eval()
 
-    def test_pictures(self, name: str) -> Tensor:
-        """The whole test set, whole numbers as float."""
+    def test_pictures(self, name: str) -> Pictures:
+        """The whole test set, as the recipe has it."""
         (stage,) = self.recipe(name).stages
         task = stage.task
         pictures = load_vae_pictures(self.settings.data, task.data, task.net.side, task.held_out)
-        return pictures.fixed(pictures.test)
+        return Pictures(pictures.fixed(pictures.test), levels_of_bits(pictures.test) if task.sees_grey else None)
 
     def make(self, name: str, report: Report) -> None:
         """Train and measure what there is no record of."""
@@ -145,11 +160,11 @@ class Store:
             train(made, settings, lambda stage, spent, words, label=label: report(label, spent, words))  # type: ignore[misc]
             record |= self._budget(name, seed)
             device = "cuda" if torch.cuda.is_available() else "cpu"
-            net, x = self.load(name, seed).to(device), self.test_pictures(name).to(device)
+            net, pictures = self.load(name, seed).to(device), self.test_pictures(name).to(device)
             for measure in wanted:
                 if measure not in record:
                     report(label, 1, f"measuring {measure}")
-                    record[measure] = MEASURES[measure](net, x, SIZES[self.settings.preset])
+                    record[measure] = MEASURES[measure](net, pictures, SIZES[self.settings.preset])
                     self._write(name, seed, record)
 
     def _stage(self, name: str) -> int:
@@ -199,46 +214,49 @@ def _curve(path: Path) -> list[list[float]]:
     return rows
 
 
-def _elbo(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
-    found = bounds.negative_elbo(net, x[: sizes.elbo])
+def _elbo(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    found = bounds.negative_elbo(net, pictures.x[: sizes.elbo], seen=pictures.seen[: sizes.elbo])
     told = {key: [value.value, value.error] for key, value in found.items() if isinstance(value, bounds.Mean)}
     by_picture = [round(nats, 3) for nats in found["by_picture"]]
     return told | {"kl_by_latent": found["kl_by_latent"], "pictures": len(by_picture), "by_picture": by_picture}
 
 
-def _weighted(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
-    found = bounds.weighted_nll(net, x[: sizes.weighted], sizes.samples)
+def _weighted(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    x, seen = pictures.x[: sizes.weighted], pictures.seen[: sizes.weighted]
+    found = bounds.weighted_nll(net, x, sizes.samples, seen=seen)
     means = {"nll": bounds.Mean.of(found.nll), "published": bounds.Mean.of(found.published)}
     means |= {"gain": bounds.Mean.of(found.elbo - found.nll)}
     told = {key: [mean.value, mean.error] for key, mean in means.items()}
     return told | {"samples": sizes.samples, "pictures": len(found.nll)}
 
 
-def _elsewhere(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
-    found = bounds.Mean.of(nats_elsewhere(net, x[: sizes.elsewhere]))
-    return {"nats": [found.value, found.error], "pictures": len(x[: sizes.elsewhere])}
+def _elsewhere(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    nats = nats_elsewhere(net, pictures.x[: sizes.elsewhere])
+    found = bounds.Mean.of(nats)
+    return {"nats": [found.value, found.error], "pictures": len(nats)}
 
 
-def _units(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
-    units = measure_units(net, x[: sizes.units])
+def _units(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    x = pictures.seen[: sizes.units]
+    units = measure_units(net, x)
     return units.summary() | {
         "cdf": units.cdf(np.array(KL_POINTS)).round(6).tolist(),
-        "pictures": len(x[: sizes.units]),
+        "pictures": len(x),
     }
 
 
-def _information(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
-    return information(net, x[: sizes.information]) | {"pictures": sizes.information}
+def _information(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    return information(net, pictures.seen[: sizes.information]) | {"pictures": sizes.information}
 
 
-def _states(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
-    return state_norms(net, x[: sizes.states])
+def _states(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    return state_norms(net, pictures.seen[: sizes.states])
 
 
-def _attack(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
-    scores = {}
+def _attack(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    scores, x = {}, pictures.seen[: sizes.attacked]
     for m in sizes.layers:
-        found = bounds.Mean.of(robustness(net, x[: sizes.attacked], m, sizes.attack))
+        found = bounds.Mean.of(robustness(net, x, m, sizes.attack))
         scores[str(m)] = [found.value, found.error]
     return {
         "ms_ssim32": scores,
@@ -248,9 +266,9 @@ def _attack(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
     }
 
 
-def _bits_back(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
+def _bits_back(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
     """A chain of the first pictures, decoded again; an ELBO of the same pictures with other draws beside it, bits."""
-    x = x[: sizes.chained].cpu()
+    x = pictures.x[: sizes.chained].cpu()
     net = copy.deepcopy(net).cpu()  # chains are coded where their floats are the same again
     coder = BitsBack(net)
     chain = coder.encode(x.byte().numpy())
@@ -269,7 +287,7 @@ def _bits_back(net: Vdvae, x: Tensor, sizes: Sizes) -> dict[str, Any]:
     }
 
 
-MEASURES: dict[str, Callable[[Vdvae, Tensor, Sizes], dict[str, Any]]] = {
+MEASURES: dict[str, Callable[[Vdvae, Pictures, Sizes], dict[str, Any]]] = {
     "elbo": _elbo,
     "weighted": _weighted,
     "elsewhere": _elsewhere,

@@ -35,15 +35,16 @@ def bits_per_dim(nats: float, dims: int) -> float:
 
 
 @torch.no_grad()
-def negative_elbo(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100) -> dict[str, Any]:
+def negative_elbo(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100, seen: Tensor | None = None) -> dict[str, Any]:
     """-ELBO with one sample of the posterior for each picture, by its parts, nats a picture.
 
     nll, kl, context and elbo are `Mean`s; kl_by_latent: means, coarse to fine; by_picture: elbo of each. The context's
-    part is a bound too where its prior is a diffusion.
+    part is a bound too where its prior is a diffusion. seen: see `Vdvae.bound`.
     """
     net.eval()
     generator = torch.Generator().manual_seed(seed)
-    parts = [net.bound(part, generator) for part in x.split(batch)]
+    pairs = zip(x.split(batch), (x if seen is None else seen).split(batch), strict=True)
+    parts = [net.bound(part, generator, seen_part) for part, seen_part in pairs]
     kl = torch.cat([torch.stack(part.kl) for part in parts], 1)  # (latents, pictures)
     total = torch.cat([part.total() for part in parts])
     out: dict[str, Any] = {
@@ -88,16 +89,22 @@ class Weighted:
 
 
 @torch.no_grad()
-def weighted_nll(net: Vdvae, x: Tensor, samples: int, seed: int = 0, batch: int = 100) -> Weighted:
-    """NLL by `samples` importance samples a picture. The context counts with the mean of its prior's nats."""
+def weighted_nll(
+    net: Vdvae, x: Tensor, samples: int, seed: int = 0, batch: int = 100, seen: Tensor | None = None
+) -> Weighted:
+    """NLL by `samples` importance samples a picture. The context counts with the mean of its prior's nats.
+
+    seen: see `Vdvae.bound`.
+    """
     net.eval()
     generator = torch.Generator().manual_seed(seed)
-    found = [_weighted(net, part, samples, generator) for part in x.split(batch)]
+    pairs = zip(x.split(batch), (x if seen is None else seen).split(batch), strict=True)
+    found = [_weighted(net, part, seen_part, samples, generator) for part, seen_part in pairs]
     return Weighted(*(torch.cat(parts) for parts in zip(*found, strict=True)))
 
 
-def _weighted(net: Vdvae, x: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, ...]:
-    features, symbols = net.features(x), net.symbols(x)
+def _weighted(net: Vdvae, x: Tensor, seen: Tensor, samples: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    features, symbols = net.features(seen), net.symbols(seen)
     rows: list[list[Tensor]] = [[], [], [], [], []]
     for _ in range(samples):
         log_prior, log_posterior, kl = (torch.zeros(len(x), device=x.device) for _ in range(3))

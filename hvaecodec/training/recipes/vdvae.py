@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import ClassVar, Literal
 
 from hvaecodec.models.vdvae_config import VdvaeConfig
 from hvaecodec.models.vdvae_presets import NETS, TINY, net
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 PREFIX = "vae-"
+GREY = "-grey"
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,13 @@ class VdvaeTraining:
     held_out: int = 1000
     valid: int = 500  # of these, so many at every checkpoint
     checkpointing: bool = False
+    sees_grey: ClassVar[bool] = False
+
+
+class GreyTraining(VdvaeTraining):
+    """The same where encoder and context see grey levels and the likelihood bits, as in the code of arXiv:2302.09976."""
+
+    sees_grey = True
 
 
 # Reduced, equal budgets, in steps: what one paper's systems share. Decay is the paper's (table 6). Rates are not: its 1e-3
@@ -49,14 +57,15 @@ _GPU_STEPS = 20_000
 
 
 def _maker(name: str, preset: str) -> Recipe:
-    name_of_net = name.removeprefix(PREFIX)
+    name_of_net = name.removeprefix(PREFIX).removesuffix(GREY)
     data: Literal["mnist", "omniglot", "cifar10"]
     if name_of_net.startswith("cifar10"):
         data, loop = "cifar10", _COLOUR
     else:
         data, loop = ("omniglot" if name_of_net.startswith("omniglot") else "mnist"), _BITS
     colour = data == "cifar10"
-    task = VdvaeTraining(name_of_net, net(name_of_net), data, 32 if colour else 128, mirror=colour)
+    made = GreyTraining if name.endswith(GREY) else VdvaeTraining
+    task = made(name_of_net, net(name_of_net), data, 32 if colour else 128, mirror=colour)
     if task.net.side == 32 and not colour:  # the nets of the weight-sharing paper, at 32 x 32
         task, loop = replace(task, batch=64), replace(loop, steps=1000, learning_rate=_PAPER_RATE)
     if name_of_net in _DEEP and preset == "cpu":
@@ -71,4 +80,5 @@ def _maker(name: str, preset: str) -> Recipe:
     return Recipe(name, preset, (Stage("vae", task, loop, start="init"),), family="vdvae")
 
 
-RECIPES: dict[str, Maker] = {f"{PREFIX}{name}": _maker for name in NETS}
+_IN_GREY = ("mnist-vdvae", "mnist-dct")
+RECIPES: dict[str, Maker] = {f"{PREFIX}{name}": _maker for name in (*NETS, *(name + GREY for name in _IN_GREY))}
