@@ -66,7 +66,7 @@ def all_tables(
     of_image, of_set = set_metrics.split(metric_names)
     drawn = [name for name in of_image if metrics.get(name).in_tables]
     tables = [summary(records, drawn, anchor, published)]
-    tables += [fixed_rates(records, name, published) for name in drawn]
+    tables += [table for name in drawn if (table := fixed_rates(records, name, published)).rows]
     has_anchor = anchor in {record["codec"] for record in records}
     ours = [name for name in _names(records) if name != anchor and not _is_baseline(records, name)]
     in_db = [name for name in drawn if metrics.get(name).unit]
@@ -114,13 +114,15 @@ def summary(
 
 
 def fixed_rates(records: Sequence[dict[str, Any]], metric: str, published: Sequence[str] = ()) -> Table:
-    """The metric at fixed rates, interpolated between a codec's settings."""
+    """The metric at fixed rates, interpolated between a codec's settings; a codec that reaches none has no row."""
     found = list(curves.from_records(records, metric).values())
     for name in published:
         found += _published(name, metric).values()
     rows = []
     for curve in found:
-        cells = (curves.value_at(curve, bpp) for bpp in FIXED_BPP)
+        cells = [curves.value_at(curve, bpp) for bpp in FIXED_BPP]
+        if not any(cell is not None for cell in cells):
+            continue
         digits = 2 if metrics.get(metric).unit else 4
         label = _label(curve.name) if curve.source else curve.name
         rows.append((label, *("–" if cell is None else f"{cell:.{digits}f}" for cell in cells)))

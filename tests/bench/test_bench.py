@@ -95,6 +95,8 @@ def test_a_codec_with_one_rate_has_its_row_and_no_table_by_image(records: list[d
     both = [record for record in records if record["codec"] == "jpeg"] + mine
     found = {table.title: table for table in tables.all_tables(both, ["psnr"], "jpeg")}
     assert not any("image by image" in title for title in found)
+    assert [row[0] for row in found["PSNR (dB, RGB) at bits per pixel"].rows] == ["jpeg"]
+    assert not any("at bits per pixel" in table.title for table in tables.all_tables(mine, ["psnr"], "jpeg"))
     rate = sum(float(str(record["bpp"])) for record in mine) / len(mine)
     assert [row[1] for row in found["Every setting"].rows if row[0].startswith("webp")] == [f"{rate:.3g}"]
 
