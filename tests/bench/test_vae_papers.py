@@ -12,7 +12,16 @@ from PIL import Image
 
 from hvaecodec.bench.baselines.jpeg import Baseline as Jpeg
 from hvaecodec.bench.datasets import load_dataset
-from hvaecodec.bench.papers import PAPERS, PaperSettings, dct_vae, experiment, tiling, vae_printed, ws_vdvae
+from hvaecodec.bench.papers import (
+    PAPERS,
+    PaperSettings,
+    dct_vae,
+    experiment,
+    kodak_measures,
+    tiling,
+    vae_printed,
+    ws_vdvae,
+)
 from hvaecodec.bench.papers.kodak_measures import seams
 from hvaecodec.bench.papers.tiling import Tiling
 from hvaecodec.bench.papers.vae_runs import MEASURES, Store, System, _curve
@@ -128,6 +137,26 @@ def test_tiles_that_are_alike_are_cheaper_beside_each_other():
     assert not tiling._neighbours(grid)[0, :-1].any()
     sizes = [g.shape for g in tiling.grids_of([np.zeros((70, 40, 3)), np.zeros((20, 90, 3))], np.atleast_3d, 32)]
     assert sizes == [(64, 32, 3)]
+
+
+def test_vdvae_is_compared_at_equal_psnr(monkeypatch):
+    """Its latents are taken one after the other until the picture is as good; bits between two of them are by PSNR."""
+    x = np.full((32, 32, 3), 100, np.uint8)
+    errors = [40, 20, 10, 10, 5, 2]
+
+    class Net:
+        order = range(5)
+
+    monkeypatch.setattr(
+        kodak_measures, "top_latents", lambda x, net, calm, top: (x + np.uint8(errors[top]), 100.0 * top)
+    )
+    psnr = [20 * np.log10(255 / error) for error in errors]
+    for top in (1, 2, 4, 5):
+        found = kodak_measures._vdvae_at(x, Net(), psnr[top])
+        assert (found["vdvae_top"], found["vdvae_equal_kl_bits"]) == (top, pytest.approx(100 * top))
+    between = kodak_measures._vdvae_at(x, Net(), 0.75 * psnr[1] + 0.25 * psnr[2])
+    assert between["vdvae_top"] == 2 and between["vdvae_equal_kl_bits"] == pytest.approx(125)
+    assert kodak_measures._vdvae_at(x, Net(), 99)["vdvae_equal_kl_bits"] == 500  # all there are
 
 
 def test_seams_are_steps_at_borders():

@@ -64,6 +64,7 @@ def measure(x: np.ndarray, nets: Nets) -> dict[str, Any]:
     for name, temperature in (("vdvae_drawn", TEMPERATURE), ("vdvae_calm", 0.0)):
         top, out["vdvae_kl_bits"] = top_latents(x, nets.vdvae, temperature)
         out |= _distortion(name, x, top)
+    out |= _vdvae_at(x, nets.vdvae, out["calm_psnr_db"])
     out |= _jpeg_at(x, jpeg_target(out))
     whole = nets.whole[0].encode(x, psnr=jpeg_target(out), effort=1)
     picture = nets.whole[1].decode(whole)
@@ -90,8 +91,10 @@ def seams(x: np.ndarray) -> float:
     return float(np.concatenate(across).mean() / max(np.concatenate(along).mean(), 1e-9))
 
 
-def top_latents(x: np.ndarray, net: Vdvae, temperature: float, seed: int = 0) -> tuple[np.ndarray, float]:
-    """VDVAE with its `TOP` top latents from the posterior, the rest drawn at a temperature: the picture, and the KL of
+def top_latents(
+    x: np.ndarray, net: Vdvae, temperature: float, top: int = TOP, seed: int = 0
+) -> tuple[np.ndarray, float]:
+    """VDVAE with its top latents from the posterior, the rest drawn at a temperature: the picture, and the KL of
     those latents in bits, which is an estimate: nothing codes them. At 0 the top latents are at their means too."""
     tiles = cut(x)
     batch = to_tensor(tiles)
@@ -100,7 +103,7 @@ def top_latents(x: np.ndarray, net: Vdvae, temperature: float, seed: int = 0) ->
 
     def choose(number: int, p: Gaussian, q: Gaussian) -> torch.Tensor:
         nonlocal nats
-        if number >= TOP:
+        if number >= top:
             return p.sample(standard_noise(p.mean, generator), temperature)
         nats += float(q.kl(p).double().sum())
         return q.sample(standard_noise(q.mean, generator), 1.0 if temperature else 0.0)
@@ -110,6 +113,24 @@ def top_latents(x: np.ndarray, net: Vdvae, temperature: float, seed: int = 0) ->
             out.append(to_pixels(net.likelihood.mean(net.walk(choose, len(part), net.features(part)))))
     picture = join(np.concatenate(out).reshape(*tiles.shape))
     return picture[: x.shape[0], : x.shape[1]], nats / math.log(2)
+
+
+def _vdvae_at(x: np.ndarray, net: Vdvae, psnr: float) -> dict[str, float]:
+    """VDVAE, all at the means, with as few of its top latents as give at least a PSNR, and their KL at that very PSNR:
+    interpolated between that number of latents and one less."""
+
+    def at(top: int) -> tuple[float, float]:
+        picture, bits = top_latents(x, net, 0.0, top)
+        return psnr_db(x, picture), bits
+
+    low, high = 0, len(net.order)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if at(middle)[0] >= psnr else (middle, high)
+    (less, below), (reached, bits) = at(low), at(high)
+    if reached > psnr > less:
+        bits = float(np.interp(psnr, [less, reached], [below, bits]))
+    return {"vdvae_top": high, "vdvae_equal_kl_bits": bits, "vdvae_equal_psnr_db": reached}
 
 
 def _context_bits(x: np.ndarray, net: Vdvae) -> float:
