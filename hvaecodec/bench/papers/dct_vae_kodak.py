@@ -92,8 +92,8 @@ def _per_image(names: Sequence[str], records: Sequence[dict[str, Any]]) -> Table
     )  # fmt: skip
     notes = [
         "file: whole .hvc files, decoded again by the codec. bound: the diffusion prior's, of the same contexts, as in the "
-        "paper; an estimate, as are VDVAE's KL of its two top latents and, at equal PSNR, of as many as that takes. JPEG: bytes of Pillow's files (4:2:0, optimised) at the "
-        "PSNR, interpolated between two qualities; its PSNR and MS-SSIM are those of the better one. On "
+        "paper; an estimate, as are VDVAE's KL of its two top latents and, at equal PSNR, of as many as that takes. JPEG: "
+        "bytes of Pillow's files (4:2:0, optimised) at the PSNR, interpolated between two qualities; its PSNR and MS-SSIM are those of the better one. On "
         f"{coarsest} photos quality 1 has a higher PSNR already. drawn: latents at temperature {TEMPERATURE:.3f} of sigma, 0.1 "
         "of the variance; else at their means. seams: mean step across borders of tiles over that elsewhere. whole: "
         f"{DEFAULT} at no less PSNR, another model with other training photos, whose tiles know their neighbours.",
