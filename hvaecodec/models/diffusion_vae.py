@@ -166,12 +166,14 @@ class LatentVae(nn.Module):
         """The means of p(x given a point), (copies, B, data)."""
         return self.decoder(points)
 
-    def terms(self, x: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+    def terms(self, x: Tensor, noise: Tensor, sigma_x: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """-log p(x given one sample) and KL in nats, each (copies, B); their sum is the thesis's -ELBO.
 
-        Reconstruction: eq. (4.9) with the factor 1/2 that (5.9) lacks.
+        Reconstruction: eq. (4.9) with the factor 1/2 that (5.9) lacks. sigma_x: (copies, 1), another deviation than the
+        copies' own.
         """
+        sigma = self.sigma_x if sigma_x is None else sigma_x
         posterior = self.encode(x)
         error = ((x - self.decode(self.space.sample(posterior, noise))) ** 2).sum(-1)
-        constant = 0.5 * x.shape[-1] * torch.log(2 * math.pi * self.sigma_x**2)
-        return 0.5 * error / self.sigma_x**2 + constant, self.space.kl(posterior)
+        constant = 0.5 * x.shape[-1] * torch.log(2 * math.pi * sigma**2)
+        return 0.5 * error / sigma**2 + constant, self.space.kl(posterior)

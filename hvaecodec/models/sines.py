@@ -70,5 +70,14 @@ def shrinking(sigma_x: float, circles: int = 1, size: int = SIZE) -> float:
     return circles * float(-_log_i0e(k) - nats.min())
 
 
+def uneven(sigma_x: float, drawn: int, size: int = SIZE) -> float:
+    """Nats by which a circle that spreads `drawn` random phases evenly misses the true one, after the best rotation.
+
+    That is what the bound's prior asks for. Such a circle puts a phase where the empirical distribution has it; the
+    square of the difference is (2 pi)² / 12 N on average (Watson's statistic), and |F(a) - F(b)|² D / 2 of it.
+    """
+    return size * math.pi**2 / (12 * drawn * sigma_x**2)
+
+
 def _log_i0e(k: float) -> float:
     return float(torch.log(torch.special.i0e(torch.tensor(k, dtype=torch.float64))))

@@ -28,6 +28,7 @@ from hvaecodec.models.sines import (
     shrinking,
     sines,
     torus_sines,
+    uneven,
 )
 
 QUICK = FitConfig(starts=6, steps=350, samples=48, judged_on=500)
@@ -37,6 +38,17 @@ def normal_minus_log_p(x: torch.Tensor, means: torch.Tensor, sigma: float) -> fl
     """-log of the mean over `means` of N(x; mean, sigma²), by brute force."""
     squares = ((x - means) ** 2).sum(-1) / (2 * sigma**2)
     return float(0.5 * len(x) * math.log(2 * math.pi * sigma**2) - torch.logsumexp(-squares, 0) + math.log(len(means)))
+
+
+def test_phases_drawn_at_random_leave_a_circle_uneven():
+    """Δ between a circle where drawn phases are spread evenly and the true one, over many draws."""
+    rng, drawn, sigma, deltas = torch.Generator().manual_seed(0), 400, 0.1, []
+    for _ in range(300):
+        true = (2 * math.pi * torch.rand(drawn, generator=rng, dtype=torch.float64)).sort().values
+        learnt = 2 * math.pi * torch.arange(drawn, dtype=torch.float64) / drawn
+        shift = (true - learnt).mean()
+        deltas.append(((sines(true - shift) - sines(learnt)) ** 2).sum(-1).mean() / (2 * sigma**2))
+    assert float(torch.stack(deltas).mean()) == pytest.approx(uneven(sigma, drawn), rel=0.1)
 
 
 @pytest.mark.parametrize(("sigma", "printed"), [(0.01, -85.37), (0.1, -30.11), (1.0, 25.15)])

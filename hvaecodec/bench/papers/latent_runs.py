@@ -36,7 +36,7 @@ class System:
     """A latent space with a kind of data. noises: of its data sets; sigmas: of its decoders. starts: seeds that every
     repetition begins with; the best of them after three tenths of the steps goes on, over all the steps. One of about four
     encoders of the torus starts folded, both its circles winding with one phase, and stays so; others fold in the first
-    hundreds of steps, so that a tenth of them does not tell."""
+    hundreds of steps, so that a tenth of them does not tell. anneal: as in `LatentTraining`."""
 
     net: Config
     points: Literal["sines", "torus", "shifts"]
@@ -44,6 +44,7 @@ class System:
     sigmas: tuple[float, ...] = (0.01, 0.1, 1.0)
     batch: int = 100
     starts: int = 1
+    anneal: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Plan:
 
 def _systems(torus: tuple[int, ...], shifts: tuple[int, ...]) -> dict[str, System]:
     noises = (0.01, 0.1, 1.0)
-    found = {name: System(PRESETS[name], "sines", noises) for name in ("R2", "S1")}
+    found = {name: System(PRESETS[name], "sines", noises, anneal=0.9) for name in ("R2", "S1")}
     found |= {name: System(replace(PRESETS[name], hidden=torus), "torus", batch=64) for name in ("R4", "T2")}
     found["T2"] = replace(found["T2"], starts=5)
     for name in ("R2", "S1"):
@@ -159,7 +160,7 @@ class Store:
     ) -> LatentVae:
         """Train for a share of the plan's steps."""
         system = self.plan.systems[name]
-        config = LatentTraining(system.net, copies, system.points, system.batch)
+        config = LatentTraining(system.net, copies, system.points, system.batch, anneal=system.anneal)
         loop = replace(LOOP, steps=max(1, round(share * self.plan.steps[system.points])))
         kind = (copies, share) if init is None else (copies, share, "goes on")
         where = self.folder / "train" / f"{name}-{zlib.crc32(repr(kind).encode()):08x}"

@@ -24,7 +24,8 @@ from hvaecodec.bench.papers.latent_deltas import (
 )
 from hvaecodec.bench.papers.latent_runs import PLANS, Store
 from hvaecodec.bench.tables import Table, to_markdown
-from hvaecodec.models.sines import exact_minus_log_p, shrinking
+from hvaecodec.models.sines import exact_minus_log_p, shrinking, uneven
+from hvaecodec.training.latent_task import LatentTraining
 
 CIRCLES, TORI, SHIFTS = ("R2", "S1"), ("R4", "T2"), ("R2-shifts", "S1-shifts")
 
@@ -158,11 +159,11 @@ def _delta_tables(found: list[Delta]) -> list[Table]:
     circle, variance, torus = ([d for d in found if d.at == at] for at in (CIRCLE, AS_VARIANCE, TORUS))
     tables = []
     if circle:
-        notes = [_order(circle), latent_printed.WRONG_9_2.format(data=25, half=12.5), _REPETITIONS]
+        notes = [_order(circle), _drawn(CIRCLE[1]), latent_printed.WRONG_9_2.format(data=25, half=12.5), _REPETITIONS]
         title = "Δ of reductors in nats, table 9.2 (noise 0.1, sigma_X 0.01)"
         tables.append(_delta_table(title, circle, latent_printed.TABLE_9_2, notes))
     if variance:
-        notes = [_order(variance), latent_printed.VARIANCE_9_2]
+        notes = [_order(variance), _drawn(AS_VARIANCE[1]), latent_printed.VARIANCE_9_2]
         title = "The same where 0.01 is the variance, sigma_X 0.1"
         tables.append(_delta_table(title, variance, latent_printed.TABLE_9_2, notes))
     if torus:
@@ -197,6 +198,14 @@ def _order(found: list[Delta]) -> str:
     if there is None or back is None:
         return ""
     return f"Δ(S1 → R2) = {there:.2f} is {'below' if there < back else 'NOT below'} Δ(R2 → S1) = {back:.2f}."
+
+
+def _drawn(sigma: float) -> str:
+    """What Δ between S1 and Φ cannot be expected to be below."""
+    return (
+        f"The {LatentTraining.samples:,} phases of a data set are drawn at random; a circle that spreads them evenly, as "
+        f"the prior wants it, has Δ(S1 → Phi) = {uneven(sigma, LatentTraining.samples):.2f} on average."
+    )
 
 
 def _wrong_7_1() -> str:
