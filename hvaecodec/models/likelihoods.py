@@ -84,7 +84,8 @@ class LogisticMixture:
     def _split(self, parameters: Tensor, channels: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Log-weights (B, K, H, W); means and log-scales (B, K, C, H, W) in grey levels; couplings (B, K, n, H, W)."""
         b, _, h, w = parameters.shape
-        parts = parameters.float().reshape(b, self.mixtures, -1, h, w)
+        # contiguous: from channels_last, all that follows would be twice as slow
+        parts = parameters.float().contiguous().reshape(b, self.mixtures, -1, h, w)
         logits, mean, log_scale, coupling = parts.split([1, channels, channels, self._couplings(channels)], 2)
         mean = (mean + 1) * _HALF_RANGE
         log_scale = log_scale.clamp(*LOG_SCALES) + math.log(_HALF_RANGE)

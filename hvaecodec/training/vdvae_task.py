@@ -78,8 +78,10 @@ class VdvaeTask:
         return x, levels_of_bits(part) if self.config.sees_grey else x
 
     def _bound(self, x: Tensor, seen: Tensor) -> Bound:
+        # a picture of one channel tells no layout; without these strides the first features, the largest, have the slow one
+        x, seen = (part.to(self.device, memory_format=torch.channels_last) for part in (x, seen))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.net.bound(x.to(self.device), seen=seen.to(self.device))
+            return self.net.bound(x, seen=seen)
 
 
 def _parts(bound: Bound) -> dict[str, Tensor]:

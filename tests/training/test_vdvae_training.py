@@ -140,3 +140,16 @@ def test_small_drawings_get_a_black_border():
     assert pictures.train.shape == (30, 1, 32, 32) and len(pictures.valid) == 0
     assert pictures.train[..., :2].sum() == 0
     assert torch.equal(pictures.train[:, 0, 2:-2, 2:-2], torch.from_numpy(drawings()))
+
+
+@pytest.mark.parametrize("name", ["mnist-vdvae", "cifar10-small-vdvae"])
+def test_features_have_the_fast_layout_from_the_first_on(name):
+    """Also where pictures have one channel, whose strides would tell nothing."""
+    rng = np.random.default_rng(0)
+    images = SmallImages("x", *2 * [drawings() if "mnist" in name else rng.integers(0, 256, (30, 32, 32, 3), np.uint8)])
+    task, fast = _task(name, images), []
+    task.net.to(memory_format=torch.channels_last)
+    for module in (task.net.encoder.enter, *task.net.encoder.cells):
+        module.register_forward_hook(lambda m, x, y: fast.append(y.is_contiguous(memory_format=torch.channels_last)))
+    task.loss(Moment(0, 0.0), torch.Generator().manual_seed(0))
+    assert len(fast) == 1 + len(task.net.encoder.steps) and all(fast)
