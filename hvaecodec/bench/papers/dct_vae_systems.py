@@ -28,7 +28,7 @@ SYSTEMS |= {
     for name in (
         "mnist-dct-autoregressive", "mnist-dct-coarse", "mnist-dct-4-coarse", "omniglot-dct-autoregressive", "cifar10-small-dct-autoregressive",
     )
-} | {"mnist-dct-long": System("mnist-dct-autoregressive", ("weighted", "units"), minutes=_LONG_MINUTES, extra=True)}  # fmt: skip
+} | {"mnist-dct-long": System("mnist-dct-4-coarse", ("weighted", "units"), minutes=_LONG_MINUTES, extra=True)}  # fmt: skip
 SYSTEMS |= {name: System(name, ("units",), extra=True) for name in ("mnist-vdvae-grey", "mnist-dct-grey")}
 
 GROUPS = {data: tuple(f"{data}-{kind}" for kind in ("vdvae", "dct", "downsample")) for data in SETS}
