@@ -201,7 +201,7 @@ def _order(found: list[Delta]) -> str:
 
 
 def _drawn(sigma: float) -> str:
-    """What Δ between S1 and Φ cannot be expected to be below."""
+    """What the phases of a data set, drawn at random, make of Δ between S1 and Φ by themselves."""
     return (
         f"The {LatentTraining.samples:,} phases of a data set are drawn at random; a circle that spreads them evenly, as "
         f"the prior wants it, has Δ(S1 → Phi) = {uneven(sigma, LatentTraining.samples):.2f} on average."
