@@ -99,13 +99,15 @@ class LogisticMixture:
         return out
 
     def log_prob(self, parameters: Tensor, x: Tensor) -> Tensor:
-        total = self.channel_log_probs(parameters, x)  # (B, K, C, H, W)
-        weights = self._split(parameters, x.shape[1])[0]
+        weights, mean, log_scale, coupling = self._split(parameters, x.shape[1])
+        total = self._channel_log_probs(mean, log_scale, coupling, x)  # (B, K, C, H, W)
         return torch.logsumexp(weights + total.sum(2), 1).flatten(1).sum(1)
 
     def channel_log_probs(self, parameters: Tensor, x: Tensor) -> Tensor:
         """log p of every sample under each mixture, the channels before it known: (B, K, C, H, W) nats."""
-        _, mean, log_scale, coupling = self._split(parameters, x.shape[1])
+        return self._channel_log_probs(*self._split(parameters, x.shape[1])[1:], x)
+
+    def _channel_log_probs(self, mean: Tensor, log_scale: Tensor, coupling: Tensor, x: Tensor) -> Tensor:
         values = x[:, None]
         means = [self._mean_given(mean, coupling, c, values) for c in range(x.shape[1])]
         return -logistic_nll(values, torch.stack(means, 2), log_scale)
