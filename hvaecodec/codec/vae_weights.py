@@ -24,7 +24,14 @@ def vae_bytes(vae: Vdvae, name: str) -> bytes:
 
 
 def read_vae(path: Path) -> Vdvae:
-    """The net of a file, or of the file in a folder, in float32 and frozen. Raises CodecUnavailable."""
+    """The net of a file, or of the file in a folder, in float32 and frozen. Raises CodecUnavailable.
+
+    >>> from hvaecodec.codec.bits_back import BitsBack
+    >>> from hvaecodec.codec.registry import WEIGHTS
+    >>> net = read_vae(WEIGHTS / "dct-vae-mnist")           # or "vdvae-mnist"
+    >>> nats = net.bound(x).total()                         # x: float (B, 1, 28, 28) of 0 and 1; -ELBO, (B,)
+    >>> chain = BitsBack(net).encode(x.byte().numpy())      # lossless; chain.data are the bytes of all B pictures
+    """
     path = path / FILE if path.is_dir() else path
     data, metadata = read_weights(path)
     try:

@@ -1,18 +1,26 @@
-"""The nets in the package: their cards tell the truth, and they see what compression does to photos and digits."""
+"""The nets in the package: their cards tell the truth, and they see, or do, what compression does to small pictures."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from math import sqrt
 
 import numpy as np
 import pytest
 
 from hvaecodec.bench import baselines, features, frechet
+from hvaecodec.bench.vae_measures.bounds import negative_elbo
+from hvaecodec.codec.bits_back import BitsBack
 from hvaecodec.codec.images import read_image
+from hvaecodec.codec.registry import WEIGHTS
+from hvaecodec.codec.vae_weights import FILE, read_vae
+from hvaecodec.models.vdvae_presets import net as named
 from hvaecodec.training import small_images
+from hvaecodec.training.vae_data import load_vae_pictures
 
 CIFAR = ("features-cifar", "features-cifar-check")
+VAES = ("vdvae-mnist", "dct-vae-mnist")
 
 
 @pytest.mark.parametrize(("name", "limit"), [(CIFAR[0], 1.2e6), (CIFAR[1], 1.2e6), ("digits", 0.5e6)])
@@ -25,6 +33,19 @@ def test_a_card_is_that_of_its_file(name, limit):
     assert net.net.n_features == 64 and not net.net.training
     for key in ("purpose", "licence", "recipe", "commit", "steps", "minutes", "hardware", "data"):
         assert net.card[key], f"{key} is told"
+
+
+@pytest.mark.parametrize("name", VAES)
+def test_a_vae_s_card_is_that_of_its_file(name):
+    card, content = json.loads((WEIGHTS / name / "card.json").read_text()), (WEIGHTS / name / FILE).read_bytes()
+    assert card["sha256"] == hashlib.sha256(content).hexdigest() and card["bytes"] == len(content)
+    assert read_vae(WEIGHTS / name).config == named(card["network"])
+    for key in ("licence", "recipe", "commit", "steps", "minutes", "hardware", "data"):
+        assert card[key], f"{key} is told"
+
+
+def test_the_vaes_are_small():
+    assert sum((WEIGHTS / name / FILE).stat().st_size for name in VAES) <= 4e6
 
 
 def test_the_two_nets_have_little_in_common():
@@ -44,6 +65,23 @@ def test_a_net_is_as_accurate_as_its_card_says(name, data_dir):
     told = net.card["metrics"]["test_accuracy"]
     assert found == pytest.approx(told, abs=3 * sqrt(told * (1 - told) / 2000)), "three standard deviations"
     assert found > (0.98 if name == "digits" else 0.7)
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", VAES)
+def test_a_vae_is_as_good_as_its_card_says(name, data_dir):
+    """The bound on the digits that validated, and of other bits and latents; a chain of test digits at the bound's rate."""
+    card, vae = json.loads((WEIGHTS / name / "card.json").read_text()), read_vae(WEIGHTS / name)
+    task = card["training"]
+    pictures = load_vae_pictures(data_dir, task["data"], vae.config.side, task["held_out"])
+    bound = negative_elbo(vae, pictures.fixed(pictures.valid[: task["valid"]]))["elbo"]
+    assert bound.value == pytest.approx(card["metrics"]["elbo_nats"], abs=1)
+    x = pictures.fixed(pictures.test[:10]).byte().numpy()
+    coder = BitsBack(vae)
+    chain = coder.encode(x)
+    assert np.array_equal(coder.decode(chain.data), x)
+    assert sum(chain.net_bits) == pytest.approx(sum(chain.model_bits), rel=0.005)
+    assert sum(chain.net_bits) < 10 * 784 * 0.2, "about a sixth of a bit a pixel"
 
 
 @pytest.mark.data
