@@ -1,0 +1,90 @@
+"""Normals over a grid of latents, for a coder that is a stack: what was pushed pops again, and bits pop as samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import constriction
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvaecodec.models.latents import Gaussian
+
+_WINDOW = 5.5  # deviations from its mean within which a posterior is sampled
+_LEAST_SIGMA = 0.1  # in steps
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The points that latents lie on: multiples of `step` up to `reach`. On a stack they are int32, in steps."""
+
+    step: float
+    reach: float
+
+    @property
+    def bound(self) -> int:
+        return round(self.reach / self.step)
+
+    def push(self, coder: Any, points: np.ndarray, p: Gaussian) -> None:
+        """Any points of the grid, flat, under p."""
+        coder.encode_reverse(points, _normals(self.bound), *self._in_steps(p))
+
+    def pop(self, coder: Any, p: Gaussian) -> np.ndarray:
+        """The opposite of `push`."""
+        return np.asarray(coder.decode(_normals(self.bound), *self._in_steps(p)))
+
+    def pop_sample(self, coder: Any, q: Gaussian) -> np.ndarray:
+        """A sample of q made of bits from the stack."""
+        points = np.empty(q.mean.numel(), np.int32)
+        for at, reach, centre, mean, sigma in self._windows(q):
+            points[at] = coder.decode(_normals(reach), mean, sigma) + centre
+        return points
+
+    def push_sample(self, coder: Any, points: np.ndarray, q: Gaussian) -> None:
+        """The opposite of `pop_sample`."""
+        for at, reach, centre, mean, sigma in reversed(list(self._windows(q))):
+            coder.encode_reverse((points[at] - centre).astype(np.int32), _normals(reach), mean, sigma)
+
+    def values(self, points: np.ndarray, like: Tensor) -> Tensor:
+        """Latents of the shape and type of `like`."""
+        return torch.from_numpy(points.astype(np.float64) * self.step).to(like.dtype).reshape(like.shape)
+
+    def points(self, z: Tensor) -> np.ndarray:
+        """The nearest points, flat."""
+        return np.asarray((z.flatten().double() / self.step).round().int().numpy())
+
+    def nearest(self, z: Tensor) -> Tensor:
+        """The values of `points`."""
+        return self.values(self.points(z), z)
+
+    def _windows(self, q: Gaussian) -> Iterator[tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]]:
+        """Units of alike width: their places, reach of the window, its centres, and means and sigmas within.
+
+        Every symbol of an alphabet has a least probability; over all of the grid, units without news would now and then
+        be sampled anywhere. So a posterior has an alphabet of its own, of few deviations around its mean.
+        """
+        mean, sigma = self._in_steps(q)
+        reach = 2 ** np.ceil(np.log2(_WINDOW * sigma + 1)).astype(np.int64)
+        reach = np.minimum(reach, self.bound // 2)
+        centre = np.clip(np.round(mean).astype(np.int64), reach - self.bound, self.bound - reach)
+        for width in np.unique(reach):
+            at = np.flatnonzero(reach == width)
+            within = np.ascontiguousarray(mean[at] - centre[at])
+            yield at, int(width), centre[at], within, np.ascontiguousarray(sigma[at])
+
+    def _in_steps(self, normal: Gaussian) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation, float64 flat."""
+        mean = normal.mean.flatten().double().numpy() / self.step
+        sigma = normal.log_sigma.flatten().double().exp().numpy() / self.step
+        mean = np.clip(mean, -self.reach / self.step, self.reach / self.step)
+        return np.ascontiguousarray(mean), np.ascontiguousarray(np.maximum(sigma, _LEAST_SIGMA))
+
+
+@cache
+def _normals(reach: int) -> Any:
+    """The family of normals over the integers -reach..reach."""
+    return constriction.stream.model.QuantizedGaussian(-reach, reach)
