@@ -2,7 +2,8 @@
 
 BB-ANS (arXiv:1901.04866) for hierarchies: the latents are popped off the stack with the posterior, then the picture and
 the latents, fine to coarse, are pushed with the model. A decoder pops what was pushed and pushes what was popped. Latents
-lie on a grid; the rate that this costs is second order in its step. How a model does it is in `bits_back_vdvae`.
+lie on a grid; the rate that this costs is second order in its step. How the models do it is in `bits_back_vdvae` and
+`bits_back_srvae`.
 
 Floats decide here, so a chain decodes only where the same numbers come out: a fingerprint of the machine's results
 stands at its head, and another machine is refused.
@@ -23,9 +24,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvaecodec.codec.bits_back_srvae import SingleVaeStack, SrVaeStack
 from hvaecodec.codec.bits_back_vdvae import VdvaeStack
 from hvaecodec.codec.errors import CorruptFile, ModelMismatch, NotThisFormat
 from hvaecodec.codec.inference import plain
+from hvaecodec.models.srvae import SingleVae, SrVae
 from hvaecodec.models.vdvae import Vdvae
 
 MAGIC = b"HVB\x01"
@@ -70,8 +73,8 @@ class Chain:
 class BitsBack:
     """A net as a coder of pictures. Raises ValueError for a net whose context has no probabilities to code with."""
 
-    def __init__(self, net: Vdvae) -> None:
-        self.stacked: Stacked = VdvaeStack(net.eval().requires_grad_(False))
+    def __init__(self, net: Vdvae | SrVae | SingleVae) -> None:
+        self.stacked = _stacked(net.eval().requires_grad_(False))
 
     def encode(self, pictures: np.ndarray, seed: int = 0) -> Chain:
         """Whole numbers (N, C, H, W): 0 or 1 for a net of bits, 0..255 otherwise."""
@@ -121,3 +124,9 @@ class BitsBack:
     def _initial_words(self) -> int:
         """Enough for the latents of one picture, at 16 bits each."""
         return 64 + self.stacked.units // 2
+
+
+def _stacked(net: Vdvae | SrVae | SingleVae) -> Stacked:
+    if isinstance(net, Vdvae):
+        return VdvaeStack(net)
+    return SrVaeStack(net) if isinstance(net, SrVae) else SingleVaeStack(net)

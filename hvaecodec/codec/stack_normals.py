@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from typing import Any
 
 import constriction
@@ -14,39 +15,36 @@ from torch import Tensor
 
 from hvaecodec.models.latents import Gaussian
 
-_WINDOW = 5.5  # deviations from its mean within which a posterior is sampled
+DEVIATIONS = 5.5  # from its mean within which a posterior is sampled
 _LEAST_SIGMA = 0.1  # in steps
 
 
 @dataclass(frozen=True)
 class Grid:
-    """The points that latents lie on: multiples of `step` up to `reach`. On a stack they are int32, in steps."""
+    """The points that latents lie on: multiples of `step`, up to `reach` if there is one. On a stack they are int32, in
+    steps."""
 
     step: float
-    reach: float
-
-    @property
-    def bound(self) -> int:
-        return round(self.reach / self.step)
+    reach: float = inf
 
     def push(self, coder: Any, points: np.ndarray, p: Gaussian) -> None:
-        """Any points of the grid, flat, under p."""
-        coder.encode_reverse(points, _normals(self.bound), *self._in_steps(p))
+        """Any points up to the reach, flat, under p."""
+        coder.encode_reverse(points, _normals(self._bound), *self._in_steps(p))
 
     def pop(self, coder: Any, p: Gaussian) -> np.ndarray:
         """The opposite of `push`."""
-        return np.asarray(coder.decode(_normals(self.bound), *self._in_steps(p)))
+        return np.asarray(coder.decode(_normals(self._bound), *self._in_steps(p)))
 
-    def pop_sample(self, coder: Any, q: Gaussian) -> np.ndarray:
-        """A sample of q made of bits from the stack."""
+    def pop_sample(self, coder: Any, q: Gaussian, deviations: float = DEVIATIONS) -> np.ndarray:
+        """A sample of q made of bits from the stack, at least so many deviations to each side possible."""
         points = np.empty(q.mean.numel(), np.int32)
-        for at, reach, centre, mean, sigma in self._windows(q):
+        for at, reach, centre, mean, sigma in self._windows(q, deviations):
             points[at] = coder.decode(_normals(reach), mean, sigma) + centre
         return points
 
-    def push_sample(self, coder: Any, points: np.ndarray, q: Gaussian) -> None:
-        """The opposite of `pop_sample`."""
-        for at, reach, centre, mean, sigma in reversed(list(self._windows(q))):
+    def push_sample(self, coder: Any, points: np.ndarray, q: Gaussian, deviations: float = DEVIATIONS) -> None:
+        """The opposite of `pop_sample`: of points that it can give."""
+        for at, reach, centre, mean, sigma in reversed(list(self._windows(q, deviations))):
             coder.encode_reverse((points[at] - centre).astype(np.int32), _normals(reach), mean, sigma)
 
     def values(self, points: np.ndarray, like: Tensor) -> Tensor:
@@ -61,16 +59,20 @@ class Grid:
         """The values of `points`."""
         return self.values(self.points(z), z)
 
-    def _windows(self, q: Gaussian) -> Iterator[tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]]:
+    def _windows(
+        self, q: Gaussian, deviations: float
+    ) -> Iterator[tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]]:
         """Units of alike width: their places, reach of the window, its centres, and means and sigmas within.
 
         Every symbol of an alphabet has a least probability; over all of the grid, units without news would now and then
         be sampled anywhere. So a posterior has an alphabet of its own, of few deviations around its mean.
         """
         mean, sigma = self._in_steps(q)
-        reach = 2 ** np.ceil(np.log2(_WINDOW * sigma + 1)).astype(np.int64)
-        reach = np.minimum(reach, self.bound // 2)
-        centre = np.clip(np.round(mean).astype(np.int64), reach - self.bound, self.bound - reach)
+        reach = 2 ** np.ceil(np.log2(deviations * sigma + 1)).astype(np.int64)
+        centre = np.round(mean).astype(np.int64)
+        if self.reach < inf:
+            reach = np.minimum(reach, self._bound // 2)
+            centre = np.clip(centre, reach - self._bound, self._bound - reach)
         for width in np.unique(reach):
             at = np.flatnonzero(reach == width)
             within = np.ascontiguousarray(mean[at] - centre[at])
@@ -82,6 +84,10 @@ class Grid:
         sigma = normal.log_sigma.flatten().double().exp().numpy() / self.step
         mean = np.clip(mean, -self.reach / self.step, self.reach / self.step)
         return np.ascontiguousarray(mean), np.ascontiguousarray(np.maximum(sigma, _LEAST_SIGMA))
+
+    @property
+    def _bound(self) -> int:
+        return round(self.reach / self.step)
 
 
 @cache

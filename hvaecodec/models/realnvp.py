@@ -10,8 +10,8 @@ what it saw on the way there, and is exact however much a net enlarges differenc
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -35,37 +35,39 @@ class Coupling(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """z to v, and the log of the determinant, (B,)."""
-        fixed, s, t, moving = self._parts(z)
-        return self._joined(fixed, (moving + t) * torch.exp(s)), s.flatten(1).sum(1)
+        s, t = self.scale_and_shift(z)
+        return (z + t) * torch.exp(s), s.flatten(1).sum(1)
 
     def inverse(self, v: Tensor) -> Tensor:
         """v to z."""
-        fixed, s, t, moving = self._parts(v)
-        return self._joined(fixed, moving * torch.exp(-s) - t)
+        s, t = self.scale_and_shift(v)
+        return v * torch.exp(-s) - t
 
-    def _parts(self, x: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """What stays, s and t that it gives, and what they move. A checkerboard's parts have zeros in the others' place."""
-        if self.kind == "channels":
-            fixed, moving = x.chunk(2, 1) if self.first else x.chunk(2, 1)[::-1]
-            return fixed, *self._scale_and_shift(fixed), moving
-        board = _checkerboard(x, self.first)
-        s, t = self._scale_and_shift(x * board)
-        return x * board, s * (1 - board), t * (1 - board), x * (1 - board)
+    def scale_and_shift(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """s and t, of the shape of x: zeros where latents stay, and for the others what those make of them."""
+        moving = self.moving(x)
+        if self.kind == "checkerboard":
+            s, t = self._net(x * (1 - moving))
+            return s * moving, t * moving
+        parts = self._net(x.chunk(2, 1)[1 - self.first])
+        still = torch.zeros_like(parts[0])
+        s, t = (torch.cat([still, part] if self.first else [part, still], 1) for part in parts)
+        return s, t
 
-    def _scale_and_shift(self, fixed: Tensor) -> tuple[Tensor, Tensor]:
+    def moving(self, x: Tensor) -> Tensor:
+        """Ones for the latents that move, zeros for those that stay; it broadcasts to x, (B, C, H, W)."""
+        if self.kind == "checkerboard":
+            rows, columns = (torch.arange(n, device=x.device) for n in x.shape[-2:])
+            return ((rows[:, None] + columns + self.first) % 2 == 1).to(x.dtype)
+        first_half = (torch.arange(x.shape[1], device=x.device) < x.shape[1] // 2)[:, None, None]
+        return (first_half != self.first).to(x.dtype)
+
+    def _net(self, fixed: Tensor) -> tuple[Tensor, Tensor]:
         s, t = self.last(self.layer(fixed.to(self.scale.dtype))).to(fixed.dtype).chunk(2, 1)
         return self.scale * torch.tanh(s), t
 
-    def _joined(self, fixed: Tensor, moved: Tensor) -> Tensor:
-        if self.kind == "checkerboard":
-            return fixed + moved
-        return torch.cat([fixed, moved] if self.first else [moved, fixed], 1)
 
-
-def _checkerboard(x: Tensor, first: bool) -> Tensor:
-    """(H, W) of ones and zeros, the upper left a one if not `first`."""
-    rows, columns = (torch.arange(n, device=x.device) for n in x.shape[-2:])
-    return ((rows[:, None] + columns + first) % 2 == 0).to(x.dtype)
+Step = Callable[[Coupling, Tensor], Tensor]  # one coupling, there or back
 
 
 class RealNVP(nn.Module):
@@ -84,19 +86,33 @@ class RealNVP(nn.Module):
 
     def forward(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """(B, C, H, W) latents to noise of the same shape, and the log of the determinant, (B,); both float64."""
-        z, total = _through(self.fine, z.double())
-        z, more = _through(self.blocks, F.pixel_unshuffle(z, 2))
-        total = total + more
-        kept, rest = _by_diagonals(F.pixel_shuffle(z, 2)).chunk(2, 1)
-        kept, more = _through(self.coarse, kept)
-        return _from_diagonals(torch.cat([kept, rest], 1)), total + more
+        parts: list[Tensor] = []
+
+        def step(coupling: Coupling, z: Tensor) -> Tensor:
+            v, log_determinant = coupling(z)
+            parts.append(log_determinant)
+            return v
+
+        v = self.walk(z.double(), step)
+        return v, torch.stack(parts).sum(0)
 
     def inverse(self, v: Tensor) -> Tensor:
         """Noise to latents, float64."""
-        kept, rest = _by_diagonals(v.double()).chunk(2, 1)
-        kept = _back(self.coarse, kept)
-        z = _back(self.blocks, F.pixel_unshuffle(_from_diagonals(torch.cat([kept, rest], 1)), 2))
-        return _back(self.fine, F.pixel_shuffle(z, 2))
+        return self.walk_back(v.double(), Coupling.inverse)
+
+    def walk(self, z: Tensor, step: Step) -> Tensor:
+        """All couplings from latents to noise, each as `step` does it."""
+        z = _each(self.fine, z, step)
+        z = F.pixel_shuffle(_each(self.blocks, F.pixel_unshuffle(z, 2), step), 2)
+        kept, rest = _by_diagonals(z).chunk(2, 1)
+        return _from_diagonals(torch.cat([_each(self.coarse, kept, step), rest], 1))
+
+    def walk_back(self, v: Tensor, step: Step) -> Tensor:
+        """The same couplings from noise to latents."""
+        kept, rest = _by_diagonals(v).chunk(2, 1)
+        z = _from_diagonals(torch.cat([_each(reversed(self.coarse), kept, step), rest], 1))
+        z = F.pixel_shuffle(_each(reversed(self.blocks), F.pixel_unshuffle(z, 2), step), 2)
+        return _each(reversed(self.fine), z, step)
 
     def log_prob(self, z: Tensor) -> Tensor:
         """(B,) nats, of the type of z."""
@@ -114,18 +130,10 @@ def _couplings(
     return nn.ModuleList(Coupling(channels, kind, first, dense) for first in turns)
 
 
-def _through(couplings: nn.ModuleList, z: Tensor) -> tuple[Tensor, Tensor]:
-    total = z.new_zeros(len(z))
+def _each(couplings: Iterable[nn.Module], x: Tensor, step: Step) -> Tensor:
     for coupling in couplings:
-        z, log_determinant = coupling(z)
-        total = total + log_determinant
-    return z, total
-
-
-def _back(couplings: nn.ModuleList, v: Tensor) -> Tensor:
-    for coupling in reversed(couplings):
-        v = coupling.inverse(v)
-    return v
+        x = step(cast("Coupling", coupling), x)
+    return x
 
 
 def _by_diagonals(x: Tensor) -> Tensor:

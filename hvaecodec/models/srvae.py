@@ -145,12 +145,18 @@ class SingleVae(_Pictures):
 
     def bound(self, x: Tensor, noise: Tensor) -> dict[str, Tensor]:  # type: ignore[override]
         """re_x = -log p(x given z) and kl_z, for one sample of z."""
-        posterior = _normal(self.q_z(x / 255))
-        z = posterior.sample(noise)
+        q_z = self.posterior(x)
+        return self.terms_at(x, q_z.sample(noise), q_z)
+
+    def terms_at(self, x: Tensor, z: Tensor, q_z: Gaussian) -> dict[str, Tensor]:
+        """`terms` at a given z."""
         return {
             "re_x": -LIKELIHOOD.log_prob(self.p_x(z), x),
-            "kl_z": _density(posterior, z) - self.p_z.log_prob(z),
+            "kl_z": _density(q_z, z) - self.p_z.log_prob(z),
         }
+
+    def posterior(self, x: Tensor) -> Gaussian:
+        return _normal(self.q_z(x / 255))
 
     @torch.no_grad()
     def generate(self, count: int, generator: torch.Generator | None = None) -> Tensor:
@@ -160,12 +166,12 @@ class SingleVae(_Pictures):
     @torch.no_grad()
     def reconstruct(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """From a sample of q(z given x)."""
-        return self.render(_normal(self.q_z(x / 255)).sample(self.noise(len(x), generator)))
+        return self.render(self.posterior(x).sample(self.noise(len(x), generator)))
 
     @torch.no_grad()
     def interpolate(self, first: Tensor, second: Tensor, count: int) -> Tensor:
         """(B, count, 3, H, W): pictures on the straight line between the posteriors' means."""
-        ends = [_normal(self.q_z(x / 255)).mean for x in (first, second)]
+        ends = [self.posterior(x).mean for x in (first, second)]
         return torch.stack([self.render(torch.lerp(*ends, w)) for w in torch.linspace(0, 1, count).tolist()], 1)
 
     def render(self, z: Tensor) -> Tensor:
@@ -202,7 +208,10 @@ class SrVae(_Pictures):
         q(u given y), so does ours.
         """
         q_u, q_z = self.posterior_u(y), self.posterior_z(x)
-        u, z = q_u.sample(noise_u), q_z.sample(noise_z)
+        return self.terms_at(x, y, q_u.sample(noise_u), q_z.sample(noise_z), q_u, q_z)
+
+    def terms_at(self, x: Tensor, y: Tensor, u: Tensor, z: Tensor, q_u: Gaussian, q_z: Gaussian) -> dict[str, Tensor]:
+        """`terms` at given u and z."""
         return {
             "re_x": -LIKELIHOOD.log_prob(self.x_parameters(y, z), x),
             "re_y": -LIKELIHOOD.log_prob(self.p_y(u), y),

@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
+import math
+
+import constriction
 import numpy as np
 import pytest
 import torch
 
+from hvaecodec.codec import stack_flow
 from hvaecodec.codec.bits_back import BitsBack
 from hvaecodec.codec.errors import CodecError, CorruptFile, ModelMismatch
 from hvaecodec.codec.stack_normals import Grid
+from hvaecodec.models.dense import Dense
+from hvaecodec.models.realnvp import Coupling, RealNVP
+from hvaecodec.models.srvae import PRESETS, SingleVae, SrVae, make
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.models.vdvae_presets import net
 
 
-def made(name: str, seed: int = 0) -> Vdvae:
+def made(name: str, seed: int = 0) -> Vdvae | SrVae | SingleVae:
     torch.manual_seed(seed)
-    vae = Vdvae(net(f"{name}-tiny"))
+    vae = make(PRESETS["tiny"][name]) if name in PRESETS["tiny"] else Vdvae(net(f"{name}-tiny"))
     for parameter in vae.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     return vae
 
 
-def pictures(vae: Vdvae, n: int) -> np.ndarray:
-    c = vae.config
+def pictures(vae: Vdvae | SrVae | SingleVae, n: int) -> np.ndarray:
+    side = vae.config.side
+    channels, levels = (vae.config.channels, vae.likelihood.levels) if isinstance(vae, Vdvae) else (3, 256)
     rng = np.random.default_rng(0)
-    smooth = rng.random((n, c.channels, 4, 4)).repeat(c.side // 4, 2).repeat(c.side // 4, 3)
-    return (smooth * vae.likelihood.levels).astype(np.uint8)
+    smooth = rng.random((n, channels, 4, 4)).repeat(side // 4, 2).repeat(side // 4, 3)
+    return (smooth * levels).astype(np.uint8)
 
 
 @pytest.mark.parametrize(
-    "name", ["mnist-vdvae", "mnist-r3", "mnist-dct-autoregressive", "cifar10-small-vdvae", "cifar10-small-dct-autoregressive"]
+    "name",
+    [
+        "mnist-vdvae", "mnist-r3", "mnist-dct-autoregressive", "cifar10-small-vdvae", "cifar10-small-dct-autoregressive",
+        "srvae", "vae",
+    ],
 )  # fmt: skip
 def test_a_chain_is_lossless_and_costs_what_the_model_says(name):
     vae = made(name)
@@ -57,6 +69,41 @@ def test_the_bits_come_back(monkeypatch):
     assert sum(coder.encode(x).net_bits) / 3 > net + latents
 
 
+@pytest.mark.parametrize("name", ["srvae", "vae"])
+def test_pictures_unlike_any_other_are_lossless_too(name):
+    """Latents far from their prior's middle; the least probability of an alphabet makes them cheaper than the model says."""
+    vae = made(name)
+    for flow in (module for module in vae.modules() if isinstance(module, Coupling)):
+        flow.last.bias.data += torch.randn_like(flow.last.bias)
+    noise = np.random.default_rng(1).integers(0, 256, (2, 3, 16, 16), dtype=np.uint8)
+    x = np.concatenate([noise, np.zeros_like(noise[:1]), np.full_like(noise[:1], 255)])
+    chain = BitsBack(vae).encode(x)
+    assert np.array_equal(BitsBack(vae).decode(chain.data), x)
+    assert sum(chain.net_bits) < sum(chain.model_bits)
+
+
+def test_a_flow_pays_its_determinant():
+    """Far from one the scales, so that a coder without them would be hundreds of bits off; and latents out of reach."""
+    torch.manual_seed(0)
+    flow = RealNVP((4, 4, 4), Dense(3, 2)).requires_grad_(False)
+    for coupling in (module for module in flow.modules() if isinstance(module, Coupling)):
+        coupling.last.bias.copy_(torch.rand_like(coupling.last.bias))
+    z = flow.inverse(torch.randn(1, 4, 4, 4))
+    points = stack_flow.GRID.points(z)
+    coder = constriction.stream.stack.AnsCoder(np.random.default_rng(0).integers(0, 2**32, 2000, dtype=np.uint32))
+    before = coder.get_compressed()
+    bits = coder.num_valid_bits()
+    stack_flow.push_latents(coder, flow, points)
+    bits = coder.num_valid_bits() - bits
+    density = float(flow.log_prob(z) + 64 * math.log(stack_flow.GRID.step)) / -math.log(2)
+    assert abs(float(flow(z)[1])) / math.log(2) > 50
+    assert bits == pytest.approx(density, abs=5)
+    assert np.array_equal(stack_flow.pop_latents(coder, flow), points)
+    assert np.array_equal(coder.get_compressed(), before)
+    with pytest.raises(CodecError, match="too far"):
+        stack_flow.push_latents(coder, flow, points + 10**6)
+
+
 def test_every_number_that_codes_is_in_the_fingerprint():
     """The prior of the context, which no latent depends on, too."""
     vae = made("mnist-dct-autoregressive")
@@ -68,6 +115,16 @@ def test_every_number_that_codes_is_in_the_fingerprint():
             BitsBack(vae).decode(data)
         part.bias.data = kept
     assert len(BitsBack(vae).decode(data)) == 1
+
+
+def test_every_part_of_an_srvae_is_in_the_fingerprint():
+    vae = made("srvae")
+    told = BitsBack(vae).fingerprint()
+    for part in (vae.q_u, vae.q_z, vae.p_y, vae.p_z, vae.p_x, vae.p_u.fine[0], vae.p_u.coarse[-1]):
+        bias = next(p for name, p in part.named_parameters() if name.endswith("bias"))
+        bias.data += 0.01
+        assert BitsBack(vae).fingerprint() != told
+        bias.data -= 0.01
 
 
 def test_other_nets_and_damaged_chains_are_refused():
