@@ -35,6 +35,8 @@ MAGIC = b"HVB\x01"
 _HEAD = struct.Struct("<4sIIII")  # magic, fingerprint, pictures, initial words, words
 _CONSTRICTION = version("constriction")
 
+Model = Vdvae | SrVae | SingleVae
+
 
 class Stacked(Protocol):
     """How pictures go onto a stack with a model. shape: of a picture, whole numbers 0..levels - 1. units: latents of it."""
@@ -73,7 +75,7 @@ class Chain:
 class BitsBack:
     """A net as a coder of pictures. Raises ValueError for a net whose context has no probabilities to code with."""
 
-    def __init__(self, net: Vdvae | SrVae | SingleVae) -> None:
+    def __init__(self, net: Model) -> None:
         self.stacked = _stacked(net.eval().requires_grad_(False))
 
     def encode(self, pictures: np.ndarray, seed: int = 0) -> Chain:
@@ -126,7 +128,7 @@ class BitsBack:
         return 64 + self.stacked.units // 2
 
 
-def _stacked(net: Vdvae | SrVae | SingleVae) -> Stacked:
+def _stacked(net: Model) -> Stacked:
     if isinstance(net, Vdvae):
         return VdvaeStack(net)
     return SrVaeStack(net) if isinstance(net, SrVae) else SingleVaeStack(net)

@@ -39,7 +39,10 @@ PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "srvae-cifar10"
 
 @dataclass(frozen=True)
 class Estimate:
-    """Bits of a picture by the model, not of any file: y under p(y given u), and the KLs of u and z."""
+    """Bits of a picture by the model, not of any file: y under p(y given u), and the KLs of u and z.
+
+    `bits_back` codes chains of pictures at about their sum with that of x.
+    """
 
     y: float
     kl_u: float

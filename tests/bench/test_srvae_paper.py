@@ -47,6 +47,14 @@ def test_ours_stand_beside_the_printed(finished):
     assert [row[0] for row in enlarged.rows] == ["srvae"] * 4 + ["srvae-rising"] * 4
 
 
+def test_chains_cost_what_the_models_say(finished):
+    *_, chains = finished[1]
+    assert [row[0] for row in chains.rows] == list(srvae.SYSTEMS)
+    for row in chains.rows:
+        assert abs(float(row[3].removesuffix(" %"))) < 0.5
+        assert float(row[1]) == pytest.approx(float(row[4].split(" ")[0]), rel=0.2)  # untrained, and of other draws
+
+
 def measured(re_x: float, kl_z: float, samples: float | None = None, check: float | None = None):
     found = {} if samples is None else {"samples": samples, "samples_check": check}
     return srvae_measures.Measured(1, 1, 0.1, 32, {"re_x": re_x, "kl_z": kl_z}, found, {}, {})

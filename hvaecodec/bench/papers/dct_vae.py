@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hvaecodec.bench.papers import PaperSettings, Report, vae_printed
+from hvaecodec.bench.papers.chains import chains_table
 from hvaecodec.bench.papers.dct_vae_claims import claims_of
 from hvaecodec.bench.papers.dct_vae_plots import draw
 from hvaecodec.bench.papers.dct_vae_systems import GROUPS, SYSTEMS
@@ -196,28 +197,8 @@ def _attack(store: Store) -> Table:
 
 
 def _bits_back(store: Store) -> Table:
-    rows: list[Row] = []
-    for name in SYSTEMS:
-        for r in store.records(name)[:1]:
-            if "bits_back" in r:
-                b = r["bits_back"]
-                apart = 100 * (b["net_bits"] / b["model_bits"] - 1)
-                bits, elbo_bits = (f"{b[key] / r['dims']:.4f}" for key in ("net_bits", "model_bits"))
-                beside = f"{b['elbo_bits'][0] / r['dims']:.4f} ± {b['elbo_bits'][1] / r['dims']:.4f}"
-                whole = (str(b["initial_bits"]), str(b["bytes"]), str(b["pictures"]))
-                rows.append((name, bits, elbo_bits, f"{apart:+.3f} %", beside, *whole))
-    header = (
-        "system",
-        "net bits",
-        "model's at its latents",
-        "apart",
-        "-ELBO, other draws",
-        "initial bits",
-        "file bytes",
-        "pictures",
-    )
-    note = "Bits per dimension, means over one chain of test pictures that decoded without loss; the file has the initial bits."
-    return Table("Bits back, for real", header, rows, [note])
+    records = [(name, r) for name in SYSTEMS for r in store.records(name)[:1] if "bits_back" in r]
+    return chains_table((name, r["bits_back"], r["dims"]) for name, r in records)
 
 
 def _sizes() -> Table:

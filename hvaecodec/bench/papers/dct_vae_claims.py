@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from hvaecodec.bench.papers.chains import apart
 from hvaecodec.bench.papers.dct_vae_systems import GROUPS, SETS, SIZES, SYSTEMS
 from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.papers.vae_tables import (
@@ -93,6 +94,5 @@ def _reaches(store: Store, name: str, nats: float) -> Row:
 
 
 def _as_cheap(name: str, told: dict) -> Row:
-    apart = told["net_bits"] / told["model_bits"] - 1
     words = f"{name}: a chain costs what the model says (within {100 * _CODED:g} %)"
-    return claim(words, abs(apart) < _CODED, f"{100 * apart:+.3f} %, {told['pictures']} pictures")
+    return claim(words, abs(apart(told)) < _CODED, f"{100 * apart(told):+.3f} %, {told['pictures']} pictures")

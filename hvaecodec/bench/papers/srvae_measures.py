@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,7 +17,9 @@ from torch import Tensor
 
 from hvaecodec.bench import frechet
 from hvaecodec.bench.features import Features, load_features
+from hvaecodec.bench.papers.chains import measure_chain
 from hvaecodec.bench.papers.records import kept, weights_digest
+from hvaecodec.bench.vae_measures.bounds import Mean
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.srvae import SrVaeCodec
 from hvaecodec.models.srvae import SingleVae, SrVae, downscaled
@@ -25,6 +29,7 @@ from hvaecodec.training.small_images import SmallImages
 NETS = {"": "features-cifar", "_check": "features-cifar-check"}
 _BATCH = 100
 _FILES = 500  # pictures that files are made of
+_CHAINED = 100
 ENLARGED = {"means": "srVAE, u and z at their means", "drawn": "srVAE, u and z drawn"}
 TOLD = "reconstructions"  # from y and a z of the posterior, which no file has
 
@@ -34,7 +39,8 @@ Model = SingleVae | SrVae
 @dataclass(frozen=True)
 class Measured:
     """terms: nats of test pictures. distances: Fréchet, by what is compared; without the nets, none. psnr_db: of
-    pictures from y alone, by method, and codec: of files, both only for the srVAE. hours: of training."""
+    pictures from y alone, by method, and codec: of files, both only for the srVAE. chain: `measure_chain`. hours: of
+    training."""
 
     parameters: int
     steps: int
@@ -44,6 +50,7 @@ class Measured:
     distances: dict[str, float]
     psnr_db: dict[str, float]
     codec: dict[str, float]
+    chain: dict[str, Any] = field(default_factory=dict)
 
 
 def bits_per_dim(nats: float, side: int = 32) -> float:
@@ -72,11 +79,11 @@ def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Meas
         if (out / "weights").is_dir() and model.config.side == 32:
             files = kept(out / f"codec-{mark}.json", lambda: _files(out / "weights", model, test, seed))
     distances = _distances(makers, test, out, mark)
+    chain = kept(out / f"bits-back-{mark}.json", lambda: _chain(model, test[:_CHAINED], seed))
     parameters = sum(p.numel() for p in model.parameters())
     position = found.position
-    return Measured(
-        parameters, position.step, position.seconds / 3600, model.config.side, terms, distances, psnr, files
-    )
+    hours = position.seconds / 3600
+    return Measured(parameters, position.step, hours, model.config.side, terms, distances, psnr, files, chain)
 
 
 def _cropped(images: np.ndarray, model: Model) -> np.ndarray:
@@ -104,6 +111,13 @@ def _terms(model: Model, test: np.ndarray, seed: int) -> dict[str, float]:
         for name, value in model.terms(x, rng).items():
             sums[name] = sums.get(name, 0.0) + float(value.double().sum())
     return {name: total / len(test) for name, total in sums.items()}
+
+
+@torch.no_grad()
+def _chain(model: Model, test: np.ndarray, seed: int) -> dict[str, Any]:
+    x = torch.cat(list(batches(test)))
+    nats = torch.stack(list(model.terms(x, torch.Generator().manual_seed(seed + 1)).values())).sum(0)
+    return measure_chain(copy.deepcopy(model).cpu(), x, Mean.of(nats))
 
 
 def _psnrs(test: np.ndarray, ours: dict[str, np.ndarray]) -> dict[str, float]:

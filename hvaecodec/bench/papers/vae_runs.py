@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 import json
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,12 +19,12 @@ import torch
 from torch import Tensor
 
 from hvaecodec.bench.papers import PaperSettings, Report
+from hvaecodec.bench.papers.chains import measure_chain
 from hvaecodec.bench.vae_measures import bounds
 from hvaecodec.bench.vae_measures.attack import Attack, robustness
 from hvaecodec.bench.vae_measures.elsewhere import nats_elsewhere
 from hvaecodec.bench.vae_measures.pictures import information, n_layers, state_norms
 from hvaecodec.bench.vae_measures.units import measure_units
-from hvaecodec.codec.bits_back import BitsBack
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
@@ -267,24 +266,9 @@ def _attack(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
 
 
 def _bits_back(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
-    """A chain of the first pictures, decoded again; an ELBO of the same pictures with other draws beside it, bits."""
     x = pictures.x[: sizes.chained].cpu()
-    net = copy.deepcopy(net).cpu()  # chains are coded where their floats are the same again
-    coder = BitsBack(net)
-    chain = coder.encode(x.byte().numpy())
-    lossless = bool(np.array_equal(coder.decode(chain.data), x.byte().numpy()))
-    if not lossless:
-        raise RuntimeError("the chain of bits-back coding did not decode to its pictures")
-    elbo = bounds.negative_elbo(net, x, seed=1)["elbo"]
-    return {
-        "pictures": len(x),
-        "net_bits": float(np.mean(chain.net_bits)),
-        "model_bits": float(np.mean(chain.model_bits)),
-        "elbo_bits": [elbo.value / math.log(2), elbo.error / math.log(2)],
-        "initial_bits": chain.initial_bits,
-        "bytes": len(chain.data),
-        "lossless": lossless,
-    }
+    net = copy.deepcopy(net).cpu()
+    return measure_chain(net, x, bounds.negative_elbo(net, x, seed=1)["elbo"])
 
 
 MEASURES: dict[str, Callable[[Vdvae, Pictures, Sizes], dict[str, Any]]] = {
