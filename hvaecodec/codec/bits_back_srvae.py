@@ -7,14 +7,13 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from hvaecodec.codec import stack_flow
+from hvaecodec.codec.stack_flow import GRID as FLOW_GRID
 from hvaecodec.codec.stack_flow import flow_numbers, pop_latents, push_latents
 from hvaecodec.codec.stack_normals import Grid
 from hvaecodec.codec.stack_pictures import picture_tables, pop_picture, push_picture
 from hvaecodec.models.srvae import LIKELIHOOD, SingleVae, SrVae, downscaled
 
-GRID = Grid(1 / 32, 64.0)  # of z; what a flow is the prior of has a grid of its own
-_FINE = stack_flow.GRID
+GRID = Grid(1 / 32, 64.0)  # of z under a normal
 
 
 class SrVaeStack:
@@ -30,8 +29,8 @@ class SrVaeStack:
     def push(self, coder: Any, x: Tensor) -> float:
         net, y = self.net, _y(x)
         q_u, q_z = net.posterior_u(y), net.posterior_z(x)
-        at_u, at_z = _FINE.pop_sample(coder, q_u), GRID.pop_sample(coder, q_z)
-        u, z = _FINE.values(at_u, q_u.mean), GRID.values(at_z, q_z.mean)
+        at_u, at_z = FLOW_GRID.pop_sample(coder, q_u), GRID.pop_sample(coder, q_z)
+        u, z = FLOW_GRID.values(at_u, q_u.mean), GRID.values(at_z, q_z.mean)
         push_picture(coder, LIKELIHOOD, net.x_parameters(y, z), x)
         GRID.push(coder, at_z, net.prior_z(y, u))
         push_picture(coder, LIKELIHOOD, net.p_y(u), y)
@@ -41,18 +40,18 @@ class SrVaeStack:
     def pop(self, coder: Any) -> Tensor:
         net = self.net
         at_u = pop_latents(coder, net.p_u)
-        u = _FINE.values(at_u, net.noise(1))
+        u = FLOW_GRID.values(at_u, net.noise(1))
         y = pop_picture(coder, LIKELIHOOD, net.p_y(u), self._small)
         at_z = GRID.pop(coder, net.prior_z(y, u))
         x = pop_picture(coder, LIKELIHOOD, net.x_parameters(y, GRID.values(at_z, u)), self.shape)
         GRID.push_sample(coder, at_z, net.posterior_z(x))
-        _FINE.push_sample(coder, at_u, net.posterior_u(y))
+        FLOW_GRID.push_sample(coder, at_u, net.posterior_u(y))
         return x
 
     def numbers(self, x: Tensor) -> list[np.ndarray]:
         net, y = self.net, _y(x)
         q_u, q_z = net.posterior_u(y), net.posterior_z(x)
-        u, z = _FINE.nearest(q_u.mean), GRID.nearest(q_z.mean)
+        u, z = FLOW_GRID.nearest(q_u.mean), GRID.nearest(q_z.mean)
         p_z = net.prior_z(y, u)
         normals = [part.numpy() for normal in (q_u, q_z, p_z) for part in (normal.mean, normal.log_sigma)]
         pictures = picture_tables(LIKELIHOOD, net.x_parameters(y, z), x) + picture_tables(LIKELIHOOD, net.p_y(u), y)
@@ -70,22 +69,22 @@ class SingleVaeStack:
 
     def push(self, coder: Any, x: Tensor) -> float:
         net, q = self.net, self.net.posterior(x)
-        points = _FINE.pop_sample(coder, q)
-        z = _FINE.values(points, q.mean)
+        points = FLOW_GRID.pop_sample(coder, q)
+        z = FLOW_GRID.values(points, q.mean)
         push_picture(coder, LIKELIHOOD, net.p_x(z), x)
         push_latents(coder, net.p_z, points)
         return float(sum(net.terms_at(x, z, q).values()))
 
     def pop(self, coder: Any) -> Tensor:
         points = pop_latents(coder, self.net.p_z)
-        z = _FINE.values(points, self.net.noise(1))
+        z = FLOW_GRID.values(points, self.net.noise(1))
         x = pop_picture(coder, LIKELIHOOD, self.net.p_x(z), self.shape)
-        _FINE.push_sample(coder, points, self.net.posterior(x))
+        FLOW_GRID.push_sample(coder, points, self.net.posterior(x))
         return x
 
     def numbers(self, x: Tensor) -> list[np.ndarray]:
         q = self.net.posterior(x)
-        z = _FINE.nearest(q.mean)
+        z = FLOW_GRID.nearest(q.mean)
         tables = picture_tables(LIKELIHOOD, self.net.p_x(z), x)
         return [q.mean.numpy(), q.log_sigma.numpy(), *tables, *flow_numbers(self.net.p_z, z)]
 
