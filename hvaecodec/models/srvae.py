@@ -159,9 +159,9 @@ class SingleVae(_Pictures):
         return _normal(self.q_z(x / 255))
 
     @torch.no_grad()
-    def generate(self, count: int, generator: torch.Generator | None = None) -> Tensor:
-        """New pictures."""
-        return self.render(self.p_z.sample(self.noise(count, generator)))
+    def generate(self, count: int, generator: torch.Generator | None = None, temperature: float = 1.0) -> Tensor:
+        """New pictures. temperature: factor on the noise that becomes z."""
+        return self.render(self.p_z.sample(temperature * self.noise(count, generator)))
 
     @torch.no_grad()
     def reconstruct(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -242,11 +242,17 @@ class SrVae(_Pictures):
         return LIKELIHOOD.likeliest(self.p_y(u)).round()
 
     @torch.no_grad()
-    def generate(self, count: int, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
-        """u, y, z, x one after the other; the new y and x."""
+    def generate(
+        self, count: int, generator: torch.Generator | None = None, temperature: float = 1.0
+    ) -> tuple[Tensor, Tensor]:
+        """u, y, z, x one after the other; the new y and x.
+
+        temperature: factor on the deviation of z. p(z given y, u) has learned from real y; a rendered one has no grain,
+        and z at temperature 1 is too much for it.
+        """
         u = self.p_u.sample(self.noise(count, generator))
         y = self.render_y(u)
-        z = self.prior_z(y, u).sample(self.noise(count, generator))
+        z = self.prior_z(y, u).sample(self.noise(count, generator), temperature)
         return y, self.render(y, z)
 
     @torch.no_grad()

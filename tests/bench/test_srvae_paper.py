@@ -35,7 +35,7 @@ def test_it_is_registered():
 
 
 def test_ours_stand_beside_the_printed(finished):
-    _, (table, enlarged, *_), _ = finished
+    _, (table, by_temperature, enlarged, *_), _ = finished
     names = ["vae, ours", "vae, printed", "srvae, ours", "srvae, printed", "vae-rising, ours", "srvae-rising, ours"]
     assert [row[0] for row in table.rows] == names
     assert table.rows[3][4:9] == ("3.65", "5107", "1241", "619", "819")
@@ -44,6 +44,11 @@ def test_ours_stand_beside_the_printed(finished):
     assert any("vae 3.525, srvae 3.657" in note for note in table.notes)
     assert sum("Claims of the paper" in note for note in table.notes) == 2
     assert [row[1].split(",")[0] for row in enlarged.rows] == ["bilinear", "bicubic", "srVAE", "srVAE"] * 2
+    assert [row[0] for row in by_temperature.rows] == list(srvae.SYSTEMS) and by_temperature.header[1:] == (
+        "1",
+        "0.8",
+        "0.6",
+    )
     assert [row[0] for row in enlarged.rows] == ["srvae"] * 4 + ["srvae-rising"] * 4
 
 
@@ -76,6 +81,18 @@ def test_claims_are_judged(vae, sr, verdicts):
     assert f"RE_x of the srVAE is lower: {verdicts[0]} (vae {vae.terms['re_x']:.2f}, srvae {sr.terms['re_x']:.2f})" in (
         srvae._claims_of("vae", "srvae", [vae], [sr])
     )
+
+
+def test_samples_are_also_compared_at_the_best_temperature_of_each():
+    def distances(*at: float) -> dict[str, float]:
+        return {
+            key + suffix: d for key, d in zip(srvae_measures.SAMPLES.values(), at, strict=True) for suffix in srvae.NETS
+        }
+
+    vae, sr = (replace(measured(9, 1), distances=d) for d in (distances(13, 15, 18), distances(20, 14, 12)))
+    words = srvae._claims_of("vae", "srvae", [vae], [sr])
+    assert "nearer to pictures: NO (vae 13.00, srvae 20.00; vae 13.00, srvae 20.00)" in words
+    assert "at its best temperature of z: yes (vae 13.00, srvae 12.00; vae 13.00, srvae 12.00)" in words
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,7 @@ _FILES = 500  # pictures that files are made of
 _CHAINED = 100
 ENLARGED = {"means": "srVAE, u and z at their means", "drawn": "srVAE, u and z drawn"}
 TOLD = "reconstructions"  # from y and a z of the posterior, which no file has
+SAMPLES = {1.0: "samples", 0.8: "samples-0.8", 0.6: "samples-0.6"}  # by the temperature of z
 
 Model = SingleVae | SrVae
 
@@ -66,9 +67,9 @@ def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Meas
     mark = f"{weights_digest(model)}-{len(test)}"
     terms = kept(out / f"terms-{mark}.json", lambda: _terms(model, test, seed))
     makers: dict[str, Callable[[], np.ndarray]] = {
-        "samples": partial(_samples, model, len(test), seed),
-        TOLD: partial(_again, model, test, seed),
+        name: partial(_samples, model, len(test), seed, temperature) for temperature, name in SAMPLES.items()
     }
+    makers[TOLD] = partial(_again, model, test, seed)
     psnr: dict[str, float] = {}
     files: dict[str, float] = {}
     if isinstance(model, SrVae):
@@ -196,10 +197,10 @@ def _pictures(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
     return loaded
 
 
-def _samples(model: Model, count: int, seed: int) -> np.ndarray:
+def _samples(model: Model, count: int, seed: int, temperature: float) -> np.ndarray:
     rng, out = torch.Generator().manual_seed(seed), []
     for start in range(0, count, _BATCH):
-        made = model.generate(min(_BATCH, count - start), rng)
+        made = model.generate(min(_BATCH, count - start), rng, temperature)
         out.append(to_uint8(made[1] if isinstance(made, tuple) else made))
     return np.concatenate(out)
 
