@@ -45,8 +45,8 @@ class Coupling(nn.Module):
 
     def scale_and_shift(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """s and t, of the shape of x: zeros where latents stay, and for the others what those make of them."""
-        moving = self.moving(x)
         if self.kind == "checkerboard":
+            moving = self.moving(x)
             s, t = self._net(x * (1 - moving))
             return s * moving, t * moving
         parts = self._net(x.chunk(2, 1)[1 - self.first])
