@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from hvaecodec.codec.stack_flow import GRID as FLOW_GRID
@@ -40,7 +41,7 @@ class SrVaeStack:
     def pop(self, coder: Any) -> Tensor:
         net = self.net
         at_u = pop_latents(coder, net.p_u)
-        u = FLOW_GRID.values(at_u, net.noise(1))
+        u = FLOW_GRID.values(at_u, torch.empty(1, *net.p_u.shape))
         y = pop_picture(coder, LIKELIHOOD, net.p_y(u), self._small)
         at_z = GRID.pop(coder, net.prior_z(y, u))
         x = pop_picture(coder, LIKELIHOOD, net.x_parameters(y, GRID.values(at_z, u)), self.shape)
@@ -77,7 +78,7 @@ class SingleVaeStack:
 
     def pop(self, coder: Any) -> Tensor:
         points = pop_latents(coder, self.net.p_z)
-        z = FLOW_GRID.values(points, self.net.noise(1))
+        z = FLOW_GRID.values(points, torch.empty(1, *self.net.p_z.shape))
         x = pop_picture(coder, LIKELIHOOD, self.net.p_x(z), self.shape)
         FLOW_GRID.push_sample(coder, points, self.net.posterior(x))
         return x

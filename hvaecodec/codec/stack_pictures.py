@@ -12,7 +12,7 @@ from torch import Tensor
 
 from hvaecodec.models.likelihoods import Bernoulli, Likelihood, LogisticMixture
 
-LEAST = 1e-7  # probability of a symbol, so that any can be coded
+_LEAST = 1e-7  # probability of a symbol, so that any can be coded
 
 
 def push_picture(coder: Any, likelihood: Likelihood, parameters: Tensor, x: Tensor) -> None:
@@ -51,7 +51,7 @@ def integers(x: Tensor) -> np.ndarray:
 
 def normalised(p: np.ndarray) -> np.ndarray:
     """Rows of masses as the coder takes them: none of nothing, and a sum of one."""
-    p = p + LEAST
+    p = p + _LEAST
     return np.ascontiguousarray(p / p.sum(1, keepdims=True))
 
 
@@ -74,4 +74,4 @@ def _masses(likelihood: Likelihood, parameters: Tensor, x: Tensor, channel: int)
 
 def _probability(likelihood: Bernoulli, parameters: Tensor) -> np.ndarray:
     p = likelihood.mean(parameters).double().flatten().numpy()
-    return np.ascontiguousarray(np.clip(p, LEAST, 1 - LEAST))
+    return np.ascontiguousarray(np.clip(p, _LEAST, 1 - _LEAST))
