@@ -186,7 +186,7 @@ def test_unknown_model(run, photo, tmp_path):
 
 
 def damaged(data: bytes) -> dict[str, bytes]:
-    header = Header("dct-vae-cifar10", "RGB", 9, 12, 0, b"abcd", b"ef")
+    header = Header("srvae-cifar10", "RGB", 9, 12, 0, b"abcd", b"ef")
     return {
         "empty": b"",
         "appended": data + b"\0",

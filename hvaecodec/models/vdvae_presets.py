@@ -145,6 +145,8 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "mnist-shared": weight_shared,
     "mnist-dct-autoregressive": lambda: binary(context=binary_context(), prior="autoregressive"),
     "mnist-dct-coarse": lambda: binary(context=binary_context(half=1), prior="autoregressive"),
+    "mnist-downsample-autoregressive": lambda: binary(context=binary_context("downsample"), prior="autoregressive"),
+    "mnist-downsample-coarse": lambda: binary(context=binary_context("downsample", half=1), prior="autoregressive"),
     "mnist-dct-4-coarse": lambda: binary(context=binary_context(size=4, half=1), prior="autoregressive"),
     "omniglot-dct-autoregressive": lambda: binary(context=binary_context(size=7), prior="autoregressive"),
     "cifar10-small-dct-autoregressive": lambda: cifar(_SMALL, cifar_context(), "autoregressive"),

@@ -249,11 +249,34 @@ def test_what_the_context_alone_gives_is_judged(tmp_path, top, verdict):
         record = json.dumps(_record(0, information={"ms_ssim32": list(seen)}))
         (runs / f"cifar10-small-{kind}-seed0.json").write_text(record)
     store = Store(PaperSettings(tmp_path, tmp_path), dct_vae.SYSTEMS)
-    assert dct_vae_claims._context_alone(store)[1] == verdict
+    assert dct_vae_claims._context_alone(store, "cifar10-small")[1] == verdict
     assert dct_vae_claims._reaches(store, "mnist-dct", 95)[1] == "not run"
     for nats, told in ((94.0, "holds"), (96.0, "FAILS")):
         (runs / "mnist-dct-seed0.json").write_text(json.dumps(_record(nats)))
         assert dct_vae_claims._reaches(store, "mnist-dct", 95)[1] == told
+
+
+def test_further_tries_are_held_against_their_like(tmp_path):
+    runs = tmp_path / "cpu" / "runs"
+    runs.mkdir(parents=True)
+    for name, nats in {
+        "vdvae": 88,
+        "dct-coarse": 90,
+        "downsample-coarse": 91,
+        "vdvae-grey": 80,
+        "dct-grey": 79,
+    }.items():
+        (runs / f"mnist-{name}-seed0.json").write_text(json.dumps(_record(nats)))
+    told = {
+        row[0]: row[1]
+        for row in dct_vae_claims.claims_of(Store(PaperSettings(tmp_path, tmp_path), dct_vae.SYSTEMS)).rows
+    }
+    tries = {words.removeprefix("further try, "): verdict for words, verdict in told.items() if "further try" in words}
+    assert tries == {
+        "mnist-dct-coarse: lowers -ELBO": "FAILS",
+        "mnist-dct-grey: lowers -ELBO": "holds",
+        "mnist-dct-coarse is no worse than mnist-downsample-coarse": "holds",
+    }
 
 
 def test_cells_tell_spread_and_budget(tmp_path):

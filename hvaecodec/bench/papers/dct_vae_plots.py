@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from hvaecodec.bench.papers import vae_figures
-from hvaecodec.bench.papers.dct_vae_systems import FULL, GROUPS, SETS, SIZES, SYSTEMS
+from hvaecodec.bench.papers.dct_vae_systems import FULL, GROUPS, PAIR, SETS, SIZES, SYSTEMS
 from hvaecodec.bench.papers.vae_runs import KL_POINTS, Store
 from hvaecodec.bench.papers.vae_tables import elbo
 
@@ -31,7 +31,7 @@ def draw(store: Store) -> None:
     }
     if any(xs for xs, _, _ in curves.values()):
         vae_figures.lines(curves, folder / "sizes.png", "size of the context", "-ELBO, nats", "Figure 3, MNIST")
-    for data in SETS:
+    for data in (*SETS, PAIR):
         mine = {name: r for name, r in first.items() if name in GROUPS[data]}
         known: vae_figures.Lines = {
             name: (range(1, r["layers"] + 1), r["information"]["ms_ssim32"], None)
