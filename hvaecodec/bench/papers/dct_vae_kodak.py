@@ -1,7 +1,7 @@
 """`hvaecodec paper dct-vae-kodak`: Kodak from the contexts of its tiles alone, as files.
 
-Kuzina and Tomczak, arXiv:2302.09976, section 5.3.2 and appendix G: figures 5, 6 and 9. The nets are those of
-`paper dct-vae` on CIFAR-10; the same OUT shares them. Rates of files and estimates stand in columns of their own.
+Kuzina and Tomczak, arXiv:2302.09976, section 5.3.2 and appendix G: figures 5, 6 and 9, by the two nets of CIFAR-10
+that are in the package; nothing is trained. Rates of files and estimates stand in columns of their own.
 """
 
 from __future__ import annotations
@@ -18,56 +18,48 @@ from hvaecodec.bench.datasets import load_dataset
 from hvaecodec.bench.papers import PaperSettings, Report, vae_figures
 from hvaecodec.bench.papers.kodak_measures import TEMPERATURE, Nets, fit_tiling, measure, top_latents
 from hvaecodec.bench.papers.records import kept
-from hvaecodec.bench.papers.vae_runs import Store, System
 from hvaecodec.bench.papers.vae_tables import claim, claims
 from hvaecodec.bench.tables import Table, to_markdown
 from hvaecodec.codec.dct_vae_cifar10 import DctVaeCifarCodec
-from hvaecodec.codec.registry import DEFAULT
+from hvaecodec.codec.registry import DEFAULT, WEIGHTS
 from hvaecodec.codec.registry import load as load_codec
+from hvaecodec.codec.vae_weights import read_vae
 from hvaecodec.training.data import load_training_photos
-from hvaecodec.training.run import Settings, train
 
-SYSTEMS = {name: System(name) for name in ("cifar10-small-dct", "cifar10-small-vdvae")}
 _SHOWN = 3
 
 
 def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
-    """`Experiment`. Trains the two nets if OUT does not have them; Kodak lies in the data folder or is downloaded."""
+    """`Experiment`. Kodak lies in the data folder or is downloaded; the training photos say what tiling costs."""
     if settings.only:
-        raise ValueError("this experiment has one pair of systems; leave out --only")
-    store = Store(settings, SYSTEMS)
-    for name in SYSTEMS:
-        store.make(name, report)
-    whole = load_codec(DEFAULT), load_codec(DEFAULT)
-    codecs = _codecs(store)
+        raise ValueError("this experiment has one pair of nets; leave out --only")
     report("kodak", 0, "contexts of training photos")
-    tiling = fit_tiling(codecs[0].context, load_training_photos(settings.data))
-    nets = Nets(codecs, store.load("cifar10-small-dct"), store.load("cifar10-small-vdvae"), whole, tiling)
-    folder = store.folder / "kodak" / nets.digest()
+    nets = released_nets(load_training_photos(settings.data))
+    out = settings.out / settings.preset
+    records_at = out / "kodak" / nets.digest()
     photos = load_dataset("kodak", settings.data if (settings.data / "kodak").is_dir() else None)
     records = []
     for number, photo in enumerate(photos):
         report("kodak", number / len(photos), photo.name)
-        records.append(kept(folder / f"{photo.name}.json", lambda p=photo: measure(p.pixels(), nets)))  # type: ignore[misc]
+        records.append(kept(records_at / f"{photo.name}.json", lambda p=photo: measure(p.pixels(), nets)))  # type: ignore[misc]
     names = [photo.name for photo in photos]
     tables = [_per_image(names, records), _claims(records)]
-    _figures(store.folder / "figures", names, records, [photo.pixels() for photo in photos[:_SHOWN]], nets)
-    (store.folder / "tables-kodak.md").write_text(to_markdown(tables), encoding="utf-8")
+    _figures(out / "figures", names, records, [photo.pixels() for photo in photos[:_SHOWN]], nets)
+    (out / "tables-kodak.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 
-def _codecs(store: Store) -> tuple[DctVaeCifarCodec, DctVaeCifarCodec]:
-    """The codec of the trained net, exported into OUT, twice."""
-    folder = store.folder / "codec"
-    made = store.recipe("cifar10-small-dct")
-    out = store.folder / "train" / "cifar10-small-dct-seed0"
-    train(made, Settings(store.settings.data, out, export=folder, force=True))
-    return DctVaeCifarCodec.load(folder), DctVaeCifarCodec.load(folder)
+def released_nets(photos: Sequence[np.ndarray]) -> Nets:
+    """Those of the package. photos: for training, what tiling costs is fitted on them."""
+    codecs = DctVaeCifarCodec.load(), DctVaeCifarCodec.load()
+    pair = read_vae(WEIGHTS / DctVaeCifarCodec.name), read_vae(WEIGHTS / "vdvae-cifar10")
+    whole = load_codec(DEFAULT), load_codec(DEFAULT)
+    return Nets(codecs, *pair, whole, fit_tiling(codecs[0].context, photos))
 
 
 _DECODED = ("calm", "drawn", "vdvae_calm", "vdvae_drawn")
 _RATES = (
-    ("file", "n_bytes", 8), ("bound", "bound_bits", 1), ("VDVAE KL (estimate)", "vdvae_kl_bits", 1),
+    ("file", "n_bytes", 8), ("prior (estimate)", "prior_bits", 1), ("VDVAE KL (estimate)", "vdvae_kl_bits", 1),
     ("VDVAE at equal PSNR (estimate)", "vdvae_equal_kl_bits", 1), ("JPEG file", "jpeg_n_bytes", 8),
     ("whole-picture file", "whole_n_bytes", 8),
 )  # fmt: skip
@@ -91,8 +83,8 @@ def _per_image(names: Sequence[str], records: Sequence[dict[str, Any]]) -> Table
         "MS-SSIM", "drawn", "VDVAE", "VDVAE drawn", "JPEG", "seams", "whole", "of the photo",
     )  # fmt: skip
     notes = [
-        "file: whole .hvc files, decoded again by the codec. bound: the diffusion prior's, of the same contexts, as in the "
-        "paper; an estimate, as are VDVAE's KL of its two top latents and, at equal PSNR, of as many as that takes. JPEG: "
+        "file: whole .hvc files, decoded again by the codec. prior: -log2 p of the same contexts under the net's own prior, the "
+        "paper's rate; an estimate, as are VDVAE's KL of its two top latents and, at equal PSNR, of as many as that takes. JPEG: "
         "bytes of Pillow's files (4:2:0, optimised) at the PSNR, interpolated between two qualities; its PSNR and MS-SSIM are those of the better one. On "
         f"{coarsest} photos quality 1 has a higher PSNR already. drawn: latents at temperature {TEMPERATURE:.3f} of sigma, 0.1 "
         "of the variance; else at their means. seams: mean step across borders of tiles over that elsewhere. whole: "
@@ -111,7 +103,7 @@ def _claims(records: Sequence[dict[str, Any]]) -> Table:
     ]
     told = ", ".join(f"{a:.2f} dB against {b:.2f} dB" for a, b in pairs)
     mean = {key: float(np.mean([r[key] for r in records])) for key in ("alone_bits", "beside_bits")}
-    bound = np.array([r["bound_bits"] for r in records]) / 8
+    prior = np.array([r["prior_bits"] for r in records]) / 8
     return claims(
         "The paper's claims",
         [
@@ -134,8 +126,8 @@ def _claims(records: Sequence[dict[str, Any]]) -> Table:
                 f"{mean['alone_bits'] / 8:.0f} bytes alone, {mean['beside_bits'] / 8:.0f} beside their neighbours",
             ),
             claim(
-                "the file is near the bound that the paper calls its rate (within 10 %)", bool(abs(ours.mean() / bound.mean() - 1) < 0.1),
-                f"{ours.mean():.0f} bytes, bound {bound.mean():.0f}",
+                "the file is near the prior's -log p, which the paper calls its rate (within 10 %)", bool(abs(ours.mean() / prior.mean() - 1) < 0.1),
+                f"{ours.mean():.0f} bytes, prior {prior.mean():.0f}",
             ),
         ],
     )  # fmt: skip

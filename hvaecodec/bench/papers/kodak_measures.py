@@ -48,7 +48,7 @@ class Nets:
 
 
 def measure(x: np.ndarray, nets: Nets) -> dict[str, Any]:
-    """Of one photo: bytes of the file and distortions, the bound on its contexts, VDVAE's estimate, JPEG beside them."""
+    """Of one photo: bytes of the file and distortions, its contexts under the net's prior, VDVAE's estimate, JPEG beside them."""
     pixels = x.shape[0] * x.shape[1]
     coder, decoder = nets.codec
     data = coder.encode(x)
@@ -58,14 +58,14 @@ def measure(x: np.ndarray, nets: Nets) -> dict[str, Any]:
         "n_bytes": len(data),
         "est_bits": decoder.info(data)["est_bits"]["level 0"],
     }
-    out |= {"bound_bits": _context_bits(x, nets.dct)}
+    out |= {"prior_bits": _context_bits(x, nets.dct)}
     out |= dict(zip(("alone_bits", "beside_bits"), nets.tiling.bits(_grid(coder.context, x)), strict=True))
     out |= _distortion("drawn", x, drawn) | _distortion("calm", x, calm)
     for name, temperature in (("vdvae_drawn", TEMPERATURE), ("vdvae_calm", 0.0)):
         top, out["vdvae_kl_bits"] = top_latents(x, nets.vdvae, temperature)
         out |= _distortion(name, x, top)
     out |= _vdvae_at(x, nets.vdvae, out["calm_psnr_db"])
-    out |= _jpeg_at(x, jpeg_target(out))
+    out |= jpeg_at(x, jpeg_target(out))
     whole = nets.whole[0].encode(x, psnr=jpeg_target(out), effort=1)
     picture = nets.whole[1].decode(whole)
     out |= {"whole_n_bytes": len(whole)} | _distortion("whole", x, picture)
@@ -134,7 +134,7 @@ def _vdvae_at(x: np.ndarray, net: Vdvae, psnr: float) -> dict[str, float]:
 
 
 def _context_bits(x: np.ndarray, net: Vdvae) -> float:
-    """The paper's rate: the prior's bound on -log2 p of all contexts, L_T counted."""
+    """The paper's rate, -log2 p of all contexts under the net's own prior, exact or its bound."""
     if net.context_prior is None:
         raise ValueError("the net has no context")
     generator = torch.Generator().manual_seed(0)
@@ -149,7 +149,7 @@ def _distortion(name: str, x: np.ndarray, x_hat: np.ndarray) -> dict[str, float]
     return {f"{name}_psnr_db": psnr_db(x, x_hat), f"{name}_ms_ssim": ms_ssim(x, x_hat)}
 
 
-def _jpeg_at(x: np.ndarray, psnr: float) -> dict[str, float]:
+def jpeg_at(x: np.ndarray, psnr: float) -> dict[str, float]:
     """JPEG of the smallest quality with at least a PSNR, and its bytes at that very PSNR: interpolated between that
     quality and the one below. Quality 1 may already have more; its bytes stand as they are."""
 
