@@ -69,7 +69,8 @@ def draw(store: Store) -> None:
             )
     for name, record in first.items():
         path = folder / f"samples-{name}.png"
-        if SYSTEMS[name].measures[: len(FULL)] == FULL and not path.exists():
+        wanted = SYSTEMS[name].measures[: len(FULL)] == FULL and not path.exists()
+        if wanted and store.has_net(name, record["seed"]):
             vae_figures.samples(store.load(name, record["seed"]), path, f"{name}, {record['steps']} steps")
 
 

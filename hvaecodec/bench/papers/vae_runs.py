@@ -129,11 +129,15 @@ class Store:
         mine = [p for p in paths if p.stem.rpartition("-seed")[0] == name]
         return [json.loads(path.read_text(encoding="utf-8")) for path in mine]
 
+    def has_net(self, name: str, seed: int = 0) -> bool:
+        """Whether the folder holds the weights of a run, or its record alone."""
+        return self._weights(name, seed).exists()
+
     def load(self, name: str, seed: int = 0) -> Vdvae:
         """The averaged weights of a run, float32."""
         (stage,) = self.recipe(name).stages
         net = Vdvae(stage.task.net)
-        load_weights(net, self._train(name, seed) / stage.name / NAME)
+        load_weights(net, self._weights(name, seed))
         net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # a sixth faster on a CPU
         return net.eval()
 
@@ -174,10 +178,17 @@ class Store:
     def _train(self, name: str, seed: int) -> Path:
         return self.folder / "train" / f"{name}-seed{seed}"
 
+    def _weights(self, name: str, seed: int) -> Path:
+        (stage,) = self.recipe(name).stages
+        return self._train(name, seed) / stage.name / NAME
+
     def _write(self, name: str, seed: int, record: dict[str, Any]) -> None:
         path = self.path(name, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(record, indent=1).encode(), force=True)
+        lines = (
+            f"{json.dumps(key)}: {json.dumps(value)}" for key, value in record.items()
+        )  # a list of thousands on one
+        write_atomically(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode(), force=True)
 
     def _budget(self, name: str, seed: int) -> dict[str, Any]:
         (stage,) = self.recipe(name).stages

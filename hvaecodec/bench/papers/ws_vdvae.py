@@ -206,5 +206,6 @@ def _figures(store: Store) -> None:
             )
     for name in ("mnist-large", "mnist-shared", "mnist-r5", "mnist-x1"):
         path = folder / f"samples-{name}.png"
-        if (records := store.records(name)) and not path.exists():
-            vae_figures.samples(store.load(name, records[0]["seed"]), path, f"{name}, {records[0]['steps']} steps")
+        for record in store.records(name)[:1]:
+            if store.has_net(name, record["seed"]) and not path.exists():
+                vae_figures.samples(store.load(name, record["seed"]), path, f"{name}, {record['steps']} steps")
