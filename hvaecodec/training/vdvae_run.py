@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
 from safetensors.numpy import save as save_arrays
 
 from hvaecodec.codec.context_stream import fit
+from hvaecodec.codec.small_tiles import SIDE, cut, to_tensor
 from hvaecodec.codec.vae_weights import FILE, TABLES, read_vae, vae_bytes
 from hvaecodec.models.context import DctContext
 from hvaecodec.models.vdvae import Vdvae
 from hvaecodec.training import card
 from hvaecodec.training.checkpoint import NAME, load_weights
+from hvaecodec.training.data import load_training_photos
 from hvaecodec.training.recipes.common import Recipe, Stage
 from hvaecodec.training.run import Run, Settings
 from hvaecodec.training.vae_data import load_vae_pictures
@@ -55,19 +59,38 @@ class VdvaeRun:
         path = self.run.export(FILE, vae_bytes(vae, stage.task.name))
         written, about = [path], {"network": stage.task.name}
         if _is_codec(stage):
-            written.append(self.run.export(TABLES, self._tables(read_vae(path), stage)))
-            about = {"codec": CODEC} | about
+            photos = self._photos()
+            written.append(self.run.export(TABLES, self._tables(read_vae(path), stage, photos)))
+            told = card.data_and_terms(self.run.settings.data) if photos else []
+            tables = {"photos": told, "licence": card.licence(told, None)} if told else {}
+            about = {"codec": CODEC, "tables": {"file": TABLES} | tables} | about
         training = card.one_stage(self.run, stage.task.data)
         return [*written, card.write_plain_card(self.run, path, stage.task.data, about, training)]
 
-    def _tables(self, vae: Vdvae, stage: Stage) -> bytes:
-        """Fitted on the contexts of all pictures that trained, as the exported net makes them."""
+    def _photos(self) -> list[np.ndarray]:
+        """Training photos, if the data folder has any beside the pack of small pictures."""
+        try:
+            return load_training_photos(self.run.settings.data)
+        except FileNotFoundError:
+            return []
+
+    def _tables(self, vae: Vdvae, stage: Stage, photos: Sequence[np.ndarray]) -> bytes:
+        """Fitted on contexts as the exported net makes them: of all pictures that trained, and of the tiles of photos,
+        which the codec is for and which are smoother."""
         config = stage.task
         pictures = load_vae_pictures(self.run.settings.data, config.data, config.net.side, config.held_out)
         assert vae.context is not None
-        parts = [vae.context.symbols(part.float() / 255).int() for part in pictures.train.split(1000)]
+        batches = [part.float() for part in pictures.train.split(1000)]
+        batches += [to_tensor(cut(whole)) for whole in map(_whole_tiles, photos) if whole.size]
+        parts = [vae.context.symbols(batch / 255).int() for batch in batches]
         s = vae.context.largest.numpy() if isinstance(vae.context, DctContext) else None
         return save_arrays(fit(torch.cat(parts).numpy(), vae.context.config.half, s))
+
+
+def _whole_tiles(photo: np.ndarray) -> np.ndarray:
+    """Without what a last row and column of tiles would repeat."""
+    height, width = (n // SIDE * SIDE for n in photo.shape[:2])
+    return photo[:height, :width]
 
 
 def _is_codec(stage: Stage) -> bool:
