@@ -245,10 +245,12 @@ def test_what_the_context_alone_gives_is_judged(tmp_path, top, verdict):
     runs = tmp_path / "cpu" / "runs"
     runs.mkdir(parents=True)
     for kind, seen in (("dct", (0.85, 0.9)), ("vdvae", top)):
-        record = json.dumps(_record(0, information={"ms_ssim32": list(seen)}))
+        told = {"ms_ssim32": list(seen)}
+        record = json.dumps(_record(0, information=told, alone=told))
         (runs / f"cifar10-small-{kind}-seed0.json").write_text(record)
     store = Store(PaperSettings(tmp_path, tmp_path), dct_vae.SYSTEMS)
-    assert dct_vae_claims._context_alone(store, "cifar10-small")[1] == verdict
+    for measure in ("information", "alone"):
+        assert dct_vae_claims._context_alone(store, "cifar10-small", measure)[1] == verdict
     assert dct_vae_claims._reaches(store, "mnist-dct", 95)[1] == "not run"
     for nats, told in ((94.0, "holds"), (96.0, "FAILS")):
         (runs / "mnist-dct-seed0.json").write_text(json.dumps(_record(nats)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hvaecodec.bench.papers.vae_runs import System
 
-FULL = ("weighted", "units", "information", "attack")
+FULL = ("weighted", "units", "information", "attack", "alone")
 WITH_CONTEXT = ("elsewhere",)
 SETS = ("mnist", "omniglot", "cifar10-small")
 PAIR = "cifar10-narrow"  # the nets of CIFAR-10 that are in the package
@@ -22,7 +22,7 @@ SYSTEMS |= {
 }
 # the paper's size of CIFAR-10, a GPU's work
 _LARGE = dict.fromkeys(("cifar10-vdvae", "cifar10-dct"), FULL) | {"cifar10-downsample": ("weighted",)}
-_SEEN = ("units", "information", "bits_back", "attack")
+_SEEN = ("units", "information", "bits_back", "attack", "alone")
 _PAIR = {f"{PAIR}-vdvae": _SEEN, f"{PAIR}-dct": (*_SEEN, *WITH_CONTEXT)}
 # further tries, with `-grey` those of the paper's protocol
 _TRIES: dict[str, tuple[str, ...]] = dict.fromkeys(

@@ -259,6 +259,12 @@ def _information(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]
     return information(net, pictures.seen[: sizes.information]) | {"pictures": sizes.information}
 
 
+def _alone(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    """What the two top latents know, all else at its mean: of a net with a context, this alone first."""
+    x = pictures.seen[: sizes.information]
+    return information(net, x, temperature=0.0, most=2) | {"pictures": len(x)}
+
+
 def _states(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
     return state_norms(net, pictures.seen[: sizes.states])
 
@@ -288,6 +294,7 @@ MEASURES: dict[str, Callable[[Vdvae, Pictures, Sizes], dict[str, Any]]] = {
     "elsewhere": _elsewhere,
     "units": _units,
     "information": _information,
+    "alone": _alone,
     "states": _states,
     "attack": _attack,
     "bits_back": _bits_back,

@@ -25,7 +25,8 @@ def partial_reconstruction(
     """Equation 8 of arXiv:2302.09976 for the top m latents, the context first: pictures in 0..1, (B, C, H, W).
 
     The others come from their priors at `temperature` (a factor of sigma). Then, as in the paper's code, a sample of
-    a mixture, but the mean of bits. Raises ValueError unless 0 < m <= L, or if the net has a context and m is 0.
+    a mixture, but the mean of bits. At 0 everything is at its mean, the top latents and the mixture too. Raises
+    ValueError unless 0 < m <= L, or if the net has a context and m is 0.
     """
     if not (net.context is not None) <= m <= n_layers(net):
         raise ValueError(f"m must lie in 1..{n_layers(net)}, got {m}")
@@ -34,10 +35,11 @@ def partial_reconstruction(
 
     def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
         if number < kept:
-            return q.sample(standard_noise(q.mean, generator))
+            return q.sample(standard_noise(q.mean, generator), 1.0 if temperature else 0.0)
         return p.sample(standard_noise(p.mean, generator), temperature)
 
-    return _picture(net, net.walk(choose, len(x), net.features(x), net.symbols(x)), generator)
+    parameters = net.walk(choose, len(x), net.features(x), net.symbols(x))
+    return _picture(net, parameters, generator) if temperature else _mean(net, parameters)
 
 
 @torch.no_grad()
@@ -54,18 +56,25 @@ def unconditional(net: Vdvae, n: int, temperature: float = 1.0, generator: torch
 
 def _picture(net: Vdvae, parameters: Tensor, generator: torch.Generator | None) -> Tensor:
     if isinstance(net.likelihood, Bernoulli):
-        return net.likelihood.mean(parameters)
+        return _mean(net, parameters)
     return net.likelihood.sample(parameters, generator) / (net.likelihood.levels - 1)
 
 
+def _mean(net: Vdvae, parameters: Tensor) -> Tensor:
+    return net.likelihood.mean(parameters) / (net.likelihood.levels - 1)
+
+
 @torch.no_grad()
-def information(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100) -> dict[str, list[float]]:
-    """By m from 1 to L: mean MS-SSIM32 and PSNR (dB, peak 1, per picture, then mean) of partial reconstructions."""
+def information(
+    net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100, temperature: float = 1.0, most: int | None = None
+) -> dict[str, list[float]]:
+    """By m from 1 to L, or to `most`: mean MS-SSIM32 and PSNR (dB, peak 1, per picture, then mean) of partial
+    reconstructions."""
     target = x / (net.likelihood.levels - 1)
     out: dict[str, list[float]] = {"ms_ssim32": [], "psnr_db": []}
-    for m in range(1, n_layers(net) + 1):
+    for m in range(1, (most or n_layers(net)) + 1):
         generator = torch.Generator().manual_seed(seed)
-        made = torch.cat([partial_reconstruction(net, part, m, generator) for part in x.split(batch)])
+        made = torch.cat([partial_reconstruction(net, part, m, generator, temperature) for part in x.split(batch)])
         mse = ((made - target) ** 2).flatten(1).mean(1).clamp_min(1e-10)
         out["ms_ssim32"].append(float(ms_ssim32(made, target).mean()))
         out["psnr_db"].append(float((-10 * torch.log10(mse)).mean()))
