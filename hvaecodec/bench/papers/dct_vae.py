@@ -95,11 +95,8 @@ def _bounds(store: Store, title: str, names: Sequence[str], printed: dict[str, f
             rows.append((name, elbo_cell(records, bits), *cells, fixed(printed.get(name)), *budget(records)))
             counts |= {(weighted["pictures"], weighted["samples"])} if weighted else set()
     told = "; ".join(f"{pictures} pictures, {samples} samples each" for pictures, samples in sorted(counts))
-    notes = [
-        _ESTIMATORS,
-        _ELSEWHERE,
-        f"IW, its gain over -ELBO of the very same samples, and `published`: {told}, seed 0.",
-    ]
+    notes = [_ESTIMATORS, _ELSEWHERE]
+    notes += [f"IW, its gain over -ELBO of the very same samples, and `published`: {told}, seed 0."] if told else []
     notes += [_IN_GREY] if any(row[0].endswith(GREY) for row in rows) else []
     notes += at_equal_time(store, [row[0] for row in rows])
     header = (
