@@ -8,7 +8,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
+from hvaecodec.codec.dct_vae_cifar10 import DctVaeCifarCodec
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.vae_weights import read_vae
 from hvaecodec.training.checkpoint import load_checkpoint
@@ -50,6 +52,25 @@ def test_a_recipe_makes_weights_that_load(data, tmp_path):
     assert vae.context.largest.max() > 1  # S of the training pictures, not its first value
     with pytest.raises(CodecUnavailable, match="generator.safetensors"):
         read_vae(tmp_path)
+
+
+def test_tables_of_files_know_the_photos_beside_the_pictures(tmp_path, monkeypatch):
+    rng, labels = np.random.default_rng(0), np.zeros(30, np.int64)
+    noisy = rng.integers(0, 256, (30, 8, 8, 3), np.uint8).repeat(4, 1).repeat(4, 2)
+    monkeypatch.setattr(
+        "hvaecodec.training.small_images.cifar10", lambda data: SmallImages("cifar10", noisy, noisy, labels, labels)
+    )
+    photo = Image.fromarray(rng.integers(0, 256, (3, 3, 3), np.uint8)).resize((320, 320), Image.Resampling.BICUBIC)
+    folder, sizes = tmp_path / "data", []
+    folder.mkdir()
+    for name in ("without", "with"):
+        out = tmp_path / name
+        train(recipe("vae-cifar10-small-dct", "tiny"), Settings(folder, tmp_path / "run", export=out))
+        sizes.append(len(DctVaeCifarCodec.load(out).encode(photo)))
+        told = json.loads((out / "card.json").read_text())["tables"]
+        assert told["file"] == "bitstream.safetensors" and ("photos" in told) == (name == "with")
+        photo.save(folder / "photo.png")
+    assert sizes[1] < 0.7 * sizes[0]
 
 
 def test_encoder_and_context_may_see_grey(data):
