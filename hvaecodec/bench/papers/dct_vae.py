@@ -12,7 +12,7 @@ from hvaecodec.bench.papers.chains import chains_table
 from hvaecodec.bench.papers.dct_vae_claims import claims_of
 from hvaecodec.bench.papers.dct_vae_plots import draw
 from hvaecodec.bench.papers.dct_vae_systems import GROUPS, SYSTEMS
-from hvaecodec.bench.papers.vae_runs import Store
+from hvaecodec.bench.papers.vae_runs import ATTACKS, Store
 from hvaecodec.bench.papers.vae_tables import (
     BUDGET,
     DASH,
@@ -182,8 +182,7 @@ def _attack(store: Store) -> Table:
     rows: list[Row] = []
     for name in SYSTEMS:
         for record in store.records(name)[:1]:
-            if "attack" in record:
-                told = record["attack"]
+            for told in (record[key] for key in ("attack", *ATTACKS) if key in record):
                 cells = "; ".join(f"m={m}: {v:.3f} ± {e:.3f}" for m, (v, e) in told["ms_ssim32"].items())
                 how = f"radius {told['radius']:g}, {told['steps']} steps, {told['starts']} starts"
                 rows.append((name, cells, how))

@@ -6,7 +6,7 @@ import numpy as np
 
 from hvaecodec.bench.papers.chains import apart
 from hvaecodec.bench.papers.dct_vae_systems import GROUPS, PAIR, SETS, SIZES, SYSTEMS
-from hvaecodec.bench.papers.vae_runs import Store
+from hvaecodec.bench.papers.vae_runs import ATTACKS, Store
 from hvaecodec.bench.papers.vae_tables import (
     DASH,
     WITHIN,
@@ -37,6 +37,9 @@ def claims_of(store: Store) -> Table:
         rows.append(_more_units(f"{data}: more active units, the context not counted", dct, plain))
         rows.append(_more_kl(f"{data}: more KL a unit", dct, plain))
         rows.append(_robust(f"{data}: more robust to attacks", dct, plain))
+    dct, plain = (store.records(name) for name in (f"{PAIR}-dct", f"{PAIR}-vdvae"))
+    for measure, radius in ATTACKS.items():
+        rows.append(_robust(f"further try, {PAIR}: more robust to attacks of radius {radius:g}", dct, plain, measure))
     for d in SIZES:
         end = "" if d == 6 else f"-{d}"
         one, two = store.records(f"mnist-dct{end}"), store.records(f"mnist-downsample{end}")
@@ -71,10 +74,10 @@ def _more_kl(words: str, one: list, two: list) -> Row:
     return claim(words, a > b, f"{1e3 * a:.2f} against {1e3 * b:.2f}, 1e-3 nats")
 
 
-def _robust(words: str, one: list, two: list) -> Row:
-    if not (one and two and "attack" in one[0] and "attack" in two[0]):
+def _robust(words: str, one: list, two: list, measure: str = "attack") -> Row:
+    if not (one and two and measure in one[0] and measure in two[0]):
         return claim(words, None, DASH)
-    a, b = (r[0]["attack"]["ms_ssim32"] for r in (one, two))
+    a, b = (r[0][measure]["ms_ssim32"] for r in (one, two))
     shared = [m for m in a if m in b]
     told = "; ".join(f"m={m}: {a[m][0]:.3f} ± {a[m][1]:.3f} against {b[m][0]:.3f} ± {b[m][1]:.3f}" for m in shared)
     gaps = [(a[m][0] - b[m][0]) / np.hypot(a[m][1], b[m][1]) for m in shared]

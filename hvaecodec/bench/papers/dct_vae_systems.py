@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hvaecodec.bench.papers.vae_runs import System
+from hvaecodec.bench.papers.vae_runs import ATTACKS, System
 
 FULL = ("weighted", "units", "information", "attack", "alone")
 WITH_CONTEXT = ("elsewhere",)
@@ -22,7 +22,7 @@ SYSTEMS |= {
 }
 # the paper's size of CIFAR-10, a GPU's work
 _LARGE = dict.fromkeys(("cifar10-vdvae", "cifar10-dct"), FULL) | {"cifar10-downsample": ("weighted",)}
-_SEEN = ("units", "information", "bits_back", "attack", "alone")
+_SEEN = ("units", "information", "bits_back", "attack", "alone", *ATTACKS)
 _PAIR = {f"{PAIR}-vdvae": _SEEN, f"{PAIR}-dct": (*_SEEN, *WITH_CONTEXT)}
 # further tries, with `-grey` those of the paper's protocol
 _TRIES: dict[str, tuple[str, ...]] = dict.fromkeys(
