@@ -102,6 +102,7 @@ def test_info_for_people(run, hvc):
 def test_models(run, stand_in):
     names = {model["name"] for model in json.loads(run("models", "--json").out)}
     assert "dct-vae-photo" in names and b"dct-vae-photo  " in run("models").out
+    assert b"dct-vae-cifar10  cifar10-narrow-dct" in run("models").out
 
 
 def test_help_of_every_command(run):

@@ -24,5 +24,6 @@ def models(
             return
         for model in found:
             card = model["card"] or {}
-            state = card.get("summary", "installed") if model["installed"] else "weights not installed"
+            told = card.get("summary") or card.get("network") or "installed"
+            state = told if model["installed"] else "weights not installed"
             print(f"{model['name']}  {state}")
