@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -80,9 +81,9 @@ class VdvaeRun:
         config = stage.task
         pictures = load_vae_pictures(self.run.settings.data, config.data, config.net.side, config.held_out)
         assert vae.context is not None
-        batches = [part.float() for part in pictures.train.split(1000)]
-        batches += [to_tensor(cut(whole)) for whole in map(_whole_tiles, photos) if whole.size]
-        parts = [vae.context.symbols(batch / 255).int() for batch in batches]
+        small = (part.float() for part in pictures.train.split(1000))
+        tiles = (to_tensor(cut(whole)) for whole in map(_whole_tiles, photos) if whole.size)
+        parts = [vae.context.symbols(batch / 255).int() for batch in chain(small, tiles)]
         s = vae.context.largest.numpy() if isinstance(vae.context, DctContext) else None
         return save_arrays(fit(torch.cat(parts).numpy(), vae.context.config.half, s))
 

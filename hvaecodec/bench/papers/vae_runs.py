@@ -186,9 +186,8 @@ class Store:
     def _write(self, name: str, seed: int, record: dict[str, Any]) -> None:
         path = self.path(name, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
-        lines = (
-            f"{json.dumps(key)}: {json.dumps(value)}" for key, value in record.items()
-        )  # a list of thousands on one
+        # one line a key, whatever the length of a list
+        lines = (f"{json.dumps(key)}: {json.dumps(value)}" for key, value in record.items())
         write_atomically(path, ("{\n" + ",\n".join(lines) + "\n}\n").encode(), force=True)
 
     def _budget(self, name: str, seed: int) -> dict[str, Any]:
