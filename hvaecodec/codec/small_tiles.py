@@ -24,6 +24,12 @@ def cut(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
     return np.ascontiguousarray(rgb.reshape(rows, side, columns, side, 3).swapaxes(1, 2))
 
 
+def whole_tiles(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """A picture without its last rows and columns that fill no tile, which `cut` would repeat; perhaps nothing."""
+    height, width = (n // side * side for n in pixels.shape[:2])
+    return pixels[:height, :width]
+
+
 def join(tiles: np.ndarray) -> np.ndarray:
     """(rows, columns, s, s, 3) side by side."""
     rows, columns, side = tiles.shape[:3]

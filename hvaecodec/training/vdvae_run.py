@@ -12,7 +12,7 @@ import torch
 from safetensors.numpy import save as save_arrays
 
 from hvaecodec.codec.context_stream import fit
-from hvaecodec.codec.small_tiles import SIDE, cut, to_tensor
+from hvaecodec.codec.small_tiles import cut, to_tensor, whole_tiles
 from hvaecodec.codec.vae_weights import FILE, TABLES, read_vae, vae_bytes
 from hvaecodec.models.context import DctContext
 from hvaecodec.models.vdvae import Vdvae
@@ -82,16 +82,10 @@ class VdvaeRun:
         pictures = load_vae_pictures(self.run.settings.data, config.data, config.net.side, config.held_out)
         assert vae.context is not None
         small = (part.float() for part in pictures.train.split(1000))
-        tiles = (to_tensor(cut(whole)) for whole in map(_whole_tiles, photos) if whole.size)
+        tiles = (to_tensor(cut(whole)) for whole in map(whole_tiles, photos) if whole.size)
         parts = [vae.context.symbols(batch / 255).int() for batch in chain(small, tiles)]
         s = vae.context.largest.numpy() if isinstance(vae.context, DctContext) else None
         return save_arrays(fit(torch.cat(parts).numpy(), vae.context.config.half, s))
-
-
-def _whole_tiles(photo: np.ndarray) -> np.ndarray:
-    """Without what a last row and column of tiles would repeat."""
-    height, width = (n // SIDE * SIDE for n in photo.shape[:2])
-    return photo[:height, :width]
 
 
 def _is_codec(stage: Stage) -> bool:

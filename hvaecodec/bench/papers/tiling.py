@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvaecodec.codec.context_stream import ContextTables, encode_context, fit
+from hvaecodec.codec.small_tiles import whole_tiles
 
 # The context of a picture's tiles, int32 (rows, columns, C, d, d)
 Grid = np.ndarray
@@ -47,8 +48,7 @@ class Tiling:
 
 def grids_of(photos: Sequence[np.ndarray], symbols: Callable[[np.ndarray], Grid], side: int) -> list[Grid]:
     """The contexts of photos' whole tiles; photos smaller than one are left out."""
-    whole = ((p.shape[0] // side * side, p.shape[1] // side * side, p) for p in photos)
-    return [symbols(p[:height, :width]) for height, width, p in whole if height and width]
+    return [symbols(whole) for whole in (whole_tiles(photo, side) for photo in photos) if whole.size]
 
 
 def _flat(grid: Grid) -> np.ndarray:
