@@ -38,6 +38,10 @@ def sigma_temperature(variance_temperature: float) -> float:
 
 
 def standard_noise(like: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Standard normal numbers, drawn where the generator is (or where `like` is, from the default one)."""
+    """Standard normal numbers, drawn where the generator is (or where `like` is, from the default one).
+
+    In the strides of `like`: what mixes two layouts is slow, and so are the gradients of it.
+    """
     device = like.device if generator is None else generator.device
-    return torch.randn(like.shape, generator=generator, device=device).to(like.device)
+    noise = torch.randn(like.shape, generator=generator, device=device)
+    return torch.empty_like(like).copy_(noise)

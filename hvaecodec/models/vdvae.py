@@ -186,7 +186,7 @@ class Vdvae(nn.Module):
         kl: list[Tensor] = []
 
         def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
-            kl.append(q.kl(p).flatten(1).sum(1))
+            kl.append(q.kl(p).sum((1, 2, 3)))
             return q.sample(standard_noise(q.mean, generator))
 
         parameters = self.walk(choose, len(x), self.features(seen), symbols)
