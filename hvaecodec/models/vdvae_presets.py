@@ -149,6 +149,7 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "mnist-downsample-coarse": lambda: binary(context=binary_context("downsample", half=1), prior="autoregressive"),
     "mnist-dct-4-coarse": lambda: binary(context=binary_context(size=4, half=1), prior="autoregressive"),
     "omniglot-dct-autoregressive": lambda: binary(context=binary_context(size=7), prior="autoregressive"),
+    "omniglot-dct-4-coarse": lambda: binary(context=binary_context(size=4, half=1), prior="autoregressive"),
     "cifar10-small-dct-autoregressive": lambda: cifar(_SMALL, cifar_context(), "autoregressive"),
     "mnist-x1-normalised": lambda: replace(stacked(), normalise="unit"),
     "mnist-x1-rms": lambda: replace(stacked(), normalise="rms"),

@@ -28,7 +28,7 @@ _PAIR = {f"{PAIR}-vdvae": _SEEN, f"{PAIR}-dct": (*_SEEN, *WITH_CONTEXT)}
 _TRIES: dict[str, tuple[str, ...]] = dict.fromkeys(
     (
         "mnist-dct-autoregressive", "mnist-dct-coarse", "mnist-dct-4-coarse", "omniglot-dct-autoregressive",
-        "cifar10-small-dct-autoregressive",
+        "omniglot-dct-4-coarse", "cifar10-small-dct-autoregressive",
     ),
     ("units", "bits_back", *WITH_CONTEXT),
 )  # fmt: skip
