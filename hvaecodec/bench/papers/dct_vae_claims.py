@@ -37,9 +37,12 @@ def claims_of(store: Store) -> Table:
         rows.append(_more_units(f"{data}: more active units, the context not counted", dct, plain))
         rows.append(_more_kl(f"{data}: more KL a unit", dct, plain))
         rows.append(_robust(f"{data}: more robust to attacks", dct, plain))
-    dct, plain = (store.records(name) for name in (f"{PAIR}-dct", f"{PAIR}-vdvae"))
-    for measure, radius in ATTACKS.items() if dct else ():
-        rows.append(_robust(f"further try, {PAIR}: more robust to attacks of radius {radius:g}", dct, plain, measure))
+    for data in ("omniglot", PAIR):
+        dct, plain = (store.records(f"{data}-{kind}") for kind in ("dct", "vdvae"))
+        for measure, radius in ATTACKS.items() if dct else ():
+            rows.append(
+                _robust(f"further try, {data}: more robust to attacks of radius {radius:g}", dct, plain, measure)
+            )
     for d in SIZES:
         end = "" if d == 6 else f"-{d}"
         one, two = store.records(f"mnist-dct{end}"), store.records(f"mnist-downsample{end}")
