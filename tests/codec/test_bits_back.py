@@ -26,9 +26,8 @@ def made(name: str, seed: int = 0) -> Vdvae | SrVae | SingleVae:
     for parameter in vae.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
     for flow in (module for module in vae.modules() if isinstance(module, Coupling)):
-        for (
-            parameter
-        ) in flow.last.parameters():  # else some latents lie ten deviations out, where no alphabet is as dear as p
+        # else some latents lie ten deviations out, where no alphabet is as dear as p
+        for parameter in flow.last.parameters():
             parameter.data *= 0.3
     return vae
 
