@@ -196,6 +196,10 @@ def test_what_is_trained(tmp_path):
         return Store(PaperSettings(tmp_path, tmp_path, only=only), systems).chosen({"ends": ("a", "c")})
 
     assert chosen() == ["a", "c"] and chosen("b") == ["b"] and chosen("ends", "a") == ["a", "c"]
+    assert chosen("recorded") == []
+    store = Store(PaperSettings(tmp_path, tmp_path), systems)
+    store._write("b", 1, {})
+    assert chosen("recorded") == ["b"] and chosen("recorded", "a") == ["b", "a"]
     with pytest.raises(ValueError, match="no system d"):
         chosen("d")
 

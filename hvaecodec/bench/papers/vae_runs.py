@@ -35,6 +35,7 @@ from hvaecodec.training.recipes.vdvae import PREFIX
 from hvaecodec.training.run import Settings, train
 from hvaecodec.training.vae_data import levels_of_bits, load_vae_pictures
 
+RECORDED = "recorded"  # a word for `only`: the systems whose runs OUT holds
 KL_POINTS = tuple(float(x) for x in np.round(np.concatenate([[0.0], np.logspace(-4, 1, 51)]), 6))
 
 
@@ -103,12 +104,15 @@ class Store:
         return self.settings.out / self.settings.preset
 
     def chosen(self, groups: dict[str, tuple[str, ...]]) -> list[str]:
-        """Systems to train: those that `only` names, itself or by its group, or all but the extra ones."""
+        """Systems to train: those that `only` names, itself, by its group or as RECORDED, or all but the extra ones."""
         known = {name: (name,) for name in self.systems} | groups
+        known[RECORDED] = tuple(name for name in self.systems if self.records(name))
         if unknown := set(self.settings.only) - set(known):
             raise ValueError(f"no system {', '.join(sorted(unknown))}; known are {', '.join(known)}")
         named = [name for word in self.settings.only for name in known[word]]
-        return list(dict.fromkeys(named)) or [name for name, system in self.systems.items() if not system.extra]
+        if self.settings.only:
+            return list(dict.fromkeys(named))
+        return [name for name, system in self.systems.items() if not system.extra]
 
     def seeds(self, name: str) -> range:
         return range(self.settings.seeds or self.systems[name].seeds)
