@@ -225,6 +225,8 @@ def test_two_standard_errors_decide():
     assert lower("", [worse], [plain], margin=1.5)[1] == "holds" and lower("", [], [plain])[1] == "not run"
     seeds = [_record(x) for x in (88.0, 89.0, 90.0)], [_record(x) for x in (90.0, 91.0, 92.0)]
     assert difference(*seeds) == pytest.approx((-2, np.sqrt(2 / 3)))
+    assert difference(seeds[0], seeds[1][1:2]) == pytest.approx((-2, np.sqrt(4 / 3)))  # a single run varies like those
+    assert difference(seeds[0][1:2], seeds[1]) == pytest.approx((-2, np.sqrt(4 / 3)))
     assert lower("", *seeds)[1] == "holds" and lower("", *seeds[::-1])[1] == "FAILS"
 
 

@@ -50,12 +50,15 @@ def elbo_cell(records: Sequence[dict[str, Any]], bits: bool = False) -> str:
 
 
 def difference(one: Sequence[dict[str, Any]], two: Sequence[dict[str, Any]]) -> tuple[float, float]:
-    """-ELBO of one minus that of two, nats, and its standard error: over seeds if both have several, else over the
-    pictures, which both saw."""
+    """-ELBO of one minus that of two, nats, and its standard error: over seeds, where a single run is thought to vary
+    like the several runs of the other; of two single runs over the pictures, which both saw."""
     values = [np.array([r["elbo"]["by_picture"] for r in records]) for records in (one, two)]
     gap = float(values[0].mean() - values[1].mean())
-    if min(len(one), len(two)) > 1:
-        return gap, float(np.sqrt(sum(v.mean(1).var(ddof=1) / len(v) for v in values)))
+    variances = [v.mean(1).var(ddof=1) if len(v) > 1 else None for v in values]
+    known = [v for v in variances if v is not None]
+    if known:
+        runs = zip(variances, values, strict=True)
+        return gap, float(np.sqrt(sum((known[0] if var is None else var) / len(v) for var, v in runs)))
     apart = values[0].mean(0) - values[1].mean(0)
     return gap, float(apart.std(ddof=1) / np.sqrt(len(apart)))
 
@@ -106,7 +109,10 @@ def claims(title: str, rows: list[Row], notes: Sequence[str] = ()) -> Table:
 
 def judged(rows: list[Row]) -> Table:
     """Claims of `lower` and their like."""
-    note = f"{WITHIN}: less than two standard errors apart, of paired pictures or of seeds."
+    note = (
+        f"{WITHIN}: less than two standard errors apart, of seeds where one of the two has several, else of the same "
+        "pictures, and these do not know how runs vary."
+    )
     return claims("The paper's claims at equal budgets", rows, [note])
 
 
