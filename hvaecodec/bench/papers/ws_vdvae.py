@@ -143,7 +143,8 @@ def _order(net_name: str) -> list[bool]:
 
 def _claims(store: Store) -> Table:
     chain = [f"mnist-{name}" for name in ("x1", "r2", "r3", "r5")]
-    steps = [(f"{two} beats {one}, as many parameters", two, one, 0.0) for one, two in pairwise(chain)]
+    pairs = [*pairwise(chain), (chain[0], chain[-1])]
+    steps = [(f"{two} beats {one}, as many parameters", two, one, 0.0) for one, two in pairs]
     steps += [
         (f"{shared} reaches {own} with fewer parameters (within 1 nat)", shared, own, 1.0)
         for shared, own in (("mnist-r2", "mnist-x2"), ("mnist-r3", "mnist-x3"), ("mnist-r5", "mnist-x3"))
