@@ -106,7 +106,7 @@ class Store:
     def chosen(self, groups: dict[str, tuple[str, ...]]) -> list[str]:
         """Systems to train: those that `only` names, itself, by its group or as RECORDED, or all but the extra ones."""
         known = {name: (name,) for name in self.systems} | groups
-        known[RECORDED] = tuple(name for name in self.systems if self.records(name))
+        known[RECORDED] = tuple(name for name in self.systems if self._paths(name))
         if unknown := set(self.settings.only) - set(known):
             raise ValueError(f"no system {', '.join(sorted(unknown))}; known are {', '.join(known)}")
         named = [name for word in self.settings.only for name in known[word]]
@@ -130,9 +130,11 @@ class Store:
 
     def records(self, name: str) -> list[dict[str, Any]]:
         """Of every seed that has one, also of those trained by other commands."""
+        return [json.loads(path.read_text(encoding="utf-8")) for path in self._paths(name)]
+
+    def _paths(self, name: str) -> list[Path]:
         paths = sorted((self.folder / "runs").glob(f"{name}-seed*.json"))
-        mine = [p for p in paths if p.stem.rpartition("-seed")[0] == name]
-        return [json.loads(path.read_text(encoding="utf-8")) for path in mine]
+        return [path for path in paths if path.stem.rpartition("-seed")[0] == name]
 
     def has_net(self, name: str, seed: int = 0) -> bool:
         """Whether the folder holds the weights of a run, or its record alone."""
