@@ -26,7 +26,8 @@ from hvaecodec.bench.papers import (
 )
 from hvaecodec.bench.papers.kodak_measures import seams
 from hvaecodec.bench.papers.tiling import Tiling
-from hvaecodec.bench.papers.vae_runs import MEASURES, Store, System, _curve
+from hvaecodec.bench.papers.vae_measured import MEASURES
+from hvaecodec.bench.papers.vae_runs import Store, System, _curve
 from hvaecodec.bench.papers.vae_tables import at_equal_time, budget, difference, elbo_cell, lower
 from hvaecodec.training.recipes import RECIPES
 from hvaecodec.training.recipes.vdvae import PREFIX

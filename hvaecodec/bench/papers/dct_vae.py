@@ -12,7 +12,8 @@ from hvaecodec.bench.papers.chains import chains_table
 from hvaecodec.bench.papers.dct_vae_claims import claims_of
 from hvaecodec.bench.papers.dct_vae_plots import draw
 from hvaecodec.bench.papers.dct_vae_systems import GROUPS, SYSTEMS
-from hvaecodec.bench.papers.vae_runs import ATTACKS, Store
+from hvaecodec.bench.papers.vae_measured import ATTACKS
+from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.papers.vae_tables import (
     BUDGET,
     DASH,

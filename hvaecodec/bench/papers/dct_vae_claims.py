@@ -6,7 +6,8 @@ import numpy as np
 
 from hvaecodec.bench.papers.chains import apart
 from hvaecodec.bench.papers.dct_vae_systems import GROUPS, PAIR, SETS, SIZES, SYSTEMS
-from hvaecodec.bench.papers.vae_runs import ATTACKS, Store
+from hvaecodec.bench.papers.vae_measured import ATTACKS
+from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.papers.vae_tables import (
     DASH,
     WITHIN,

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from hvaecodec.bench.papers import vae_figures
 from hvaecodec.bench.papers.dct_vae_systems import FULL, GROUPS, PAIR, SETS, SIZES, SYSTEMS
-from hvaecodec.bench.papers.vae_runs import KL_POINTS, Store
+from hvaecodec.bench.papers.vae_measured import KL_POINTS
+from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.papers.vae_tables import elbo
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hvaecodec.bench.papers.vae_runs import ATTACKS, System
+from hvaecodec.bench.papers.vae_measured import ATTACKS
+from hvaecodec.bench.papers.vae_runs import System
 
 FULL = ("weighted", "units", "information", "attack", "alone")
 WITH_CONTEXT = ("elsewhere",)
