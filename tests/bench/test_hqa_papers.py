@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 
 import numpy as np
 import pytest
@@ -59,6 +60,10 @@ def test_digits_train_measure_and_resume(data, tmp_path, monkeypatch):
     again = experiment("hqa-mnist")(PaperSettings(data, tmp_path, "tiny", 1, ("hqa", "vqvae")), quiet)
     assert [t.rows for t in again] == [table.rows, rates.rows]
     assert (tmp_path / "tables.md").read_text().count("###") == 2
+    path = tmp_path / "records" / "vqvae-0.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"stages": 1}))  # of another recipe
+    with pytest.raises(pytest.fail.Exception, match="trained again"):
+        experiment("hqa-mnist")(PaperSettings(data, tmp_path, "tiny", 1, ("vqvae",)), quiet)
 
 
 def test_faces_train_and_measure(data, tmp_path):

@@ -91,6 +91,20 @@ def test_what_has_a_record_is_not_trained_again(finished, monkeypatch):
     assert records[1].exists()
 
 
+def test_what_another_plan_made_is_not_used(tmp_path):
+    """Neither its records nor its weights nor its checkpoints."""
+    plan = replace(PLANS["tiny"], seeds={"shifts": 1})
+    longer = replace(plan, steps={"shifts": 3})
+    trained = []
+    for number, store in enumerate(latent_runs.Store(tmp_path, made) for made in (plan, plan, longer)):
+        store.train("S1-shifts", None, lambda *told, number=number: trained.append(number))
+    assert set(trained) == {0, 2}
+    copy = latent_runs.Copy(0.0, 0.1, 0)
+    assert store.record("S1-shifts", copy)["steps"] == 3
+    assert latent_runs.Store(tmp_path, plan).record("S1-shifts", copy) is None
+    assert len(list((tmp_path / "train").iterdir())) == 2
+
+
 def test_unknown_systems_and_presets_are_errors(tmp_path):
     with pytest.raises(ValueError, match="known are R2, S1"):
         run(PaperSettings(tmp_path, tmp_path, "tiny", only=("R3",)), silent)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from hvaecodec.bench.papers import PaperSettings, Report
+from hvaecodec.bench.papers.records import stamp
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.models.hqa import HqaStack
 from hvaecodec.models.hqa_losses import perplexity
@@ -52,15 +53,16 @@ class Runs:
         for seed in seeds:
             for system in self.chosen():
                 path = self._record(system, seed)
-                if path.exists():
+                made = recipe(self.names[system], self.settings.preset)
+                if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("stages") == stamp(*made.stages):
                     continue
                 told = f"{system} {seed}"
                 where = Settings(self.settings.data, self.folder(system, seed), seed)
-                made = recipe(self.names[system], self.settings.preset)
                 train(made, where, _prefixed(report, told))
                 report(f"{told} measured", 0, "decoding")
                 stack = self.stack(system, seed)
                 record = {"system": system, "seed": seed, "preset": self.settings.preset, **measure(system, stack)}
+                record["stages"] = stamp(*made.stages)
                 record["parameters"] = sum(p.numel() for p in stack.parameters())
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, (json.dumps(record, indent=1) + "\n").encode(), force=True)

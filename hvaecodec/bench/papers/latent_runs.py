@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
@@ -19,6 +18,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from hvaecodec.bench import circular
+from hvaecodec.bench.papers.records import stamp
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.models import heat_kernel
 from hvaecodec.models.diffusion_vae import PRESETS, Config, LatentVae
@@ -106,11 +106,13 @@ class Store:
         return self.folder / "runs" / f"{name}-noise{copy.noise:g}-sigma{copy.sigma_x:g}-seed{copy.seed}.{kind}"
 
     def record(self, name: str, copy: Copy) -> dict[str, Any] | None:
+        """What was measured of a copy, unless it was trained by another plan."""
         path = self.path(name, copy, "json")
-        return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+        found = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return found if found.get("plan") == self._plan(name) else None
 
     def load(self, name: str, copies: Sequence[Copy]) -> LatentVae:
-        """Finished copies side by side. Raises FileNotFoundError if one is not there."""
+        """Finished copies side by side, whatever the plan. Raises FileNotFoundError if one is not there."""
         parts = [load_file(self.path(name, copy, "safetensors")) for copy in copies]
         vae = LatentVae(self.plan.systems[name].net, [c.sigma_x for c in copies], [c.seed for c in copies])
         vae.load_state_dict({key: torch.cat([part[key] for part in parts]) for key in parts[0]})
@@ -119,27 +121,38 @@ class Store:
     def train(self, name: str, seeds: int | None, report: Report) -> None:
         """Train the copies of a system that have no weights, all together, and measure those that have no record."""
         copies = self.copies(name, seeds)
-        if missing := tuple(copy for copy in copies if not self.path(name, copy, "safetensors").exists()):
+        if missing := tuple(copy for copy in copies if self._told(name, copy).get("plan") != str(self._plan(name))):
             self._train(name, missing, report)
         system = self.plan.systems[name]
         new = [copy for copy in copies if self.record(name, copy) is None]
         for copy, measured in zip(new, measure(self.load(name, new), system.points) if new else [], strict=True):
             record = {"system": name} | asdict(copy) | measured
             record |= {"steps": self.plan.steps[system.points], "batch": system.batch, "hidden": system.net.hidden}
-            record |= {"start": self._start(name, copy)}
+            record |= {"start": int(self._told(name, copy)["start"]), "plan": self._plan(name)}
             _write(self.path(name, copy, "json"), json.dumps(record, indent=1).encode())
 
-    def _start(self, name: str, copy: Copy) -> int:
-        """The seed whose weights a finished copy goes back to."""
-        with safe_open(self.path(name, copy, "safetensors"), "np") as file:
-            return int((file.metadata() or {})["start"])
+    def _plan(self, name: str) -> int:
+        """What a record and weights must be of: the net, its data and its budget."""
+        system = self.plan.systems[name]
+        return stamp(system, self.plan.steps[system.points], LOOP)
+
+    def _told(self, name: str, copy: Copy) -> dict[str, str]:
+        """Of the weights of a finished copy: their plan, and the seed that they go back to. Nothing without weights."""
+        path = self.path(name, copy, "safetensors")
+        if not path.exists():
+            return {}
+        with safe_open(path, "np") as file:
+            return dict(file.metadata() or {})
 
     def _train(self, name: str, copies: tuple[Copy, ...], report: Report) -> None:
         begun, init = self._begun(name, copies, report)
         vae = self._run(name, begun, 1, report, init)
         for index, (copy, start) in enumerate(zip(copies, begun, strict=True)):
             own = {key: value[index : index + 1].contiguous() for key, value in vae.state_dict().items()}
-            _write(self.path(name, copy, "safetensors"), save(own, {"start": str(start.seed)}))
+            _write(
+                self.path(name, copy, "safetensors"),
+                save(own, {"start": str(start.seed), "plan": str(self._plan(name))}),
+            )
 
     def _begun(
         self, name: str, copies: tuple[Copy, ...], report: Report
@@ -162,8 +175,8 @@ class Store:
         system = self.plan.systems[name]
         config = LatentTraining(system.net, copies, system.points, system.batch, anneal=system.anneal)
         loop = replace(LOOP, steps=max(1, round(share * self.plan.steps[system.points])))
-        kind = (copies, share) if init is None else (copies, share, "goes on")
-        where = self.folder / "train" / f"{name}-{zlib.crc32(repr(kind).encode()):08x}"
+        kind = stamp(self._plan(name), copies, share, init is None)
+        where = self.folder / "train" / f"{name}-{kind:08x}"
         picture = shifted_picture() if system.points == "shifts" else None
         return train_copies(config, loop, where, picture, report, init)
 

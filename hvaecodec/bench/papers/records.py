@@ -23,6 +23,11 @@ def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return record
 
 
+def stamp(*settings: object) -> int:
+    """A number that a record holds of what it was made with: frozen dataclasses and plain values, by their `repr`."""
+    return zlib.crc32(",".join(map(repr, settings)).encode())
+
+
 def weights_digest(net: nn.Module) -> str:
     """Eight hexadecimal digits of all that a net's state holds."""
     digest = 0

@@ -10,11 +10,11 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from zlib import crc32
 
 import torch
 
 from hvaecodec.bench.papers import PaperSettings, Report
+from hvaecodec.bench.papers.records import stamp
 from hvaecodec.bench.papers.vae_measured import MEASURES, SIZES, Pictures
 from hvaecodec.bench.vae_measures.pictures import n_layers
 from hvaecodec.codec.files import write_atomically
@@ -131,7 +131,7 @@ class Store:
     def _stage(self, name: str) -> int:
         """What a record must be of: the net, its data and its budget."""
         (stage,) = self.recipe(name).stages
-        return crc32(repr(stage).encode())
+        return stamp(stage)
 
     def _train(self, name: str, seed: int) -> Path:
         return self.folder / "train" / f"{name}-seed{seed}"
