@@ -19,8 +19,10 @@ TEMPERATURES = (0.5, 0.7, 0.85, 1.0)  # factors of sigma
 Lines = Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float] | None]]
 
 
-def lines(found: Lines, path: Path, x: str, y: str, title: str, log_x: bool = False) -> Path:
-    """Curves in one plot, bands around those that have them."""
+def lines(found: Lines, path: Path, x: str, y: str, title: str, log_x: bool = False) -> None:
+    """Curves in one plot, bands around those that have them; no plot without curves."""
+    if not found:
+        return
     figure, axes = _figure()
     for name, (xs, ys, band) in found.items():
         (line,) = axes.plot(xs, ys, marker="o" if len(xs) < 40 else None, markersize=3.5, label=name)
@@ -34,7 +36,7 @@ def lines(found: Lines, path: Path, x: str, y: str, title: str, log_x: bool = Fa
     axes.set_title(title, fontsize=10)
     axes.grid(alpha=0.3)
     axes.legend(fontsize=8)
-    return _save(figure, path)
+    _save(figure, path)
 
 
 def samples(net: Vdvae, path: Path, title: str, n: int = 10, seed: int = 0) -> Path:

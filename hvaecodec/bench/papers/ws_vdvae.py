@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import torch
 
 from hvaecodec.bench.papers import PaperSettings, Report, vae_figures, vae_printed
+from hvaecodec.bench.papers.vae_figures import Lines
 from hvaecodec.bench.papers.vae_runs import Store, System
 from hvaecodec.bench.papers.vae_tables import (
     BUDGET,
@@ -176,37 +176,38 @@ def _not_run() -> Table:
 
 
 def _figures(store: Store) -> None:
+    """Figures 4 and 5, and samples where there are none yet."""
     folder = store.folder / "figures"
-    folder.mkdir(parents=True, exist_ok=True)
-    curves: dict[str, Any] = {}
-    for kind, names in (
-        ("blocks of their own", ("x1", "x2", "x3", "x4")),
-        ("one repeated", ("x1", "r2", "r3", "r5", "r10", "r20")),
-    ):
-        found = [(int(name[1:]), records) for name in names if (records := store.records(f"mnist-{name}"))]
-        if found:
-            curves[kind] = [n for n, _ in found], [elbo(records) for _, records in found], None
-    if curves:
-        vae_figures.lines(
-            curves, folder / "blocks.png", "blocks applied at each resolution", "-ELBO, nats", "Figure 4, MNIST"
-        )
+    vae_figures.lines(
+        _by_blocks(store), folder / "blocks.png", "blocks applied at each resolution", "-ELBO, nats", "Figure 4, MNIST"
+    )
     for key, label in (("norm", "L2 norm"), ("latent_step", "|Z+ - Z| / |Z|")):
-        lines = {}
-        for name in SYSTEMS:
-            for record in store.records(name)[:1]:
-                if "states" in record:
-                    rows = np.array(record["states"][key])
-                    lines[name] = range(rows.shape[1]), rows.mean(0), 2 * rows.std(0)
-        if lines:
-            vae_figures.lines(
-                lines,
-                folder / f"state-{key}.png",
-                "layer, top-down",
-                label,
-                "Figure 5: mean ± 2 deviations over batches",
-            )
+        title = "Figure 5: mean ± 2 deviations over batches"
+        vae_figures.lines(_by_layer(store, key), folder / f"state-{key}.png", "layer, top-down", label, title)
     for name in ("mnist-large", "mnist-shared", "mnist-r5", "mnist-x1"):
         path = folder / f"samples-{name}.png"
         for record in store.records(name)[:1]:
             if store.has_net(name, record["seed"]) and not path.exists():
                 vae_figures.samples(store.load(name, record["seed"]), path, f"{name}, {record['steps']} steps")
+
+
+def _by_blocks(store: Store) -> Lines:
+    curves = {}
+    for kind, names in (
+        ("blocks of their own", ("x1", "x2", "x3", "x4")),
+        ("one repeated", ("x1", "r2", "r3", "r5", "r10", "r20")),
+    ):
+        found = {int(name[1:]): elbo(records) for name in names if (records := store.records(f"mnist-{name}"))}
+        if found:
+            curves[kind] = list(found), list(found.values()), None
+    return curves
+
+
+def _by_layer(store: Store, key: str) -> Lines:
+    curves = {}
+    for name in SYSTEMS:
+        for record in store.records(name)[:1]:
+            if "states" in record:
+                rows = np.array(record["states"][key])
+                curves[name] = range(rows.shape[1]), rows.mean(0), 2 * rows.std(0)
+    return curves
