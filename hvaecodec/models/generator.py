@@ -159,9 +159,10 @@ def logistic_nll(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
     """-log p of 8-bit values under a logistic binned to 0..255 (the end bins take the tails), elementwise, nats."""
     inverse = torch.exp(-log_scale)
     above, below = (x - mean + 0.5) * inverse, (x - mean - 0.5) * inverse
-    inner = -below + torch.log(-torch.expm1(-inverse)) - F.softplus(-below) - F.softplus(-above)
-    # sigma(above) - sigma(below) = e^-below (1 - e^-inverse) / ((1 + e^-below)(1 + e^-above))
-    return torch.where(x < 0.5, F.softplus(-above), torch.where(x > 254.5, F.softplus(below), -inner))
+    least, most = F.softplus(-above), F.softplus(below)  # -log sigma(above) and -log sigma(-below): the end bins
+    # sigma(above) - sigma(below) = sigma(above) sigma(-below) (1 - e^-inverse)
+    inner = least + most - torch.log(-torch.expm1(-inverse))
+    return torch.where(x < 0.5, least, torch.where(x > 254.5, most, inner))
 
 
 # A latent's value from (scale number, prior mean, prior log sigma); None means the prior mean.
