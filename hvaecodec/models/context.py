@@ -16,6 +16,9 @@ from torch import Tensor, nn
 
 from .dct import dct_matrix
 
+Kind = Literal["dct", "downsample", "dct-drawn"]
+
+_NOISE = 0.25  # of a bin, how far the noise of a drawn context goes
 _OUTERMOST = 1e3  # standard deviations, in place of infinity, where the outer bins end
 
 
@@ -26,7 +29,7 @@ class ContextConfig:
     centre: what is taken from pictures in 0..1 before the DCT; 0 suits ink on nothing, 0.5 photographs.
     """
 
-    kind: Literal["dct", "downsample"]
+    kind: Kind
     side: int
     channels: int
     size: int
@@ -96,6 +99,30 @@ class DctContext(Context):
         return dct_matrix(self.config.side)[: self.config.size].to(like)
 
 
+class DrawnContext(DctContext):
+    """The quantiser of the released code, for parity: 2^b = `half` bins of -1..1, none of them around zero.
+
+    Symbols are odd, 1 - half .. half - 1 or, by the noise, one beyond; values near the edge of a bin, as zero is, fall
+    into either. It is no function of the picture, and no decoder's posterior without the entropy of the draw.
+    """
+
+    def symbols(self, x: Tensor) -> Tensor:
+        where = self._where(x)
+        noise = _NOISE * (2 * torch.rand_like(where) - 1)
+        return 2 * torch.floor(where + noise) + 1 - self.config.half
+
+    def entropy(self, x: Tensor) -> Tensor:
+        """(B,) nats of the draw of `symbols`."""
+        where = self._where(x)
+        to_edge = (where - where.round()).abs()
+        p = ((_NOISE - to_edge) / (2 * _NOISE)).clamp_min(0)
+        return -(torch.special.xlogy(p, p) + torch.special.xlogy(1 - p, 1 - p)).flatten(1).sum(1)
+
+    def _where(self, x: Tensor) -> Tensor:
+        """Values in units of bins, 0 .. 2^b."""
+        return ((self.values(x.float()).clamp(-1, 1) + 1) / 2).clamp_max(0.999) * self.config.half
+
+
 class DownsampleContext(Context):
     """Average pooling to d x d, nearest neighbours back."""
 
@@ -106,9 +133,12 @@ class DownsampleContext(Context):
         return F.interpolate((values + 1) / 2, size=(self.config.side, self.config.side), mode="nearest")
 
 
+_CONTEXTS: dict[Kind, type[Context]] = {"dct": DctContext, "downsample": DownsampleContext, "dct-drawn": DrawnContext}
+
+
 def make_context(config: ContextConfig) -> Context:
     """The context of a configuration."""
-    return DctContext(config) if config.kind == "dct" else DownsampleContext(config)
+    return _CONTEXTS[config.kind](config)
 
 
 def binned_normal(symbols: Tensor, mean: Tensor, log_sigma: Tensor, half: int) -> Tensor:

@@ -87,7 +87,12 @@ class DiffusionPrior(nn.Module):
         for t in range(self.config.steps, 0, -1):
             mean, log_sigma = self._step(y, torch.full((batch,), t, device=y.device))
             y = mean + log_sigma.exp() * standard_noise(mean, generator)
-        return (y * c.half).round().clamp(-c.half, c.half)  # what the binned normal of `_term` is a sample of
+        return self._rounded(y)
+
+    def _rounded(self, y: Tensor) -> Tensor:
+        """What the masses of `_log_masses` are samples of."""
+        half = self.context.half
+        return (y * half).round().clamp(-half, half)
 
     def _last(self, y: Tensor) -> Tensor:
         """L_T = KL(q(y_T | y_0) || N(0, 1)), (B,)."""
@@ -103,8 +108,12 @@ class DiffusionPrior(nn.Module):
         divergence = kl_gaussian((target, _at(self.log_sigma, t - 1).expand_as(y)), (mean, log_sigma))
         first = (t == 1)[:, None, None, None]
         safe = torch.where(first, log_sigma, torch.zeros_like(log_sigma))
-        integers = -binned_normal(symbols.float(), mean, safe, self.context.half)
+        integers = -self._log_masses(symbols.float(), mean, safe)
         return torch.where(first, integers, divergence).flatten(1).sum(1)
+
+    def _log_masses(self, symbols: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
+        """log p(symbols | y_1), elementwise."""
+        return binned_normal(symbols, mean, log_sigma, self.context.half)
 
     def _step(self, noisy: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
         """Mean and log sigma of p(y_{t-1} | y_t), float32."""

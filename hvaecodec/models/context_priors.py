@@ -10,6 +10,7 @@ from torch import Tensor
 from .context import ContextConfig
 from .context_autoregressive import AutoregressiveConfig, AutoregressivePrior
 from .context_diffusion import DiffusionConfig, DiffusionPrior
+from .context_published import PublishedDiffusion, PublishedDiffusionConfig
 
 PriorConfig = DiffusionConfig | AutoregressiveConfig
 
@@ -26,6 +27,8 @@ class ContextPrior(Protocol):
 
 def make_context_prior(config: PriorConfig, context: ContextConfig) -> Any:
     """The prior of a configuration, a module that is a `ContextPrior`."""
+    if isinstance(config, PublishedDiffusionConfig):
+        return PublishedDiffusion(config, context)
     if isinstance(config, DiffusionConfig):
         return DiffusionPrior(config, context)
     return AutoregressivePrior(config, context)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from functools import partial
 
-from .context import ContextConfig
+from .context import ContextConfig, Kind
 from .context_autoregressive import AutoregressiveConfig
 from .context_diffusion import DiffusionConfig
+from .context_published import PublishedDiffusionConfig
 from .likelihoods import LogisticMixture
 from .vdvae_blocks import REZERO, Cells
 from .vdvae_config import Scale, VdvaeConfig
@@ -16,6 +17,7 @@ from .vdvae_config import Scale, VdvaeConfig
 # arXiv:2302.09976, tables 1 and 6: layers of a scale -> (widths at 14 and 7, cells a layer); equal numbers of
 # parameters. Of six latents the printed 624K has no whole widths by these rules; ours come nearest.
 _LATENT_SWEEP = {2: (36, 45, 2), 3: (36, 45, 1), 4: (32, 40, 1), 5: (32, 32, 1)}
+_KINDS: tuple[Kind, ...] = ("dct", "downsample")  # of contexts, beside those for parity
 _CIFAR_MEAN, _CIFAR_SCALE = 120.63838, 64.16736  # grey levels, of the training pictures
 
 
@@ -47,14 +49,20 @@ def binary(layers: int = 4, context: ContextConfig | None = None, prior: str = "
     return _with_context(VdvaeConfig(28, 1, scales, REZERO), _BINARY, context, prior)
 
 
-def _sized(kind: str, size: int) -> VdvaeConfig:
+def _published() -> VdvaeConfig:
+    """MNIST's net with context and prior of the released code, two bits: for parity only."""
+    config = binary(context=binary_context("dct-drawn", half=4))
+    return replace(config, context_prior=PublishedDiffusionConfig(*astuple(_BINARY.diffusion)))
+
+
+def _sized(kind: Kind, size: int) -> VdvaeConfig:
     """MNIST with another size of context, figure 3 of arXiv:2302.09976."""
     return binary(context=binary_context(kind, size))
 
 
-def binary_context(kind: str = "dct", size: int = 6, half: int = 2) -> ContextConfig:
+def binary_context(kind: Kind = "dct", size: int = 6, half: int = 2) -> ContextConfig:
     """half 2 is the step of the paper's two bits."""
-    return ContextConfig("dct" if kind == "dct" else "downsample", 28, 1, size, half)
+    return ContextConfig(kind, 28, 1, size, half)
 
 
 def cifar(size: _Size = _PAPER, context: ContextConfig | None = None, prior: str = "diffusion") -> VdvaeConfig:
@@ -70,9 +78,9 @@ def cifar(size: _Size = _PAPER, context: ContextConfig | None = None, prior: str
     return _with_context(config, size, context, prior)
 
 
-def cifar_context(kind: str = "dct", size: int = 6, half: int = 8) -> ContextConfig:
+def cifar_context(kind: Kind = "dct", size: int = 6, half: int = 8) -> ContextConfig:
     """The paper prints no step; half 16 is that of the released five bits. 8 needs a third fewer bits for 0.5 dB."""
-    return ContextConfig("dct" if kind == "dct" else "downsample", 32, 3, size, half, centre=0.5)
+    return ContextConfig(kind, 32, 3, size, half, centre=0.5)
 
 
 def _with_context(config: VdvaeConfig, size: _Size, context: ContextConfig | None, prior: str) -> VdvaeConfig:
@@ -148,6 +156,7 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "mnist-downsample-autoregressive": lambda: binary(context=binary_context("downsample"), prior="autoregressive"),
     "mnist-downsample-coarse": lambda: binary(context=binary_context("downsample", half=1), prior="autoregressive"),
     "mnist-dct-4-coarse": lambda: binary(context=binary_context(size=4, half=1), prior="autoregressive"),
+    "mnist-dct-published": _published,
     "omniglot-dct-autoregressive": lambda: binary(context=binary_context(size=7), prior="autoregressive"),
     "omniglot-dct-4-coarse": lambda: binary(context=binary_context(size=4, half=1), prior="autoregressive"),
     "cifar10-small-dct-autoregressive": lambda: cifar(_SMALL, cifar_context(), "autoregressive"),
@@ -158,7 +167,7 @@ NETS: dict[str, Callable[[], VdvaeConfig]] = {
     "mnist-x1-no-residual": lambda: replace(stacked(), cells=replace(Cells(), residual=False)),
 }
 NETS |= {f"mnist-L{2 * n}": partial(binary, n) for n in _LATENT_SWEEP}
-NETS |= {f"mnist-{kind}-{d}": partial(_sized, kind, d) for kind in ("dct", "downsample") for d in (4, 8)}
+NETS |= {f"mnist-{kind}-{d}": partial(_sized, kind, d) for kind in _KINDS for d in (4, 8)}
 NETS |= {f"mnist-x{n}": partial(stacked, n) for n in (1, 2, 3, 4)}
 NETS |= {f"mnist-r{n}": partial(stacked, 1, n) for n in (2, 3, 5, 10, 20)}
 

@@ -28,6 +28,7 @@ from hvaecodec.bench.vae_measures.pictures import (
     state_norms,
     unconditional,
 )
+from hvaecodec.bench.vae_measures.published import accounts
 from hvaecodec.bench.vae_measures.units import THRESHOLD, Units, _path, measure_units
 from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.vdvae import Vdvae
@@ -187,3 +188,17 @@ def test_an_attack_stays_in_its_box_and_hurts_more_with_more_room():
     before, after = (_distance(_look(made, p, 2)[1], target) for p in ((x + start).clamp(0, 1), moved))
     assert (after > 2 * before).all()
     assert all(p.requires_grad for p in made.parameters())
+
+
+def test_what_the_released_code_counts_for_a_context_is_too_little():
+    """The same contexts under the same noise; the entropy is that of a coin for every integer of a flat picture."""
+    made = vae("mnist-dct-published")
+    made.context.fit(drawings(40))
+    counted = accounts(made, torch.zeros(50, 1, 28, 28))
+    assert counted["draw"].value == pytest.approx(36 * math.log(2), rel=1e-5)
+    assert counted["published"].value < counted["proper"].value - 5
+    assert counted["proper"].value > counted["draw"].value
+    again = accounts(made, torch.zeros(50, 1, 28, 28))
+    assert again == counted and made.context_prior.overlapping
+    with pytest.raises(ValueError, match="released code"):
+        accounts(vae("mnist-dct"), drawings(2))

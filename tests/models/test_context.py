@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from dataclasses import replace
 
 import pytest
@@ -11,6 +12,7 @@ import torch
 from hvaecodec.models.context import ContextConfig, binned_normal, make_context
 from hvaecodec.models.context_autoregressive import AutoregressiveConfig, AutoregressivePrior, frequency_order
 from hvaecodec.models.context_diffusion import DiffusionConfig, DiffusionPrior, betas
+from hvaecodec.models.context_published import PublishedDiffusion, PublishedDiffusionConfig, overlapping_masses
 from hvaecodec.models.vdvae_presets import NETS, net
 
 SMALL = ContextConfig("dct", 8, 1, 2, 1)  # 81 contexts in all
@@ -57,6 +59,39 @@ def test_binned_normals_far_out_have_finite_gradients():
     log_sigma = torch.tensor([-7.0, -7.0, -7.0], requires_grad=True)
     binned_normal(torch.tensor([2.0, 1.0, -2.0]), mean, log_sigma, 2).sum().backward()
     assert mean.grad.isfinite().all() and log_sigma.grad.isfinite().all()
+
+
+def test_published_masses_sum_to_up_to_two():
+    """Of a narrow normal at the edge between two bins; of a standard normal to 1.18, with two bits."""
+    symbols = torch.tensor([-3.0, -1.0, 1.0, 3.0], dtype=torch.float64)[:, None]
+    mean = torch.zeros(2, dtype=torch.float64)
+    total = overlapping_masses(symbols, mean, torch.tensor([-4.0, 0.0], dtype=torch.float64), 4).exp().sum(0)
+    assert total.tolist() == pytest.approx([2, 1.18], abs=0.01)
+
+
+def test_a_drawn_context_is_the_released_quantiser():
+    context = make_context(ContextConfig("dct-drawn", 8, 1, 1, 4))
+    values = torch.tensor([-1.0, -0.6, -0.5, -0.3, 0.0, 0.2, 0.4, 1.0])
+    flat = values[:, None, None, None].expand(-1, 1, 8, 8) / 8  # whose only coefficient this is
+    torch.manual_seed(0)
+    seen = [set(row) for row in torch.stack([context.symbols(flat).flatten() for _ in range(200)]).T.tolist()]
+    assert seen == [{-5, -3}, {-3, -1}, {-3, -1}, {-1}, {-1, 1}, {1}, {1, 3}, {3, 5}]
+    coins = context.entropy(flat) / math.log(2)
+    assert coins[[0, 2, 4]].tolist() == pytest.approx([1, 1, 1], abs=1e-3) and float(coins[3]) == 0
+    picture = context.picture(torch.full((1, 1, 1, 1), 3.0))
+    assert torch.allclose(picture, torch.tensor(0.75 / 8))
+
+
+@pytest.mark.parametrize("overlapping", [True, False])
+def test_the_published_prior_is_of_a_distribution_only_when_asked(overlapping):
+    config = ContextConfig("dct-drawn", 8, 1, 2, 4)
+    prior = PublishedDiffusion(PublishedDiffusionConfig(3, "linear", 8, 1), config).eval()
+    prior.overlapping = overlapping
+    rows = torch.tensor(list(itertools.product(range(-5, 6, 2), repeat=4)), dtype=torch.float32)
+    total = float(torch.exp(-_mean_nats(prior, rows.reshape(-1, 1, 2, 2), 20)).sum())
+    assert total > 1.2 if overlapping else total < 1
+    drawn = prior.sample(50, torch.Generator().manual_seed(0))
+    assert drawn.shape == (50, 1, 2, 2) and set(drawn.unique().tolist()) <= {-3, -1, 1, 3}
 
 
 def _shaken(net: torch.nn.Module) -> torch.nn.Module:

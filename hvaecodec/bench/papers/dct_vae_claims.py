@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hvaecodec.bench.papers.chains import apart
-from hvaecodec.bench.papers.dct_vae_systems import GROUPS, PAIR, SETS, SIZES, SYSTEMS
+from hvaecodec.bench.papers.dct_vae_systems import GROUPS, PAIR, PUBLISHED, SETS, SIZES, SYSTEMS
 from hvaecodec.bench.papers.vae_measured import ATTACKS
 from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.papers.vae_tables import (
@@ -52,7 +52,8 @@ def claims_of(store: Store) -> Table:
         found = store.records(name)
         if found and "-dct" in name:
             plain = store.records(name.partition("-dct")[0] + "-vdvae" + GREY * name.endswith(GREY))
-            rows.append(lower(f"further try, {name}: lowers -ELBO", found, plain))
+            what = "lowers what the released code counts" if name == PUBLISHED else "lowers -ELBO"
+            rows.append(lower(f"further try, {name}: {what}", found, plain))
         if found and "-downsample" in name:
             like = name.replace("downsample", "dct")
             rows.append(lower(f"further try, {like} is no worse than {name}", store.records(like), found))

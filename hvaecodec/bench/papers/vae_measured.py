@@ -16,6 +16,7 @@ from hvaecodec.bench.vae_measures import bounds
 from hvaecodec.bench.vae_measures.attack import Attack, robustness
 from hvaecodec.bench.vae_measures.elsewhere import nats_elsewhere
 from hvaecodec.bench.vae_measures.pictures import information, state_norms
+from hvaecodec.bench.vae_measures.published import accounts
 from hvaecodec.bench.vae_measures.units import measure_units
 from hvaecodec.models.vdvae import Vdvae
 
@@ -115,6 +116,12 @@ def _attack(net: Vdvae, pictures: Pictures, sizes: Sizes, radius: float | None =
     return {"ms_ssim32": scores, "radius": attack.radius, "steps": attack.steps, "starts": attack.starts}
 
 
+def _accounts(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
+    x = pictures.x[: sizes.elbo]
+    told = {name: [mean.value, mean.error] for name, mean in accounts(net, x).items()}
+    return told | {"pictures": len(x)}
+
+
 def _bits_back(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
     x = pictures.x[: sizes.chained].cpu()
     net = copy.deepcopy(net).cpu()
@@ -131,6 +138,7 @@ MEASURES: dict[str, Callable[[Vdvae, Pictures, Sizes], dict[str, Any]]] = {
     "states": _states,
     "attack": _attack,
     "bits_back": _bits_back,
+    "accounts": _accounts,
 }
 # of other sizes than the usual one; the paper prints none
 ATTACKS = {f"attack-{radius:g}": radius for radius in (0.05, 0.2)}
