@@ -1,7 +1,7 @@
 """The prior of a `DrawnContext` as the released code of arXiv:2302.09976 has it: for parity with its tables only.
 
 The probabilities of the integers overlap and sum to up to 2, and the divergence of the last step is left out. What comes
-of it is no bound on -log p(x); `PublishedDiffusion.overlapping` set to False makes it one.
+of it is no bound on -log p(x); `PublishedDiffusion.proper_nats` gives one.
 """
 
 from __future__ import annotations
@@ -23,16 +23,24 @@ class PublishedDiffusionConfig(DiffusionConfig):
 
 
 class PublishedDiffusion(DiffusionPrior):
-    """overlapping: as published; otherwise every mass over the sum of all, and the last step's divergence counted."""
+    """`nats` as published, for training and for parity."""
 
-    overlapping = True
+    _overlapping = True
+
+    def proper_nats(self, symbols: Tensor, generator: torch.Generator | None = None) -> Tensor:
+        """(B,) a bound on -log p(symbols): every mass over the sum of all, and the last step's divergence counted."""
+        self._overlapping = False
+        try:
+            return self.nats(symbols, generator)
+        finally:
+            self._overlapping = True
 
     def _last(self, y: Tensor) -> Tensor:
-        return y.new_zeros(len(y)) if self.overlapping else super()._last(y)
+        return y.new_zeros(len(y)) if self._overlapping else super()._last(y)
 
     def _log_masses(self, symbols: Tensor, mean: Tensor, log_sigma: Tensor) -> Tensor:
         own = overlapping_masses(symbols, mean, log_sigma, self.context.half)
-        if self.overlapping:
+        if self._overlapping:
             return own
         n = self.context.half
         every = [overlapping_masses(mean.new_tensor(s), mean, log_sigma, n) for s in range(-n - 1, n + 2, 2)]

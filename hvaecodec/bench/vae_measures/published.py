@@ -28,8 +28,7 @@ def accounts(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 500) -> dict[str
         torch.manual_seed(seed)
         for part in (x / (net.likelihood.levels - 1)).split(batch):
             symbols = context.symbols(part)
-            for name, prior.overlapping in (("published", True), ("proper", False)):
-                found[name].append(prior.nats(symbols, torch.Generator().manual_seed(seed)))
+            for name, nats in (("published", prior.nats), ("proper", prior.proper_nats)):
+                found[name].append(nats(symbols, torch.Generator().manual_seed(seed)))
             found["draw"].append(context.entropy(part))
-            prior.overlapping = True
-    return {name: Mean.of(torch.cat(nats)) for name, nats in found.items()}
+    return {name: Mean.of(torch.cat(parts)) for name, parts in found.items()}
