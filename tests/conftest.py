@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 # Tiny nets are faster on one thread, above all on a busy machine; what depends on threads says how many it wants.
@@ -10,11 +11,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import standin
-from filelock import FileLock
+import together
 from hypothesis import settings
 
 import hvaecodec
 from hvaecodec.codec import registry
+from hvaecodec.codec.hqa_photo import quality_of
 from hvaecodec.codec.images import read_image
 
 settings.register_profile("ours", deadline=None)  # a busy machine is no failure
@@ -43,21 +45,37 @@ def data_dir() -> Path:
 
 
 @pytest.fixture(scope="session")
-def kodak_files(data_dir, tmp_path_factory) -> list[Path]:
-    """Every Kodak photo as an .hvc file at qualities 10, 50 and 90, with the weights in the package."""
+def shared_folder(tmp_path_factory) -> Path:
+    """A folder that all workers of a run see."""
     base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "kodak"  # of all workers
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def kodak_files(data_dir, shared_folder) -> list[Path]:
+    """Every Kodak photo as an .hvc file at qualities 10, 50 and 90, with the weights in the package."""
+
+    def encoded(photo: Path, quality: int) -> bytes:
+        return hvaecodec.load().encode(read_image(photo), quality=quality, effort=1)
+
     photos = sorted((data_dir / "kodak").glob("*.png"))
-    paths = {quality: [folder / f"{photo.stem}-{quality}.hvc" for photo in photos] for quality in (10, 50, 90)}
-    with FileLock(f"{folder}.lock"):
-        if not folder.is_dir():
-            partial, codec = base / "partial", hvaecodec.load()
-            partial.mkdir()
-            for quality, files in paths.items():
-                for photo, path in zip(photos, files, strict=True):
-                    data = codec.encode(read_image(photo), quality=quality, effort=1)
-                    (partial / path.name).write_bytes(data)
-            partial.rename(folder)
-    found = [path for files in zip(*paths.values(), strict=True) for path in files]
-    assert len(found) == 72
-    return found
+    makers = {f"{photo.stem}-{q}.hvc": partial(encoded, photo, q) for photo in photos for q in (10, 50, 90)}
+    assert len(makers) == 72
+    return together.made(shared_folder / "dct-vae-photo", makers)
+
+
+@pytest.fixture(scope="session")
+def hqa_files(data_dir, shared_folder) -> dict[int, list[Path]]:
+    """Every Kodak photo as an .hvc file of `hqa-photo`, by layer, with the weights in the package."""
+
+    def encoded(photo: Path, layer: int) -> bytes:
+        return hvaecodec.load("hqa-photo").encode(read_image(photo), quality=quality_of(layer))
+
+    photos = sorted((data_dir / "kodak").glob("*.png"))
+    assert len(photos) == 24
+    wanted = [(layer, photo) for layer in range(1, 6) for photo in photos]
+    makers = {f"{photo.stem}-{layer}.hvc": partial(encoded, photo, layer) for layer, photo in wanted}
+    paths = together.made(shared_folder / "hqa-photo", makers)
+    return {layer: paths[24 * (layer - 1) : 24 * layer] for layer in range(1, 6)}

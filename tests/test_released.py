@@ -90,13 +90,16 @@ def test_texture_brings_pictures_nearer_to_photos(data_dir):
     files = [codec.encode(photo, quality=14, effort=1) for photo in photos]
     assert np.mean([8 * len(data) / (photo.size / 3) for data, photo in zip(files, photos, strict=True)]) < 0.2
     nets = [load_features(name) for name in ("features-cifar", "features-cifar-check")]
-    distances, psnr = [], []
+
+    def seen(pictures: list[np.ndarray]) -> list[np.ndarray]:
+        return [np.concatenate([net.of(patches(x, net.side, net.side)) for x in pictures]) for net in nets]
+
+    originals, distances, psnr = seen(photos), [], []
     for temperature in (0, 0.5, 1):
         decoded = [codec.decode(data, temperature=temperature) for data in files]
         psnr.append(np.mean([psnr_db(a, b) for a, b in zip(photos, decoded, strict=True)]))
         distances.append([])
-        for net in nets:
-            real, made = (np.concatenate([net.of(patches(x, net.side)) for x in part]) for part in (photos, decoded))
+        for real, made in zip(originals, seen(decoded), strict=True):
             distances[-1].append(frechet_distance(gaussian(real), gaussian(made)))
             distances[-1].append(kernel_distance(powers(real), powers(made)))
     smooth, half, whole = np.array(distances)

@@ -5,8 +5,6 @@
 
 from __future__ import annotations
 
-import functools
-
 import matrix
 import numpy as np
 import pytest
@@ -231,18 +229,3 @@ def test_cuda(bitstream, symbols, streams):
             assert encoded(bitstream, symbols, arithmetic) == streams
             found, _ = decode_symbols(arithmetic, bitstream.tables, streams, GRID, INDEX)
         np.testing.assert_array_equal(found, symbols)
-
-
-@pytest.mark.data
-@pytest.mark.parametrize("quality", [90, 50, 10])
-@pytest.mark.parametrize("name", [name for name, c in CONFIGURATIONS.items() if c.backend != "cuda"])
-def test_kodak_in_every_configuration(kodak_files, name, quality):
-    """All of Kodak with the released weights, in a process of its own, against what this one decodes."""
-    paths = [path for path in kodak_files if path.stem.endswith(f"-{quality}")]
-    assert len(paths) == 24
-    assert matrix.run(paths, names=[name])[name] == _as_it_comes(tuple(paths))
-
-
-@functools.cache
-def _as_it_comes(paths):
-    return matrix.digests(paths, None, CONFIGURATIONS["as it comes"])
