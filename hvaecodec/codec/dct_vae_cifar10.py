@@ -9,25 +9,20 @@ Downsample-VAE, whose context is a thumbnail of every tile, work just so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fractions import Fraction
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from PIL import Image
 
-from hvaecodec.codec import images
-from hvaecodec.codec.colour_modes import assemble, colour, pack_picture, shrunk
-from hvaecodec.codec.container import Container, Header, unpack
-from hvaecodec.codec.contents import describe
+from hvaecodec.codec.colour_modes import shrunk
+from hvaecodec.codec.container import Header
 from hvaecodec.codec.context_stream import ContextTables, decode_context, encode_context
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
-from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.inference import plain
-from hvaecodec.codec.one_rate import QUALITY, STEP_INDEX, check_one_rate, check_reached, only_stream
-from hvaecodec.codec.settings import Decoding, check_backend
+from hvaecodec.codec.one_rate import OneRateCodec
+from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.vae_weights import FILE, build_vae
 from hvaecodec.codec.weights import Generators, load_tables, read_card
@@ -38,17 +33,16 @@ from hvaecodec.models.vdvae import Vdvae
 PACKAGE_WEIGHTS = Path(__file__).parent.parent / "weights" / "dct-vae-cifar10"
 
 
-class DctVaeCifarCodec:
-    """One rate, lossy in colour, lossless in alpha; every size from 1 x 1."""
+class DctVaeCifarCodec(OneRateCodec):
+    """The integers are the contexts of all tiles: int32 (tiles, 3, d, d), tiles in raster order."""
 
     name = "dct-vae-cifar10"
-    lossless = False
 
     def __init__(
         self, digest: bytes, tables: ContextTables, context: Context, generators: Generators, card: dict[str, Any]
     ) -> None:
-        self.digest, self.tables, self.generators, self.card = digest, tables, generators, card
-        self.context = context
+        super().__init__(digest, generators, card)
+        self.tables, self.context = tables, context
 
     @classmethod
     def load(cls, path: Path | None = None) -> DctVaeCifarCodec:
@@ -59,87 +53,27 @@ class DctVaeCifarCodec:
         context = _context(tables)
         return cls(digest, tables, context, Generators(folder, FILE, partial(_build, context)), card)
 
-    # -- encoding -------------------------------------------------------------------------------------------------
-
-    def encode(
-        self,
-        image: np.ndarray | Image.Image | LoadedImage,
-        quality: float | None = None,
-        bpp: float | None = None,
-        psnr: float | None = None,
-        effort: int = 2,
-    ) -> bytes:
-        """A complete file; every quality (1..100) and effort gives the same.
-
-        bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
-        """
-        check_one_rate(quality, bpp, psnr, effort)
-        loaded = images.from_any(image)
+    def _stream(self, pixels: np.ndarray) -> bytes:
         with plain():
-            symbols = self.context.symbols(to_tensor(cut(colour(loaded.pixels))) / 255)
-        stream, _ = encode_context(self.tables, symbols.int().numpy())
-        data = pack_picture(loaded, [stream], self.name, STEP_INDEX, self.digest, self.generators.newest)
-        check_reached(data, loaded.pixels, self.decode, bpp, psnr)
-        return data
+            symbols = self.context.symbols(to_tensor(cut(pixels)) / 255)
+        return encode_context(self.tables, symbols.int().numpy())[0]
 
-    # -- decoding -------------------------------------------------------------------------------------------------
-
-    def decode(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> np.ndarray:
-        """The picture, uint8, of the shape that was encoded (smaller by `scale`).
-
-        temperature: 0 takes the latents at their means, above 0 they are drawn under `seed`; the pixels are the
-        likelihood's means. scale: 1, or 1/2 ... 1/32 of the context's own picture, which needs no latents.
-        partial: there is one stream, a file without all of it is refused.
-        """
-        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
-
-    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """`decode`, with the same settings, and with the ICC profile and EXIF that the file carries."""
-        return self._decode(data, Decoding(**settings))
-
-    def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
-        found = unpack(data, partial=how.partial)
-        symbols, _ = self._decode_symbols(found)
-        rows, columns = _grid(found.header)
-        if how.size < SIDE:
-            with plain():
-                flat = to_pixels(self.context.picture(torch.from_numpy(symbols)) * 255)
-            whole = join(flat.reshape(rows, columns, SIDE, SIDE, 3))
-            return assemble(shrunk(whole, rows * how.size, columns * how.size), found, how.size)
-        net: Vdvae = self.generators.get(self.generators.choose(found.header.generator, how.generator))
-        flat = render(net, symbols, how.temperature, how.seed)
-        return assemble(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), found, how.size)
-
-    def _decode_symbols(self, found: Container) -> tuple[np.ndarray, float]:
-        """int32 (tiles, 3, d, d) and their estimated bits."""
-        stream = only_stream(found, self.digest)
-        rows, columns = _grid(found.header)
+    def _integers(self, header: Header, stream: bytes) -> tuple[np.ndarray, float]:
+        rows, columns = _grid(header)
         symbols, bits = decode_context(self.tables, stream, rows * columns)
         half = self.tables.half
         if np.abs(symbols).max() > half:
             raise CorruptFile(f"a stream holds symbols outside -{half}..{half}; the file was made by something else")
         return symbols, bits
 
-    # -- looking into files ---------------------------------------------------------------------------------------
+    def _small(self, integers: np.ndarray, header: Header, size: int) -> np.ndarray:
+        rows, columns = _grid(header)
+        with plain():
+            flat = to_pixels(self.context.picture(torch.from_numpy(integers)) * 255)
+        return shrunk(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), rows * size, columns * size)
 
-    def info(self, data: bytes) -> dict[str, Any]:
-        """What a file holds; est_bits is what the tables say of the context, payload_bytes what is in the file."""
-        found = unpack(data)
-        _, bits = self._decode_symbols(found)
-        return describe(data, found, QUALITY, [bits])
-
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
-        """The decoded integers: int16 (tiles, 3, d, d), tiles in raster order. Both backends are numpy here."""
-        check_backend(backend)
-        return [self._decode_symbols(unpack(data))[0].astype(np.int16)]
+    def _whole(self, net: Vdvae, integers: np.ndarray, header: Header, how: Decoding) -> np.ndarray:
+        return join(render(net, integers, how.temperature, how.seed).reshape(*_grid(header), SIDE, SIDE, 3))
 
 
 def render(net: Vdvae, symbols: np.ndarray, temperature: float, seed: int) -> np.ndarray:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,12 @@ from torch import Tensor
 
 from hvaecodec.codec import images
 from hvaecodec.codec.coder import Tables
-from hvaecodec.codec.colour_modes import assemble, colour, pack_picture, shrunk
-from hvaecodec.codec.container import Container, unpack
-from hvaecodec.codec.contents import describe
+from hvaecodec.codec.colour_modes import colour, shrunk
+from hvaecodec.codec.container import Header
 from hvaecodec.codec.errors import CorruptFile
-from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.inference import plain
-from hvaecodec.codec.one_rate import QUALITY, STEP_INDEX, check_one_rate, check_reached, only_stream
-from hvaecodec.codec.settings import Decoding, check_backend
+from hvaecodec.codec.one_rate import OneRateCodec
+from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.small_picture import coder_tables, decode_small, encode_small
 from hvaecodec.codec.small_tiles import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.srvae_weights import FILE, build_model
@@ -49,14 +46,14 @@ class Estimate:
     kl_z: float
 
 
-class SrVaeCodec:
-    """One rate, lossy in colour, lossless in alpha and in the picture of half the side; every size from 1 x 1."""
+class SrVaeCodec(OneRateCodec):
+    """The integers are y of all tiles, half the picture's side: uint8 (16 rows, 16 columns, 3)."""
 
     name = "srvae-cifar10"
-    lossless = False
 
     def __init__(self, digest: bytes, tables: Tables, generators: Generators, card: dict[str, Any]) -> None:
-        self.digest, self.tables, self.generators, self.card = digest, tables, generators, card
+        super().__init__(digest, generators, card)
+        self.tables = tables
 
     @classmethod
     def load(cls, path: Path | None = None) -> SrVaeCodec:
@@ -66,79 +63,22 @@ class SrVaeCodec:
         digest, tables = load_tables(folder, lambda arrays: coder_tables(arrays["tables"]))
         return cls(digest, tables, Generators(folder, FILE, build_model), card)
 
-    # -- encoding -------------------------------------------------------------------------------------------------
+    def _stream(self, pixels: np.ndarray) -> bytes:
+        return encode_small(self.tables, _small_picture(pixels))[0]
 
-    def encode(
-        self,
-        image: np.ndarray | Image.Image | LoadedImage,
-        quality: float | None = None,
-        bpp: float | None = None,
-        psnr: float | None = None,
-        effort: int = 2,
-    ) -> bytes:
-        """A complete file; every quality (1..100) and effort gives the same.
-
-        bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
-        """
-        check_one_rate(quality, bpp, psnr, effort)
-        loaded = images.from_any(image)
-        stream, _ = encode_small(self.tables, _small_picture(colour(loaded.pixels)))
-        data = pack_picture(loaded, [stream], self.name, STEP_INDEX, self.digest, self.generators.newest)
-        check_reached(data, loaded.pixels, self.decode, bpp, psnr)
-        return data
-
-    # -- decoding -------------------------------------------------------------------------------------------------
-
-    def decode(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> np.ndarray:
-        """The picture, uint8, of the shape that was encoded (smaller by `scale`).
-
-        temperature: 0 takes u and z at their means, above 0 they are drawn under `seed`. scale: 1, or 1/2 ... 1/32,
-        which need no net: 1/2 is y itself. partial: there is one stream, a file without all of it is refused.
-        """
-        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
-
-    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """`decode`, with the same settings, and with the ICC profile and EXIF that the file carries."""
-        return self._decode(data, Decoding(**settings))
-
-    def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
-        found = unpack(data, partial=how.partial)
-        y, _ = self._decode_y(found)
-        if how.size < 32:
-            height, width = (n * how.size // 16 for n in y.shape[:2])
-            return assemble(shrunk(y, height, width), found, how.size)
-        model = self.generators.get(self.generators.choose(found.header.generator, how.generator))
-        return assemble(_enlarged(model, y, how.temperature, how.seed), found, how.size)
-
-    def _decode_y(self, found: Container) -> tuple[np.ndarray, float]:
-        """uint8 (16 rows, 16 columns, 3) of all tiles, and its estimated bits."""
-        stream = only_stream(found, self.digest)
-        height, width = (-(-n // 32) * 16 for n in (found.header.height, found.header.width))
+    def _integers(self, header: Header, stream: bytes) -> tuple[np.ndarray, float]:
+        height, width = (-(-n // SIDE) * 16 for n in (header.height, header.width))
         y, bits = decode_small(self.tables, stream, height, width)
         if y.min() < 0 or y.max() > 255:
             raise CorruptFile("a stream holds samples outside 0..255; the file was made by something else")
         return y.astype(np.uint8), bits
 
-    # -- looking into files ---------------------------------------------------------------------------------------
+    def _small(self, integers: np.ndarray, header: Header, size: int) -> np.ndarray:
+        height, width = (n * size // 16 for n in integers.shape[:2])
+        return shrunk(integers, height, width)
 
-    def info(self, data: bytes) -> dict[str, Any]:
-        """What a file holds; est_bits is what the tables say of y, payload_bytes what is in the file."""
-        found = unpack(data)
-        _, bits = self._decode_y(found)
-        return describe(data, found, QUALITY, [bits])
-
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
-        """The decoded integers: y of all tiles, int16 (16 rows, 16 columns, 3). Both backends are numpy here."""
-        check_backend(backend)
-        return [self._decode_y(unpack(data))[0].astype(np.int16)]
+    def _whole(self, net: SrVae, integers: np.ndarray, header: Header, how: Decoding) -> np.ndarray:
+        return _enlarged(net, integers, how.temperature, how.seed)
 
     def estimate(self, image: np.ndarray | Image.Image, seed: int = 0) -> Estimate:
         """What the model would pay for a picture with its latents: an estimate for comparison with the file's y."""
