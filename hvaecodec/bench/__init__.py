@@ -85,9 +85,10 @@ def run(
     """Encode and decode every image of `dataset` with every codec at every setting; one record each.
 
     codecs: specifications such as `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:mbt2018-mean`.
-    quality: the sweep of our own codecs; baselines sweep their `settings`, `hqa-photo@quality=10/50` what it names. limit: only the first images.
-    out: a folder whose `records.jsonl` is added to; lines in it that still hold are reused unless `fresh`. Metrics of
-    a whole set, as in `fd-cifar`, need it: the features of decoded pictures are kept there for `score_sets`.
+    quality: the sweep of our own codecs; baselines sweep their `settings`, `hqa-photo@quality=10/50` what it names.
+    limit: only the first images. out: a folder whose `records.jsonl` is added to; lines in it that still hold are
+    reused unless `fresh`. Metrics of a whole set, as in `fd-cifar`, need it: the features of decoded pictures are kept
+    there for `score_sets`.
     Raises ValueError for an unknown name, DatasetError (an OSError) if the pictures cannot be had.
     """
     from hvaecodec.bench import datasets, runner, set_metrics, specs

@@ -119,8 +119,8 @@ class HqaPhotoCodec:
         """The picture, uint8, of the shape that was encoded (smaller by `scale`).
 
         temperature: 0 takes the mode of every layer below the coded one, above 0 they are drawn under `seed`, by the
-        generator's sampler if it has one, and so is its texture. scale: 1, 1/2 ... 1/32; the picture is decoded whole and averaged. partial: there is one stream, a file without all of it
-        is refused. generator: "file" or "latest".
+        generator's sampler if it has one, and so is its texture. scale: 1, 1/2 ... 1/32; the picture is decoded whole
+        and averaged. partial: there is one stream, a file without all of it is refused. generator: "file" or "latest".
         """
         return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
 
