@@ -58,7 +58,7 @@ def kodak_files(data_dir, shared_folder) -> list[Path]:
     """Every Kodak photo as an .hvc file at qualities 10, 50 and 90, with the weights in the package."""
 
     def encoded(photo: Path, quality: int) -> bytes:
-        return hvaecodec.load().encode(read_image(photo), quality=quality, effort=1)
+        return registry.shared("dct-vae-photo").encode(read_image(photo), quality=quality, effort=1)
 
     photos = sorted((data_dir / "kodak").glob("*.png"))
     makers = {f"{photo.stem}-{q}.hvc": partial(encoded, photo, q) for photo in photos for q in (10, 50, 90)}
@@ -71,7 +71,7 @@ def hqa_files(data_dir, shared_folder) -> dict[int, list[Path]]:
     """Every Kodak photo as an .hvc file of `hqa-photo`, by layer, with the weights in the package."""
 
     def encoded(photo: Path, layer: int) -> bytes:
-        return hvaecodec.load("hqa-photo").encode(read_image(photo), quality=quality_of(layer))
+        return registry.shared("hqa-photo").encode(read_image(photo), quality=quality_of(layer))
 
     photos = sorted((data_dir / "kodak").glob("*.png"))
     assert len(photos) == 24
