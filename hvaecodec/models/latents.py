@@ -45,3 +45,15 @@ def standard_noise(like: Tensor, generator: torch.Generator | None = None) -> Te
     device = like.device if generator is None else generator.device
     noise = torch.randn(like.shape, generator=generator, device=device)
     return torch.empty_like(like).copy_(noise)
+
+
+def summed(values: Tensor) -> Tensor:
+    """(B,) sums of (B, Z, h, w).
+
+    The gradient of a sum has no strides, and products with it come out in the default ones: another layout than that of
+    nets in channels_last, and so a copy at every convolution above. Here it has the strides of `values`.
+    """
+    if values.requires_grad:
+        shape, strides = values.shape, values.stride()
+        values.register_hook(lambda grad: grad.new_empty_strided(shape, strides).copy_(grad))
+    return values.sum((1, 2, 3))

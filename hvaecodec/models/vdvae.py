@@ -20,7 +20,7 @@ from torch.utils.checkpoint import checkpoint
 
 from .context import Context, make_context
 from .context_priors import ContextPrior, make_context_prior
-from .latents import Gaussian, standard_noise
+from .latents import Gaussian, standard_noise, summed
 from .likelihoods import Likelihood
 from .vdvae_blocks import TopDown
 from .vdvae_config import VdvaeConfig
@@ -186,7 +186,7 @@ class Vdvae(nn.Module):
         kl: list[Tensor] = []
 
         def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
-            kl.append(q.kl(p).sum((1, 2, 3)))
+            kl.append(summed(q.kl(p)))
             return q.sample(standard_noise(q.mean, generator))
 
         parameters = self.walk(choose, len(x), self.features(seen), symbols)

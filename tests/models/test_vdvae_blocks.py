@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 import torch.nn.functional as F
 
+from hvaecodec.models import vdvae_blocks
 from hvaecodec.models.vdvae_blocks import REZERO, Cell, Depthwise
 
 
-def test_dense_kernels_have_the_gradients_of_depthwise_ones() -> None:
+@pytest.mark.parametrize("amx", [True, False])
+def test_what_is_faster_than_depthwise_kernels_in_bf16_has_their_gradients(
+    amx: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vdvae_blocks, "_has_amx", lambda: amx)
     torch.manual_seed(0)
     conv = Depthwise(6)
     assert conv.bias is not None
-    x = torch.randn(2, 6, 8, 8, requires_grad=True)
+    x = torch.randn(2, 6, 8, 8, dtype=torch.bfloat16, requires_grad=True)
     with torch.autocast("cpu", torch.bfloat16):
-        dense = conv(x)
+        ours = conv(x)
         own = F.conv2d(x, conv.weight, conv.bias, padding=2, groups=6)
         with torch.no_grad():
             assert torch.equal(conv(x), own)
-    torch.testing.assert_close(dense, own, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(ours, own, rtol=0.02, atol=0.02)
     inputs = [x, conv.weight, conv.bias]
-    push = torch.randn_like(dense)
-    ours, theirs = (torch.autograd.grad(y, inputs, push) for y in (dense, own))
-    for one, two in zip(ours, theirs, strict=True):
+    push = torch.randn_like(own)
+    gradients = [torch.autograd.grad(y, inputs, push) for y in (ours, own)]
+    for one, two in zip(*gradients, strict=True):
         torch.testing.assert_close(one, two, rtol=0.02, atol=0.1)
 
 
