@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from hvaecodec.bench.ms_ssim32 import ms_ssim32
-from hvaecodec.models.latents import Gaussian
+from hvaecodec.models.latents import Gaussian, summed
 from hvaecodec.models.vdvae import Vdvae
 
 
@@ -83,7 +83,8 @@ def _look(net: Vdvae, x: Tensor, m: int) -> tuple[Tensor, _Top]:
 
 def _distance(one: _Top, two: _Top) -> Tensor:
     """(B,): half the divergence each way, summed over layers, plus the squared distance of the contexts."""
-    total = sum((0.5 * (a.kl(b) + b.kl(a)).flatten(1).sum(1) for a, b in zip(one.posteriors, two.posteriors, strict=True)), torch.zeros(()))  # fmt: skip
+    pairs = zip(one.posteriors, two.posteriors, strict=True)
+    total = sum((0.5 * summed(a.kl(b) + b.kl(a)) for a, b in pairs), torch.zeros(()))
     if one.values is not None and two.values is not None:
         total = total + ((one.values - two.values) ** 2).flatten(1).sum(1)
     return total
