@@ -11,7 +11,7 @@ from hvaecodec.bench.papers import PaperSettings, Report, vae_printed
 from hvaecodec.bench.papers.chains import chains_table
 from hvaecodec.bench.papers.dct_vae_claims import claims_of
 from hvaecodec.bench.papers.dct_vae_plots import draw
-from hvaecodec.bench.papers.dct_vae_systems import GROUPS, PUBLISHED, SYSTEMS
+from hvaecodec.bench.papers.dct_vae_systems import GROUPS, PAIR, PUBLISHED, SETS, SYSTEMS
 from hvaecodec.bench.papers.vae_measured import ATTACKS
 from hvaecodec.bench.papers.vae_runs import Store
 from hvaecodec.bench.papers.vae_tables import (
@@ -111,7 +111,8 @@ def _bounds(store: Store, title: str, names: Sequence[str], printed: dict[str, f
     notes += [f"IW, its gain over -ELBO of the very same samples, and `published`: {told}, seed 0."] if told else []
     notes += [_IN_GREY] if any(row[0].endswith(GREY) for row in rows) else []
     notes += [_PUBLISHED] if any(row[0] == PUBLISHED for row in rows) else []
-    notes += at_equal_time(store, [row[0] for row in rows])
+    for group in (*SETS, "sizes", PAIR):  # what claims compare; not the tries, each made for another question
+        notes += at_equal_time(store, [name for name in GROUPS[group] if name in names])
     header = (
         "system",
         "-ELBO",

@@ -82,7 +82,7 @@ def at_equal_time(store: Store, names: Sequence[str]) -> list[str]:
             end = min(curve[-1][0] for found in curves.values() for curve in found)
             told = ", ".join(f"{name} {_read(found, end):.2f}" for name, found in curves.items())
             notes.append(
-                f"At equal time, {end / 60:.0f} minutes, when the fastest on {data} was done and the learning rates of the "
+                f"At equal time, {end / 60:.0f} minutes, when the fastest of these was done and the learning rates of the "
                 f"others had not fallen yet, training -ELBO in nats: {told}."
             )
     return notes
