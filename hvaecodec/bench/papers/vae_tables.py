@@ -77,7 +77,7 @@ def at_equal_time(store: Store, names: Sequence[str]) -> list[str]:
     notes = []
     for data in dict.fromkeys(name.partition("-")[0] for name in names):
         curves = {name: [r["curve"] for r in store.records(name)] for name in names if name.startswith(data)}
-        curves = {name: found for name, found in curves.items() if found and all(found) and "long" not in name}
+        curves = {name: found for name, found in curves.items() if found and all(found)}
         if len(curves) > 1:
             end = min(curve[-1][0] for found in curves.values() for curve in found)
             told = ", ".join(f"{name} {_read(found, end):.2f}" for name, found in curves.items())
