@@ -52,7 +52,7 @@ _BITS = LoopConfig(
 )
 # The limit of gradients is that of VDVAE's released code. In colour they have norms of 5 to 20: the usual limit of 1 is met
 # by every step and slows the first hundreds.
-_COLOUR = replace(_BITS, steps=4000, learning_rate=2e-3, floor=0.02, ema=0.998, clip=200.0)
+_COLOUR = replace(_BITS, steps=4000, learning_rate=2e-3, floor=0.02, clip=200.0)
 _STACKED_RATE = 1e-2  # by short runs of mnist-x1 and mnist-r5: at 4e-3, and more so at 1e-3, latents come into use late
 _DEEP = ("mnist-large", "mnist-single", "mnist-shared")  # dozens of blocks at 32 x 32: fewer steps on a CPU
 _GPU_STEPS = 20_000
