@@ -39,7 +39,7 @@ def claims_of(store: Store) -> Table:
         rows.append(_more_units(f"{data}: more active units, the context not counted", dct, plain))
         rows.append(_more_kl(f"{data}: more KL a unit", dct, plain))
         rows.append(_robust(f"{data}: more robust to attacks", dct, plain))
-    for data in ("mnist", "omniglot", PAIR):
+    for data in (*SETS, PAIR):
         dct, plain = (store.records(f"{data}-{kind}") for kind in ("dct", "vdvae"))
         for measure, radius in ATTACKS.items() if dct else ():
             rows.append(
