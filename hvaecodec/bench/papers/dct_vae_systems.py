@@ -12,7 +12,7 @@ PAIR = "cifar10-narrow"  # the nets of CIFAR-10 that are in the package
 SIZES = (4, 6, 8)
 _LONG_MINUTES = 235.0
 
-# Attacks of other sizes: the usual one fails the claim on every set.
+# Attacks of other sizes: the usual one shows the claim on no set.
 _KINDS = {
     "vdvae": (*FULL, *ATTACKS),
     "dct": (*FULL, *ATTACKS, *WITH_CONTEXT),
