@@ -80,7 +80,7 @@ test-report: $(VENV)/ready-browser install
 
 # From the checkout, so that the records name its commit. Goes on where it was interrupted.
 results: $(VENV)/ready
-	$(BIN)/python -m hvaecodec.bench.documents
+	$(BIN)/python -m hvaecodec.bench.show.documents
 
 $(VENV)/ready-docs: $(VENV)/ready
 	$(PIP) install -c constraints.txt ".[docs]"

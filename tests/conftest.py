@@ -16,7 +16,7 @@ from hypothesis import settings
 
 import hvaecodec
 from hvaecodec.codec import registry
-from hvaecodec.codec.hqa_photo import quality_of
+from hvaecodec.codec.hqa.codec import quality_of
 from hvaecodec.codec.images import read_image
 
 settings.register_profile("ours", deadline=None)  # a busy machine is no failure

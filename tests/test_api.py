@@ -9,8 +9,8 @@ from PIL import Image
 
 import hvaecodec
 from hvaecodec.codec import registry
-from hvaecodec.codec.container import CODEC_IDS, Header, pack
 from hvaecodec.codec.errors import CodecUnavailable, NotThisFormat
+from hvaecodec.codec.format.container import CODEC_IDS, Header, pack
 from hvaecodec.codec.registry import CODECS
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -101,6 +101,6 @@ def test_two_targets_are_refused(stand_in):
 
 
 def test_models_can_be_asked_for_after_the_package_of_that_name_is_imported():
-    code = "import hvaecodec, hvaecodec.models.layout; print([model['name'] for model in hvaecodec.models()])"
+    code = "import hvaecodec, hvaecodec.models.photo.layout; print([model['name'] for model in hvaecodec.models()])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "dct-vae-photo" in done.stdout

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from hvaecodec.bench.curves import BDRate, Curve
-    from hvaecodec.bench.datasets import NamedImage
-    from hvaecodec.bench.measured import Measured
+    from hvaecodec.bench.data.datasets import NamedImage
+    from hvaecodec.bench.measure.result_table import Measured
+    from hvaecodec.bench.show.curves import BDRate, Curve
 
 __all__ = [
     "bd_rate",
@@ -44,7 +44,8 @@ def rate_distortion(codecs: Any, images: Any, metrics: Sequence[str] = ("psnr", 
 
     Raises ValueError for a metric of whole sets.
     """
-    from hvaecodec.bench import set_metrics, sweep
+    from hvaecodec.bench.measure import sweep
+    from hvaecodec.bench.metrics import set_metrics
 
     of_set = set_metrics.split(metrics)[1]
     if of_set:
@@ -63,7 +64,7 @@ def rate_perception(
     Options: `temperatures`, at which every codec that can decodes the same file again; `quality`, `effort`, `data`,
     `limit`, `threads`, `out`, `fresh` and `progress` as in `run`.
     """
-    from hvaecodec.bench import sweep
+    from hvaecodec.bench.measure import sweep
 
     return sweep.measure(codecs, images, metrics, **options)
 
@@ -91,7 +92,9 @@ def run(
     there for `score_sets`.
     Raises ValueError for an unknown name, DatasetError (an OSError) if the pictures cannot be had.
     """
-    from hvaecodec.bench import datasets, runner, set_metrics, specs
+    from hvaecodec.bench.data import datasets
+    from hvaecodec.bench.measure import runner, specs
+    from hvaecodec.bench.metrics import set_metrics
 
     check(metrics=metrics)
     of_image, of_set = set_metrics.split(usable(metrics))
@@ -121,8 +124,9 @@ def run(
 
 def check(*, metrics: Sequence[str] = (), published: Sequence[str] = ()) -> None:
     """Raise ValueError for a metric or published curve that we do not have, before any time is spent."""
-    from hvaecodec.bench import curves, set_metrics
-    from hvaecodec.bench import metrics as known
+    from hvaecodec.bench.metrics import image_metrics as known
+    from hvaecodec.bench.metrics import set_metrics
+    from hvaecodec.bench.show import curves
 
     for name in set_metrics.split(metrics)[0]:
         if name not in known.METRICS:
@@ -137,8 +141,8 @@ def usable(metrics: Sequence[str]) -> list[str]:
 
     Raises ValueError if there is none.
     """
-    from hvaecodec.bench import metrics as known
-    from hvaecodec.bench import set_metrics
+    from hvaecodec.bench.metrics import image_metrics as known
+    from hvaecodec.bench.metrics import set_metrics
     from hvaecodec.codec.errors import CodecUnavailable
 
     found = []
@@ -155,22 +159,22 @@ def usable(metrics: Sequence[str]) -> list[str]:
 
 
 def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[NamedImage]:
-    """The images of a data set; see `hvaecodec.bench.datasets.load_dataset`."""
-    from hvaecodec.bench import datasets
+    """The images of a data set; see `hvaecodec.bench.data.datasets.load_dataset`."""
+    from hvaecodec.bench.data import datasets
 
     return datasets.load_dataset(name, data)
 
 
 def curves_of(records: Sequence[dict[str, Any]], metric: str = "psnr") -> dict[str, Curve]:
-    """One curve for each codec in the records, rates from files; see `hvaecodec.bench.curves.from_records`."""
-    from hvaecodec.bench import curves
+    """One curve for each codec in the records, rates from files; see `hvaecodec.bench.show.curves.from_records`."""
+    from hvaecodec.bench.show import curves
 
     return curves.from_records(records, metric)
 
 
 def bd_rate(anchor: Curve, test: Curve) -> BDRate:
-    """How many per cent more bits `test` takes than `anchor` at equal distortion; see `hvaecodec.bench.curves`."""
-    from hvaecodec.bench import curves
+    """How many per cent more bits `test` takes than `anchor` at equal distortion; see `hvaecodec.bench.show.curves`."""
+    from hvaecodec.bench.show import curves
 
     return curves.bd_rate(anchor, test)
 
@@ -180,9 +184,9 @@ def score_sets(
 ) -> list[dict[str, Any]]:
     """Metrics of whole sets for every (codec, setting) that `run` measured into `out`, also written to its `sets.json`.
 
-    Other metrics in `metrics` are passed over. See `hvaecodec.bench.set_metrics.score`.
+    Other metrics in `metrics` are passed over. See `hvaecodec.bench.metrics.set_metrics.score`.
     """
-    from hvaecodec.bench import set_metrics
+    from hvaecodec.bench.metrics import set_metrics
 
     names = set_metrics.split(metrics)[1]
     if not names:
@@ -202,7 +206,7 @@ def write_report(
     sets: Sequence[dict[str, Any]] = (),
 ) -> dict[str, Path]:
     """Write `table.md` and a plot for each metric into `out`; the paths by name. sets: from `score_sets`."""
-    from hvaecodec.bench import output
+    from hvaecodec.bench.show import output
 
     return output.write(records, Path(out), metric_names=metrics, anchor=anchor, published=published, sets=sets)
 
@@ -229,7 +233,7 @@ def write_html(
     empty. n_images, megabytes: how many images, and the most that the page may take. out: where packed pictures are
     kept for the next time. Files are made again for it; one that differs from its record is not shown.
     """
-    from hvaecodec.bench import report
+    from hvaecodec.bench.show import report
 
     return report.write(
         records,

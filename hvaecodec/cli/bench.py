@@ -125,7 +125,7 @@ def _numbers(text: str) -> list[float] | None:
 def _show(
     records: list[dict[str, Any]], metrics: list[str], anchor: str, published: list[str], sets: list[dict[str, Any]]
 ) -> None:
-    from hvaecodec.bench import tables
+    from hvaecodec.bench.show import tables
 
     found = tables.all_tables(records, metrics, anchor, published, sets)
     if not sys.stdout.isatty():

@@ -39,7 +39,7 @@ def paper(
         run = experiment(name)
         keep_pages()
         folder = data or Path(os.environ.get("HVAECODEC_DATA", ""))  # an experiment that misses a pack there says so
-        from hvaecodec.bench.runner import torch_threads
+        from hvaecodec.bench.measure.runner import torch_threads
 
         target = out or Path("runs") / f"paper-{name}"
         with torch_threads(threads), stage_bars() as report:

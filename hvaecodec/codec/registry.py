@@ -9,8 +9,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from hvaecodec.codec.container import read_header
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
+from hvaecodec.codec.format.container import read_header
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,10 +23,10 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 
 # name -> (module, class). The name is the one that container.CODEC_IDS gives an id on the wire.
 CODECS: dict[str, tuple[str, str]] = {
-    "dct-vae-photo": ("hvaecodec.codec.dct_vae", "DctVaeCodec"),
-    "hqa-photo": ("hvaecodec.codec.hqa_photo", "HqaPhotoCodec"),
-    "dct-vae-cifar10": ("hvaecodec.codec.dct_vae_cifar10", "DctVaeCifarCodec"),
-    "srvae-cifar10": ("hvaecodec.codec.srvae", "SrVaeCodec"),
+    "dct-vae-photo": ("hvaecodec.codec.photo.codec", "DctVaeCodec"),
+    "hqa-photo": ("hvaecodec.codec.hqa.codec", "HqaPhotoCodec"),
+    "dct-vae-cifar10": ("hvaecodec.codec.tiles.dct_vae_cifar10", "DctVaeCifarCodec"),
+    "srvae-cifar10": ("hvaecodec.codec.tiles.srvae_cifar10", "SrVaeCodec"),
 }
 ONE_RATE = frozenset({"dct-vae-cifar10", "srvae-cifar10"})  # every quality of theirs gives the same file
 

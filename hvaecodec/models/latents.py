@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from .generator import kl_gaussian
+from hvaecodec.models.photo.generator import kl_gaussian
 
 
 @dataclass(frozen=True)

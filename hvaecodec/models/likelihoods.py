@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from .generator import logistic_nll
+from hvaecodec.models.photo.generator import logistic_nll
 
 # Of a logistic, on a scale where black is -1 and white 1: the smallest as in openai/vdvae (vae_helpers.py); far above
 # the largest all samples are as likely, and float32 loses the difference between the edges of a bin.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvaecodec import __version__
 from hvaecodec.codec.files import write_atomically
-from hvaecodec.codec.weights import ON_TOP, generators_in
+from hvaecodec.codec.photo.weights import ON_TOP, generators_in
 from hvaecodec.training.checkpoint import Checkpoint
 from hvaecodec.training.data import PHOTO_TARS, source_of
 from hvaecodec.training.small_images import TERMS

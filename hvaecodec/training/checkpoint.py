@@ -18,7 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from hvaecodec.codec.files import write_atomically
-from hvaecodec.models.prior_net import PriorNet
+from hvaecodec.models.photo.prior_trainable import PriorNet
 
 NAME = "checkpoint.safetensors"
 

@@ -22,14 +22,14 @@ from hvaecodec.training.recipes.common import Recipe, Stage, as_dict
 
 # Recipe.family -> (module, class of the protocol Family); imported when a recipe of it runs
 FAMILIES: dict[str, tuple[str, str]] = {
-    "classifier": ("hvaecodec.training.classifier_run", "ClassifierRun"),
-    "dct-vae": ("hvaecodec.training.dct_vae_run", "DctVaeRun"),
-    "hqa": ("hvaecodec.training.hqa_run", "HqaRun"),
-    "hqa-sampler": ("hvaecodec.training.hqa_sampler_run", "HqaSamplerRun"),
-    "hqa-photo": ("hvaecodec.training.hqa_photo_run", "HqaPhotoRun"),
-    "vdvae": ("hvaecodec.training.vdvae_run", "VdvaeRun"),
-    "srvae": ("hvaecodec.training.srvae_run", "SrVaeRun"),
-    "texture": ("hvaecodec.training.texture_run", "TextureRun"),
+    "classifier": ("hvaecodec.training.classifiers.classifier_run", "ClassifierRun"),
+    "dct-vae": ("hvaecodec.training.photo.photo_run", "DctVaeRun"),
+    "hqa": ("hvaecodec.training.hqa.hqa_run", "HqaRun"),
+    "hqa-sampler": ("hvaecodec.training.hqa.hqa_sampler_run", "HqaSamplerRun"),
+    "hqa-photo": ("hvaecodec.training.hqa.hqa_photo_run", "HqaPhotoRun"),
+    "vdvae": ("hvaecodec.training.vae.vdvae_run", "VdvaeRun"),
+    "srvae": ("hvaecodec.training.vae.srvae_run", "SrVaeRun"),
+    "texture": ("hvaecodec.training.texture.texture_run", "TextureRun"),
 }
 
 # (stage, part of its budget that is spent, words)

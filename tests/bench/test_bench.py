@@ -13,7 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hvaecodec import bench
-from hvaecodec.bench import isolated, plots, runner, specs, tables
+from hvaecodec.bench.measure import isolated, runner, specs
+from hvaecodec.bench.show import plots, tables
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
 

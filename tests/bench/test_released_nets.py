@@ -9,15 +9,16 @@ from math import sqrt
 import numpy as np
 import pytest
 
-from hvaecodec.bench import baselines, features, frechet
-from hvaecodec.bench.vae_measures.bounds import negative_elbo
-from hvaecodec.codec.bits_back import BitsBack
+from hvaecodec.bench import baselines
+from hvaecodec.bench.metrics import features, frechet
+from hvaecodec.bench.papers.vae_measures.bounds import negative_elbo
+from hvaecodec.codec.bits_back.chain import BitsBack
 from hvaecodec.codec.images import read_image
 from hvaecodec.codec.registry import WEIGHTS
-from hvaecodec.codec.vae_weights import FILE, read_vae
-from hvaecodec.models.vdvae_presets import net as named
+from hvaecodec.codec.tiles.vae_weights import FILE, read_vae
+from hvaecodec.models.vdvae.presets import net as named
 from hvaecodec.training import small_images
-from hvaecodec.training.vae_data import load_vae_pictures
+from hvaecodec.training.vae.vae_data import load_vae_pictures
 
 CIFAR = ("features-cifar", "features-cifar-check")
 # name -> the most that a chain of test pictures may cost, bits per dimension

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from hvaecodec.models.generator import rate_features
 from hvaecodec.models.patch_critic import PatchCritic
+from hvaecodec.models.photo.generator import rate_features
 from hvaecodec.models.texture import RADIUS, Texture, TextureConfig, layer_features
 
 RATE = rate_features(torch.tensor([100]))

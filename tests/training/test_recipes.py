@@ -6,11 +6,11 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from hvaecodec.models.generator import Generator
-from hvaecodec.models.prior_net import PriorNet
+from hvaecodec.models.photo.generator import Generator
+from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.training.data import FREE_SOURCES
 from hvaecodec.training.recipes import RECIPES, LoopConfig, as_dict, recipe
-from hvaecodec.training.recipes.dct_vae import PRESETS, GeneratorTraining, PriorTraining
+from hvaecodec.training.recipes.photo import PRESETS, GeneratorTraining, PriorTraining
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hvaecodec.bench import torchvision_schemas
+from hvaecodec.bench.metrics import torchvision_schemas
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 
 _HEADER = struct.Struct("<BHHHHB")

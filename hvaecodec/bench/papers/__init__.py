@@ -10,17 +10,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 if TYPE_CHECKING:
-    from hvaecodec.bench.tables import Table
+    from hvaecodec.bench.show.tables import Table
 
 # name -> module with a function `run` of the protocol Experiment
 PAPERS: dict[str, str] = {
-    "hqa-faces": "hvaecodec.bench.papers.hqa_faces",
-    "hqa-mnist": "hvaecodec.bench.papers.hqa_mnist",
-    "dct-vae": "hvaecodec.bench.papers.dct_vae",
-    "dct-vae-kodak": "hvaecodec.bench.papers.dct_vae_kodak",
-    "ws-vdvae": "hvaecodec.bench.papers.ws_vdvae",
-    "latent-separation": "hvaecodec.bench.papers.latent_separation",
-    "srvae": "hvaecodec.bench.papers.srvae",
+    "hqa-faces": "hvaecodec.bench.papers.hqa.faces",
+    "hqa-mnist": "hvaecodec.bench.papers.hqa.mnist",
+    "dct-vae": "hvaecodec.bench.papers.dct_vae.experiment",
+    "dct-vae-kodak": "hvaecodec.bench.papers.dct_vae.kodak_experiment",
+    "ws-vdvae": "hvaecodec.bench.papers.ws_vdvae.experiment",
+    "latent-separation": "hvaecodec.bench.papers.circles.experiment",
+    "srvae": "hvaecodec.bench.papers.srvae.experiment",
 }
 
 # (what runs, part of it that is done, words)

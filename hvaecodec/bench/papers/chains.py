@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from hvaecodec.bench.tables import Table
-from hvaecodec.bench.vae_measures.bounds import Mean
-from hvaecodec.codec.bits_back import BitsBack, Model
+from hvaecodec.bench.papers.vae_measures.bounds import Mean
+from hvaecodec.bench.show.tables import Table
+from hvaecodec.codec.bits_back.chain import BitsBack, Model
 
 _HEADER = (
     "system", "net bits", "model's at its latents", "apart", "-ELBO, other draws", "initial bits", "file bytes", "pictures",

@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.bench.vae_measures.pictures import unconditional
-from hvaecodec.models.vdvae import Vdvae
+from hvaecodec.bench.papers.vae_measures.samples import unconditional
+from hvaecodec.models.vdvae.net import Vdvae
 
 TEMPERATURES = (0.5, 0.7, 0.85, 1.0)  # factors of sigma
 

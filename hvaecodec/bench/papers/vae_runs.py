@@ -15,16 +15,16 @@ import torch
 
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.records import stamp
-from hvaecodec.bench.papers.vae_measured import MEASURES, SIZES, Pictures
-from hvaecodec.bench.vae_measures.pictures import n_layers
+from hvaecodec.bench.papers.vae_measures.samples import n_layers
+from hvaecodec.bench.papers.vae_record import MEASURES, SIZES, Pictures
 from hvaecodec.codec.files import write_atomically
-from hvaecodec.models.vdvae import Vdvae
+from hvaecodec.models.vdvae.net import Vdvae
 from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
 from hvaecodec.training.loop import LOG
 from hvaecodec.training.recipes import Recipe, recipe
 from hvaecodec.training.recipes.vdvae import PREFIX
 from hvaecodec.training.run import Settings, train
-from hvaecodec.training.vae_data import levels_of_bits, load_vae_pictures
+from hvaecodec.training.vae.vae_data import levels_of_bits, load_vae_pictures
 
 RECORDED = "recorded"  # a word for `only`: the systems whose runs OUT holds
 

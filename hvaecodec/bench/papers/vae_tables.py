@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from hvaecodec.bench.papers.vae_measures.bounds import bits_per_dim
 from hvaecodec.bench.papers.vae_runs import Store
-from hvaecodec.bench.tables import Table
-from hvaecodec.bench.vae_measures.bounds import bits_per_dim
-from hvaecodec.models.vdvae import Vdvae
-from hvaecodec.models.vdvae_config import VdvaeConfig
+from hvaecodec.bench.show.tables import Table
+from hvaecodec.models.vdvae.config import VdvaeConfig
+from hvaecodec.models.vdvae.net import Vdvae
 
 BUDGET = ("parameters", "steps × batch", "minutes", "seeds")
 DASH = "–"

@@ -5,24 +5,14 @@ from __future__ import annotations
 import difflib
 from dataclasses import replace
 
-from hvaecodec.training.recipes import (
-    classifiers,
-    dct_vae,
-    hqa,
-    hqa_faces,
-    hqa_photo,
-    hqa_sampler,
-    srvae,
-    texture,
-    vdvae,
-)
+from hvaecodec.training.recipes import classifiers, hqa, hqa_faces, hqa_photo, hqa_sampler, photo, srvae, texture, vdvae
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage, as_dict
 
 __all__ = ["RECIPES", "LoopConfig", "Recipe", "Stage", "as_dict", "recipe"]
 
 PRESETS = ("cpu", "gpu", "tiny")  # every family has these
 RECIPES: dict[str, Maker] = (
-    dct_vae.RECIPES
+    photo.RECIPES
     | classifiers.RECIPES
     | hqa.RECIPES
     | hqa_faces.RECIPES

@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from hvaecodec.models.hqa import LayerConfig
-from hvaecodec.models.hqa_build import Config
-from hvaecodec.models.hqa_losses import Objective
-from hvaecodec.models.vqvae import VqVaeConfig
+from hvaecodec.models.hqa.build import Config
+from hvaecodec.models.hqa.losses import Objective
+from hvaecodec.models.hqa.stack import LayerConfig
+from hvaecodec.models.hqa.vqvae import VqVaeConfig
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 DIM = 64

@@ -6,7 +6,7 @@ are here, each as large as the layers of HQA that it stands against. Weights of 
 
 from __future__ import annotations
 
-from hvaecodec.models.vqvae import VqVaeConfig
+from hvaecodec.models.hqa.vqvae import VqVaeConfig
 from hvaecodec.training.recipes.common import Maker, Recipe, Stage
 from hvaecodec.training.recipes.hqa import (
     DEEP,

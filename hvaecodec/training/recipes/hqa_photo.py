@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from hvaecodec.models.hqa import LayerConfig
-from hvaecodec.models.index_prior import IndexPriorConfig
+from hvaecodec.models.hqa.index_prior import IndexPriorConfig
+from hvaecodec.models.hqa.stack import LayerConfig
 from hvaecodec.training.data import FREE_SOURCES
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 

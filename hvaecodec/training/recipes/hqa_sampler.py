@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from hvaecodec.models.index_prior import IndexPriorConfig
+from hvaecodec.models.hqa.index_prior import IndexPriorConfig
 from hvaecodec.training.data import FREE_SOURCES
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 from hvaecodec.training.recipes.hqa_photo import IndexTraining

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hvaecodec.models.srvae import PRESETS, SrVaeConfig, VaeConfig
+from hvaecodec.models.srvae.srvae import PRESETS, SrVaeConfig, VaeConfig
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 

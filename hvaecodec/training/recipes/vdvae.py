@@ -1,12 +1,12 @@
-"""Recipes of the papers' VAEs: one for every net of `models.vdvae_presets`, `vae-<name of the net>`."""
+"""Recipes of the papers' VAEs: one for every net of `models.vdvae.presets`, `vae-<name of the net>`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
-from hvaecodec.models.vdvae_config import VdvaeConfig
-from hvaecodec.models.vdvae_presets import NETS, TINY, net
+from hvaecodec.models.vdvae.config import VdvaeConfig
+from hvaecodec.models.vdvae.presets import NETS, TINY, net
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 PREFIX = "vae-"

@@ -1,0 +1,132 @@
+"""The pictures the bench runs on, by name: `kodak`, `photos`, `valid`, `cifar10`, or any folder of images."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import tarfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from hvaecodec.bench.data import kodak
+
+DATA_VARIABLE = "HVAECODEC_DATA"  # a folder with kodak/ and photos/, or with the Kodak files themselves
+
+# Colour photographs inside scikit-image's wheel; its other pictures are drawings, grey, or fetched from the network.
+PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
+_SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif", ".jp2", ".jxl"}
+
+
+class DatasetError(OSError):
+    """A data set cannot be had; the message says what was looked for, and where."""
+
+
+@dataclass(frozen=True)
+class NamedImage:
+    """A picture with a name, read when asked for."""
+
+    name: str
+    open: Callable[[], Image.Image]
+
+    def pixels(self) -> np.ndarray:
+        """uint8 (H, W) for grey pictures, else RGB (H, W, 3): EXIF orientation applied, alpha dropped."""
+        with self.open() as picture:
+            upright = ImageOps.exif_transpose(picture)
+            return np.array(upright if upright.mode == "L" else upright.convert("RGB"))
+
+
+def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[NamedImage]:
+    """The images of `kodak`, `photos`, `valid` or `cifar10`, or of the folder `name`, sorted by name.
+
+    cifar10: its 10,000 test pictures, 32 x 32. data: where `kodak`, `valid` or `cifar10` lie; else the folder that
+    HVAECODEC_DATA names; else Kodak is downloaded once to the user's cache and checked.
+    Raises DatasetError if the pictures are not there.
+    """
+    if name == "kodak":
+        return _files([_kodak_folder(data) / file for file in kodak.FILES])
+    if name == "photos":
+        return _files([_skimage_folder() / file for file in PHOTOS])
+    if name == "valid":
+        return _tar(_valid_tar(data))
+    if name == "cifar10":
+        return _cifar10(data)
+    return _folder(Path(name))
+
+
+def _kodak_folder(data: str | os.PathLike[str] | None) -> Path:
+    root = data or os.environ.get(DATA_VARIABLE)
+    if not root:
+        return kodak.download()
+    for folder in (Path(root) / "kodak", Path(root)):
+        if (folder / kodak.FILES[0]).exists():
+            break
+    else:
+        raise DatasetError(f"no {kodak.FILES[0]} in {root} or {Path(root) / 'kodak'}")
+    missing = [file for file in kodak.FILES if not (folder / file).exists()]
+    if missing:
+        raise DatasetError(f"{folder} lacks {', '.join(missing)}; a Kodak figure needs all {len(kodak.FILES)}")
+    return folder
+
+
+def _skimage_folder() -> Path:
+    from importlib.util import find_spec
+
+    spec = find_spec("skimage")
+    if spec is None or spec.origin is None:
+        raise DatasetError("the photos come with scikit-image: pip install 'hvaecodec[bench]'")
+    return Path(spec.origin).parent / "data"
+
+
+def _valid_tar(data: str | os.PathLike[str] | None) -> Path:
+    root = data or os.environ.get(DATA_VARIABLE)
+    if not root:
+        raise DatasetError(f"`valid` is photos/valid.tar of the training data; pass --data or set {DATA_VARIABLE}")
+    path = next((p for p in (Path(root) / "photos" / "valid.tar", Path(root) / "valid.tar") if p.exists()), None)
+    if path is None:
+        raise DatasetError(f"no photos/valid.tar in {root}")
+    return path
+
+
+def _cifar10(data: str | os.PathLike[str] | None) -> list[NamedImage]:
+    from hvaecodec.training.small_images import cifar10
+
+    root = data or os.environ.get(DATA_VARIABLE)
+    if not root:
+        raise DatasetError(f"`cifar10` is cifar10.npz of the training data; pass --data or set {DATA_VARIABLE}")
+    test = cifar10(Path(root)).test
+    return [NamedImage(f"test{n:04}", functools.partial(Image.fromarray, picture)) for n, picture in enumerate(test)]
+
+
+def _folder(folder: Path) -> list[NamedImage]:
+    if not folder.is_dir():
+        raise DatasetError(f"{str(folder)!r} is neither a folder nor one of kodak, photos, valid, cifar10")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in _SUFFIXES)
+    if not paths:
+        raise DatasetError(f"no images in {folder}")
+    return _files(paths)
+
+
+def _files(paths: list[Path]) -> list[NamedImage]:
+    stems = [path.stem for path in paths]
+    names = [path.stem if stems.count(path.stem) == 1 else path.name for path in paths]
+    return [NamedImage(name, functools.partial(Image.open, path)) for name, path in zip(names, paths, strict=True)]
+
+
+def _tar(path: Path) -> list[NamedImage]:
+    with tarfile.open(path) as archive:
+        members = sorted(member.name for member in archive if Path(member.name).suffix.lower() in _SUFFIXES)
+
+    return [NamedImage(Path(member).stem, functools.partial(_member, path, member)) for member in members]
+
+
+def _member(archive_path: Path, member: str) -> Image.Image:
+    with tarfile.open(archive_path) as archive:
+        stream = archive.extractfile(member)
+        if stream is None:
+            raise DatasetError(f"{member} in {archive_path} is not a file")
+        return Image.open(io.BytesIO(stream.read()))

@@ -1,0 +1,1 @@
+"""Codec specifications, the runner that measures them, and the results."""

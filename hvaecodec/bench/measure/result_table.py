@@ -1,0 +1,165 @@
+"""The table that a sweep gives: one row for each codec and setting, and what is drawn and computed from it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import numpy as np
+
+from hvaecodec.bench.metrics import image_metrics as image_metrics
+from hvaecodec.bench.metrics import set_metrics
+from hvaecodec.bench.show import curves
+from hvaecodec.bench.show.curves import Curve
+
+if TYPE_CHECKING:
+    from hvaecodec.bench.show.plots import ShownFigure
+
+Record = dict[str, Any]
+_SETTINGS = ("quality", "effort", "temperature", "seed")
+_MEANS = ("n_bytes", "bpp", "est_bpp", "encode_s", "decode_s")  # then every metric
+
+
+@dataclass(frozen=True)
+class Measured(Sequence[Record]):
+    """Rows as `pandas.DataFrame` takes them: means over the images, null where an image has no value.
+
+    `file` is equal for rows that decode the same files at other temperatures. per_image: the records of every image.
+    """
+
+    records: list[Record]
+    per_image: list[Record]
+    sets: list[Record]
+    metrics: tuple[str, ...]
+
+    @classmethod
+    def of(
+        cls, records: list[Record], sets: list[Record], metrics: tuple[str, ...], base: Mapping[str, str]
+    ) -> Measured:
+        """From a run's records and its scores of whole sets. base: each codec's label without its temperature."""
+        scores = {_key(entry): entry for entry in sets}
+        groups: dict[str, list[Record]] = {}
+        for record in records:
+            groups.setdefault(_key(record), []).append(record)
+        rows = [_row(group, scores.get(key, {}), metrics, base) for key, group in groups.items()]
+        return cls(rows, records, sets, metrics)
+
+    @overload
+    def __getitem__(self, index: int) -> Record: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Record]: ...
+    def __getitem__(self, index: int | slice) -> Record | list[Record]:
+        return self.records[index]
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def curves(self, metric: str | None = None) -> dict[str, Curve]:
+        """A curve for each codec, by label; the first metric if none is given."""
+        name = self._metric(metric)
+        if name in set_metrics.SET_METRICS:
+            return set_metrics.curves_of(self.sets, name)
+        return curves.from_records(self.per_image, name)
+
+    def bd_rate(self, anchor: str | None = None, metric: str | None = None) -> dict[str, float | None]:
+        """Per cent more bits than `anchor` at an equal metric, by codec; None where the curves share no range.
+
+        anchor: the first baseline, or the first codec, if not given. A distance over a whole set is compared on a
+        logarithmic axis, since it spans decades; points at or below 0 are left out.
+        """
+        found = {label: _logarithmic(curve) for label, curve in self.curves(metric).items()}
+        against = anchor or next((r["codec"] for r in self.records if r["baseline"]), self.records[0]["codec"])
+        if against not in found:
+            raise ValueError(f"no curve of {against!r}; there are {', '.join(found)}")
+        return {label: _percent(found[against], curve) for label, curve in found.items()}
+
+    def plot(
+        self,
+        metric: str | None = None,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        against: str = "rate",
+        published: Sequence[str] = (),
+    ) -> ShownFigure:
+        """Draw a metric against the rate, or against another metric, where a line joins the pictures of one file.
+
+        path: also written there. A notebook shows what is returned. Needs matplotlib.
+        """
+        from hvaecodec.bench.show import plots
+
+        name = self._metric(metric)
+        if against != "rate":
+            figure = plots.tradeoff_figure(self.records, _named(self._metric(against)), _named(name))
+        elif name in set_metrics.SET_METRICS:
+            figure = plots.perception_figure(self.sets, name)
+        else:
+            figure = plots.distortion_figure(self.per_image, name, published=published)
+        if path is not None:
+            figure.savefig(path)
+        return figure
+
+    def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
+        """The rows as a JSON list, which `pandas.read_json` reads; also written to `path`."""
+        text = json.dumps(self.records, indent=1, allow_nan=False)
+        if path is not None:
+            Path(path).write_text(text + "\n", encoding="utf-8")
+        return text
+
+    def _metric(self, name: str | None) -> str:
+        if name is not None and name not in self.metrics:
+            raise ValueError(f"{name!r} was not measured; there are {', '.join(self.metrics)}")
+        return name or self.metrics[0]
+
+
+def _key(record: Record) -> str:
+    return json.dumps([record["codec"], record["settings"]], sort_keys=True)
+
+
+def _row(group: list[Record], scores: Record, metrics: tuple[str, ...], base: Mapping[str, str]) -> Record:
+    first = group[0]
+    settings = first["settings"]
+    row = {name: first[name] for name in ("dataset", "codec", "baseline", "version")}
+    row |= {name: settings.get(name) for name in _SETTINGS}
+    row |= {"file": f"{base[first['codec']]}, quality {settings['quality']:g}", "images": len(group)}
+    of_image, of_set = set_metrics.split(metrics)
+    keys = [image_metrics.get(name).key for name in of_image]
+    row |= {key: _mean(group, key) for key in dict.fromkeys([*_MEANS, *keys])}
+    row |= {set_metrics.SET_METRICS[name].key: scores.get(set_metrics.SET_METRICS[name].key) for name in of_set}
+    failed = [f"{record['image']}: {record['error']}" for record in group if "error" in record]
+    row |= {name: count for name, count in scores.items() if name.startswith("patches")}
+    return row | {"error": "; ".join(failed) or None}
+
+
+def _mean(group: list[Record], key: str) -> float | None:
+    values = [record.get(key) for record in group]
+    return None if any(value is None for value in values) else float(np.mean(np.array(values, dtype=np.float64)))
+
+
+def _named(metric: str) -> tuple[str, str]:
+    """Column and label of a metric."""
+    found = set_metrics.SET_METRICS.get(metric) or image_metrics.get(metric)
+    label = found.label
+    if isinstance(found, image_metrics.Metric) and metric.startswith("ms-ssim"):
+        label, _ = image_metrics.plain(found)  # the column has no dB
+    return found.key, label
+
+
+def _logarithmic(curve: Curve) -> Curve:
+    if curve.metric not in set_metrics.SET_METRICS:
+        return curve
+    pairs = [(b, math.log10(v)) for b, v in zip(curve.bpp, curve.values, strict=True) if v > 0]
+    return replace(curve, bpp=tuple(b for b, _ in pairs), values=tuple(v for _, v in pairs))
+
+
+def _percent(anchor: Curve, test: Curve) -> float | None:
+    if anchor is test:
+        return 0.0
+    try:
+        return curves.bd_rate(anchor, test).percent
+    except curves.NoOverlap:
+        return None

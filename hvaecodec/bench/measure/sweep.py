@@ -1,0 +1,59 @@
+"""Measures given codecs on given images over their settings: `bench.rate_distortion` and `bench.rate_perception`."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from hvaecodec.bench import check, usable
+from hvaecodec.bench.measure import runner, user_inputs
+from hvaecodec.bench.measure.result_table import Measured
+from hvaecodec.bench.metrics import set_metrics
+
+
+def measure(
+    codecs: Any,
+    images: Any,
+    metrics: Sequence[str],
+    *,
+    temperatures: Sequence[float] = (),
+    quality: Sequence[float] | None = None,
+    effort: int | None = None,
+    data: str | os.PathLike[str] | None = None,
+    limit: int | None = None,
+    threads: int | None = None,
+    out: str | os.PathLike[str] | None = None,
+    fresh: bool = False,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> Measured:
+    """Every codec at every setting and temperature on every image; see `bench.rate_perception`.
+
+    At each quality one file is decoded at every temperature. out: a folder that keeps records and features.
+    """
+    check(metrics=metrics)
+    metrics = usable(metrics)
+    of_image, of_set = set_metrics.split(metrics)
+    specs, base = user_inputs.codec_specs(codecs, temperatures, effort)
+    dataset, pictures = user_inputs.named_images(images, data)
+    with contextlib.ExitStack() as stack:
+        folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
+        stack.enter_context(runner.torch_threads(threads))
+        known, keep = runner.store(folder, fresh)
+        features = set_metrics.FeatureStore(folder, of_set) if of_set else None
+        records = runner.run_all(
+            pictures[:limit],
+            specs,
+            of_image,
+            dataset=dataset,
+            qualities=quality,
+            known=known,
+            keep=keep,
+            keeper=features,
+            progress=progress,
+        )
+        sets = set_metrics.score(records, features, of_set) if features is not None else []
+    return Measured.of(records, sets, tuple(metrics), base)

@@ -1,0 +1,105 @@
+"""The frozen nets that perception is measured with, from the package's weights, and the features of pictures in them.
+
+They live in the bench, which training may not import: no codec can be trained on what it is measured with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hvaecodec.bench.metrics import frechet
+from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.registry import WEIGHTS
+
+if TYPE_CHECKING:
+    from hvaecodec.models.feature_nets import FeatureNet
+
+NAMES = ("features-cifar", "features-cifar-check", "digits")
+FILE = "features.safetensors"
+_BATCH = 128  # larger ones leave the cache
+
+
+@dataclass(frozen=True)
+class Features:
+    """A net in inference form (float32, eval). digest: names its weights, 8 hexadecimal digits."""
+
+    name: str
+    net: FeatureNet
+    digest: str
+    card: dict[str, Any]
+    side: int = 32  # of the patches it takes
+
+    def of(self, images: np.ndarray) -> np.ndarray:
+        """uint8 (N, 32, 32, 3) or, for digits, (N, 32, 32), or float32 of that shape in [0, 1]: (N, D) float32."""
+        return self._outputs(images, "features")
+
+    def classes(self, images: np.ndarray) -> np.ndarray:
+        """The most probable class of each, int64 (N,)."""
+        return self._outputs(images, "forward").argmax(1)
+
+    def _outputs(self, images: np.ndarray, method: str) -> np.ndarray:
+        import torch
+
+        with torch.inference_mode():
+            found = [getattr(self.net, method)(x).numpy() for x in self._batches(images)]
+        return np.concatenate(found) if found else np.empty((0, self.net.n_features), np.float32)
+
+    def _batches(self, images: np.ndarray) -> Iterator[Any]:
+        import torch
+
+        wanted = (32, 32) if self.net.channels == 1 else (32, 32, 3)
+        if images.shape[1:] != wanted or images.dtype not in (np.uint8, np.float32):
+            raise ValueError(f"{self.name} takes uint8 or float32 {wanted}, not {images.dtype} {images.shape[1:]}")
+        scale = 255 if images.dtype == np.uint8 else 1
+        for start in range(0, len(images), _BATCH):
+            part = images[start : start + _BATCH].reshape(-1, 32, 32, self.net.channels)
+            part = np.require(part, requirements="W")  # PyTorch warns of pictures that libraries give read-only
+            yield (torch.from_numpy(part).float() / scale).permute(0, 3, 1, 2)
+
+
+@cache
+def load_features(name: str | Path) -> Features:
+    """One of NAMES, or a net from a folder that `hvaecodec train features-cifar --export` made; loaded once.
+
+    Raises CodecUnavailable if its weights are missing or cannot be read.
+    """
+    import torch
+    from safetensors import SafetensorError, safe_open
+
+    from hvaecodec.models.feature_nets import config_from, make
+
+    folder = WEIGHTS / name if name in NAMES else Path(name)
+    try:
+        data = (folder / FILE).read_bytes()
+        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
+        with safe_open(folder / FILE, "pt") as file:
+            told = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        net = make(config_from(told["design"], json.loads(told["config"])))
+        net.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in tensors.items()})
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as cause:
+        raise CodecUnavailable(f"cannot read the classifier {name} from {folder}: {cause}") from cause
+    net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Features(card["network"], net, hashlib.sha256(data).hexdigest()[:8], card)
+
+
+def rfd_lenet(originals: np.ndarray, decoded: np.ndarray) -> float:
+    """Fréchet distance of two sets of digits in the features of our digit classifier: rFD-LeNet, not rFID.
+
+    uint8 or float32 in [0, 1], (N, 32, 32), ink is bright. Raises TooFewPatches under 256 digits.
+    """
+    net = load_features("digits")
+    return frechet.frechet_distance(*(frechet.gaussian(net.of(images)) for images in (originals, decoded)))
+
+
+def digit_errors(images: np.ndarray, labels: np.ndarray) -> float:
+    """The part of the digits, as `rfd_lenet` takes them, that our classifier takes for another than their label."""
+    return float(np.mean(load_features("digits").classes(images) != labels))

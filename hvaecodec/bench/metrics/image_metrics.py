@@ -1,0 +1,162 @@
+"""What a picture lost, by PSNR, MS-SSIM and others. One entry in `METRICS` each; a new metric is one more entry.
+
+All take uint8 arrays, (H, W) or (H, W, 3), as they came out of a decoded file: after rounding, in RGB.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvaecodec.bench.metrics import metric_weights, perceptual
+from hvaecodec.bench.metrics.not_measurable import NotMeasurable
+
+MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window: min side > (11 - 1) * 2**4
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A distortion: `measure(x, x_hat)` per image, then `axis` of the mean over images for curves and BD-rates.
+
+    about: input range and network, to stand beside every number. ready: raises CodecUnavailable if it cannot be had.
+    """
+
+    key: str  # in the records
+    label: str  # on plots and in tables
+    measure: Callable[[np.ndarray, np.ndarray], float]
+    axis: Callable[[float], float] = float
+    higher_is_better: bool = True
+    about: str = ""
+    unit: str = ""  # of the axis
+    in_tables: bool = True  # has a curve, a BD-rate and a column
+    ready: Callable[[], object] = lambda: None
+
+
+def mse(x: np.ndarray, x_hat: np.ndarray) -> float:
+    """Mean squared error of the 8-bit values."""
+    difference = x.astype(np.int32) - x_hat.astype(np.int32)
+    return float(np.mean(np.square(difference, dtype=np.int64)))
+
+
+def psnr_db(x: np.ndarray, x_hat: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB: peak 255, one MSE over all channels. Raises NotMeasurable if x_hat is x."""
+    error = mse(x, x_hat)
+    if error == 0:
+        raise NotMeasurable("the pictures are equal")
+    return 10 * math.log10(255**2 / error)
+
+
+def ms_ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
+    """Multi-scale SSIM, 0..1, mean over the channels, by pytorch-msssim with data range 255.
+
+    Raises NotMeasurable if a side is under 161 pixels, where the five scales do not fit.
+    """
+    if min(x.shape[:2]) < MS_SSIM_MIN_SIDE:
+        raise NotMeasurable(f"a side is under {MS_SSIM_MIN_SIDE} pixels")
+    import pytorch_msssim
+    import torch
+
+    with torch.inference_mode():
+        return float(pytorch_msssim.ms_ssim(_planes(x), _planes(x_hat), data_range=255))
+
+
+def ms_ssim_small(x: np.ndarray, x_hat: np.ndarray) -> float:
+    """`ms_ssim32` of two pictures of any size, 0..1; from 161 pixels a side on that is MS-SSIM."""
+    import torch
+
+    from hvaecodec.bench.metrics.ms_ssim32 import ms_ssim32
+
+    with torch.inference_mode():
+        return float(ms_ssim32(_planes(x) / 255, _planes(x_hat) / 255))
+
+
+def ms_ssim_db(value: float) -> float:
+    """MS-SSIM on the scale that plots and BD-rates use, -10 * log10(1 - value)."""
+    return math.inf if value >= 1 else -10 * math.log10(1 - value)
+
+
+def _piq(key: str, label: str, function: str, higher_is_better: bool = True) -> Metric:
+    about = f"piq.{function}, RGB in [0, 1], no network"
+    ready = functools.partial(perceptual.library, "piq")
+    return Metric(key, label, perceptual.of_piq(function), float, higher_is_better, about, ready=ready)
+
+
+def _lpips(key: str, label: str, net: str, weights: metric_weights.Weights) -> Metric:
+    about = f"lpips 0.1, RGB in [-1, 1], torchvision's {weights.about}; lower is better"
+    ready = functools.partial(perceptual.load_lpips, net)
+    return Metric(key, label, perceptual.lpips(net), float, False, about, ready=ready)
+
+
+_SMALL = "five scales with a window of min(11, side), RGB in [0, 1], no network"
+_DISTS = f"piq.DISTS, RGB in [0, 1], torchvision's {metric_weights.VGG16.about}; lower is better"
+
+METRICS: dict[str, Metric] = {
+    "mse": Metric("mse", "MSE (8-bit RGB)", mse, higher_is_better=False, in_tables=False),
+    "psnr": Metric("psnr_db", "PSNR (dB, RGB)", psnr_db, unit=" dB"),
+    "ms-ssim": Metric("ms_ssim", "MS-SSIM (dB)", ms_ssim, ms_ssim_db, unit=" dB"),
+    "ms-ssim32": Metric("ms_ssim32", "MS-SSIM32 (dB)", ms_ssim_small, ms_ssim_db, about=_SMALL, unit=" dB"),
+    "ssim": Metric("ssim", "SSIM", perceptual.ssim, about="scikit-image, RGB in 0..255, Gaussian window, no network"),
+    "lpips": _lpips("lpips", "LPIPS (AlexNet)", "alex", metric_weights.ALEXNET),
+    "lpips-vgg": _lpips("lpips_vgg", "LPIPS (VGG16)", "vgg", metric_weights.VGG16),
+    "dists": Metric("dists", "DISTS", perceptual.dists, float, False, _DISTS, ready=perceptual.load_dists),
+    "fsim": _piq("fsim", "FSIMc", "fsim"),
+    "vif": _piq("vif", "VIFp", "vif_p"),
+    "haarpsi": _piq("haarpsi", "HaarPSI", "haarpsi"),
+    "gmsd": _piq("gmsd", "GMSD", "gmsd", higher_is_better=False),
+    "iw-ssim": _piq("iw_ssim", "IW-SSIM", "information_weighted_ssim"),
+}
+
+
+_PLAIN = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "ms_ssim32": ("MS-SSIM32", 4), "mse": ("MSE", 1)}
+
+
+def plain(metric: Metric) -> tuple[str, int]:
+    """What a metric is called where it stands as measured, not on its `axis`, and its digits after the point."""
+    return _PLAIN.get(metric.key, (metric.label, 4))
+
+
+def get(name: str) -> Metric:
+    """The metric called `name`; ValueError lists what there is."""
+    if name not in METRICS:
+        raise ValueError(f"no metric {name!r}; there are {', '.join(METRICS)}")
+    return METRICS[name]
+
+
+def measure(x: np.ndarray, x_hat: np.ndarray, names: Sequence[str]) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Values by record key, and for each null the reason.
+
+    A format without grey returns RGB for a grey picture; the two are then compared in RGB. Other shapes must be equal.
+    """
+    x, x_hat = _match_channels(x, x_hat)
+    if x.shape != x_hat.shape or x_hat.dtype != np.uint8:
+        raise ValueError(f"decoded to {x_hat.dtype} {x_hat.shape}, the image is {x.dtype} {x.shape}")
+    values: dict[str, float | None] = {}
+    reasons: dict[str, str] = {}
+    for metric in map(get, names):
+        try:
+            values[metric.key] = metric.measure(x, x_hat)
+        except NotMeasurable as reason:
+            values[metric.key], reasons[metric.key] = None, str(reason)
+    return values, reasons
+
+
+def bpp(n_bytes: int, height: int, width: int) -> float:
+    """Bits of the whole file per pixel."""
+    return 8 * n_bytes / (height * width)
+
+
+def _planes(x: np.ndarray):  # type: ignore[no-untyped-def]  # a torch.Tensor, and torch is not imported here
+    import torch
+
+    planes = np.atleast_3d(x).transpose(2, 0, 1)[None]  # (1, C, H, W)
+    return torch.from_numpy(np.require(planes, requirements=["C", "W"])).float()
+
+
+def _match_channels(x: np.ndarray, x_hat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if x.ndim == 2 and x_hat.ndim == 3 and x_hat.shape[2] == 3:
+        return np.repeat(x[..., None], 3, axis=2), x_hat
+    return x, x_hat

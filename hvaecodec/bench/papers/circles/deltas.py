@@ -1,0 +1,126 @@
+"""Δ of the reductors between trained models, with their records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+from zlib import crc32
+
+import torch
+from torch import Tensor
+
+from hvaecodec.bench.papers import Report
+from hvaecodec.bench.papers.circles.runs import Store, noiseless_points
+from hvaecodec.bench.papers.records import kept
+from hvaecodec.models.circles.diffusion_vae import LatentVae
+from hvaecodec.models.circles.heat_kernel import embed
+from hvaecodec.models.circles.reductors import FAMILIES, FitConfig, Source, delta, fit, of_truth, of_vae
+from hvaecodec.training.vae.circles_task import Copy
+
+PAIRS = tuple(FAMILIES)
+# what the tables' models were trained with: (noise, sigma_X) of table 9.2, were 0.01 the variance, and, as we read it,
+# of table 11.1
+CIRCLE, AS_VARIANCE, TORUS = (0.1, 0.01), (0.1, 0.1), (0.0, 0.1)
+Setting = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A pair's Δ in nats for every repetition. at: noise and sigma_X of its models. data: samples of a point. floors:
+    what the misfit of both decoders alone would make. mapped: (N, 2), where the first repetition's map takes the
+    latents of noiseless sines; None for the torus."""
+
+    pair: tuple[str, str]
+    at: Setting
+    data: int
+    deltas: tuple[float, ...]
+    floors: tuple[float, ...]
+    mapped: Tensor | None
+
+
+def settings_of(pair: tuple[str, str]) -> tuple[Setting, ...]:
+    return (TORUS,) if "R4" in pair else (CIRCLE, AS_VARIANCE)
+
+
+def deltas(store: Store, pair: tuple[str, str], at: Setting, seeds: int | None, report: Report) -> list[Delta]:
+    """The pair's Δ, from its record or fitted now; [] if a model of it is not trained.
+
+    Repetition i of Z1 is reduced to repetition i of Z2.
+    """
+    copies = _copies(store, pair, at, seeds)
+    if copies is None:
+        return []
+    path = store.folder / "reductors" / f"{pair[0]}-{pair[1]}-{_digest(store, pair, copies):08x}.json"
+
+    def fitted() -> dict[str, Any]:
+        report("reductors", PAIRS.index(pair) / len(PAIRS), f"{pair[0]} → {pair[1]}")
+        first, second, data = _ends(store, pair, copies)
+        done = fit(first, second, FAMILIES[pair], _config(store, pair))
+        values = delta(first, second, done.squared_error, data)
+        return {
+            "mapped": [] if "R4" in pair else done.map(_latents(store, pair[0], copies))[0].tolist(),
+            "pair": list(pair), "data": data, "deltas": values.tolist(), "squared_error": done.squared_error.tolist(),
+            "start_errors": done.start_errors.tolist(), "fit": asdict(_config(store, pair)),
+        }  # fmt: skip
+
+    record = kept(path, fitted)
+    mapped = torch.tensor(record["mapped"]) if record["mapped"] else None
+    floors = tuple(_floor(store, pair, copy) for copy in copies)
+    return [Delta(pair, at, record["data"], tuple(record["deltas"]), floors, mapped)]
+
+
+def _digest(store: Store, pair: tuple[str, str], copies: Sequence[Copy]) -> int:
+    """Of the models' weights and of how maps are fitted."""
+    digest = crc32(repr(_config(store, pair)).encode())
+    for name in pair:
+        for copy in copies if name != "Phi" else ():
+            digest = crc32(store.path(name, copy, "safetensors").read_bytes(), digest)
+    return digest
+
+
+def _floor(store: Store, pair: tuple[str, str], copy: Copy) -> float:
+    """(MSE1 + MSE2) / 2 sigma², nats: two decoders that miss the same points independently. Φ misses none."""
+    records = [store.record(name, copy) for name in pair if name != "Phi"]
+    return sum(record["mse"] for record in records if record is not None) / (2 * copy.sigma_x**2)
+
+
+def reductor_panels(store: Store, found: Sequence[Delta]) -> list[tuple[str, Tensor, Tensor, Tensor]]:
+    """For `latent_plots.mapped`: the first repetition's latents of noiseless sines under every map that was fitted."""
+    panels = []
+    for d in found:
+        if d.mapped is not None and d.at == CIRCLE:
+            copies = _copies(store, d.pair, d.at, 1)
+            assert copies is not None
+            own = _latents(store, d.pair[1], copies)[0]
+            panels.append((f"{d.pair[0]} → {d.pair[1]}", d.mapped, own, noiseless_points("sines")[1][:, 0]))
+    return panels
+
+
+def _latents(store: Store, name: str, copies: Sequence[Copy]) -> Tensor:
+    """(copies, N, 2): the means of noiseless sines; of Φ their phases."""
+    x, true = noiseless_points("sines")
+    if name == "Phi":
+        return embed(true).expand(len(copies), -1, -1)
+    vae = store.load(name, copies)
+    return vae.space.middle(vae.encode(x.expand(len(copies), *x.shape)))
+
+
+def _config(store: Store, pair: tuple[str, str]) -> FitConfig:
+    return store.plan.fit_torus if "R4" in pair else store.plan.fit
+
+
+def _copies(store: Store, pair: tuple[str, str], at: Setting, seeds: int | None) -> list[Copy] | None:
+    """The repetitions of a pair's models, None if one is not trained."""
+    names = [name for name in pair if name != "Phi"]
+    copies = [c for c in store.copies(names[0], seeds) if (c.noise, c.sigma_x) == at]
+    trained = all(store.record(name, copy) is not None for name in names for copy in copies)
+    return copies if trained and copies else None
+
+
+def _ends(store: Store, pair: tuple[str, str], copies: Sequence[Copy]) -> tuple[Source, Source, int]:
+    """Both models and the samples of a point."""
+    vaes: dict[str, LatentVae] = {name: store.load(name, copies) for name in pair if name != "Phi"}
+    some = next(iter(vaes.values()))
+    first, second = (of_vae(vaes[name]) if name in vaes else of_truth(some.sigma_x) for name in pair)
+    return first, second, some.config.data

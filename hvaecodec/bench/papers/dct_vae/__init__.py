@@ -1,0 +1,1 @@
+"""The DCT-VAE paper: its systems, its claims, and its experiment on Kodak."""

@@ -1,0 +1,1 @@
+"""The HQA paper: digits and faces."""

@@ -1,0 +1,90 @@
+"""Robustness of the latent space: pictures moved a little so that the top posteriors move far.
+
+arXiv:2302.09976, appendix H, which prints neither radius nor steps; those here are of the family of attacks that it
+cites (arXiv:2203.09940): maximise the symmetric divergence of the posteriors of the top layers within a box around
+the picture. How a context is attacked is not stated anywhere; here by the squared distance of its values before
+rounding. Steps are those of projected gradient ascent on the sign.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from hvaecodec.bench.metrics.ms_ssim32 import ms_ssim32
+from hvaecodec.models.latents import Gaussian, summed
+from hvaecodec.models.vdvae.net import Vdvae
+
+
+@dataclass(frozen=True)
+class Attack:
+    """radius: largest change of a sample in 0..1. steps of `rate` times the radius, from `starts` random points."""
+
+    radius: float = 0.1
+    steps: int = 50
+    rate: float = 0.1
+    starts: int = 5
+
+
+def robustness(net: Vdvae, x: Tensor, m: int, attack: Attack | None = None, seed: int = 0) -> Tensor:
+    """(B,) MS-SSIM32 between the reconstructions of a picture and of its attacked self, mean over the starts.
+
+    m: layers under attack, the context first. Reconstructions take every latent at its posterior mean.
+    """
+    attack = attack or Attack()
+    net.eval().requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    levels = net.likelihood.levels - 1
+    clean, target = _look(net, x, m)
+    scores = []
+    for _ in range(attack.starts):
+        start = (2 * torch.rand(x.shape, generator=generator) - 1).to(x.device) * attack.radius
+        moved = _ascend(net, x / levels, start, m, target, attack)
+        scores.append(ms_ssim32(clean, _look(net, moved * levels, m)[0]))
+    net.requires_grad_(True)
+    return torch.stack(scores).mean(0)
+
+
+def _ascend(net: Vdvae, x: Tensor, change: Tensor, m: int, target: _Top, attack: Attack) -> Tensor:
+    levels = net.likelihood.levels - 1
+    for _ in range(attack.steps):
+        moved = (x + change).clamp(0, 1).requires_grad_()
+        with torch.enable_grad():
+            distance = _distance(_look(net, moved * levels, m)[1], target)
+            (gradient,) = torch.autograd.grad(distance.sum(), moved)
+        change = (change + attack.rate * attack.radius * gradient.sign()).clamp(-attack.radius, attack.radius)
+    return (x + change).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class _Top:
+    """What is under attack: the context's values before rounding, and posteriors."""
+
+    values: Tensor | None
+    posteriors: list[Gaussian]
+
+
+def _look(net: Vdvae, x: Tensor, m: int) -> tuple[Tensor, _Top]:
+    """The reconstruction in 0..1 and what is under attack."""
+    found: list[Gaussian] = []
+    kept = m - (net.context is not None)
+    values = net.context.values(x / (net.likelihood.levels - 1)) if net.context is not None else None
+
+    def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
+        if number < kept:
+            found.append(q)
+        return q.mean
+
+    parameters = net.walk(choose, len(x), net.features(x), net.symbols(x))
+    return net.likelihood.mean(parameters) / (net.likelihood.levels - 1), _Top(values, found)
+
+
+def _distance(one: _Top, two: _Top) -> Tensor:
+    """(B,): half the divergence each way, summed over layers, plus the squared distance of the contexts."""
+    pairs = zip(one.posteriors, two.posteriors, strict=True)
+    total = sum((0.5 * summed(a.kl(b) + b.kl(a)) for a, b in pairs), torch.zeros(()))
+    if one.values is not None and two.values is not None:
+        total = total + ((one.values - two.values) ** 2).flatten(1).sum(1)
+    return total

@@ -1,0 +1,1 @@
+"""The paper on weights shared over depth."""

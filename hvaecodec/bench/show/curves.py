@@ -1,0 +1,192 @@
+"""Rate–distortion curves from records, the published ones, and Bjøntegaard deltas between any two.
+
+Conventions: rate and distortion are averaged over the images at each setting; MS-SSIM is averaged first and put on
+its dB scale then, as the published curves are.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+import numpy as np
+
+from hvaecodec.bench.data import kodak
+from hvaecodec.bench.metrics import image_metrics
+
+# Short words for the published curves one asks for most.
+ALIASES = {
+    "bpg": "bpg_444_x265_ycbcr",
+    "factorized": "compressai-bmshj2018-factorized_mse_cuda",
+    "hyperprior": "compressai-bmshj2018-hyperprior_mse_cuda",
+    "qarv": "qarv_base",
+    "vtm": "vtm18.0",
+}
+_PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim"}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points in rising rate. `estimated`: the rates come from a model, not from files."""
+
+    name: str
+    metric: str
+    bpp: tuple[float, ...]
+    values: tuple[float, ...]  # on the metric's axis: dB for psnr and ms-ssim
+    estimated: bool = False
+    source: str | None = None  # where a published curve comes from; None: measured in this run
+    left_out: int = 0  # settings without a value for every image
+
+
+@dataclass(frozen=True)
+class BDRate:
+    """`percent` more bits at equal distortion, over the range [low, high] that both curves reach."""
+
+    percent: float
+    low: float
+    high: float
+    n_anchor: int  # points of either curve inside the range
+    n_test: int
+
+
+class NoOverlap(ValueError):
+    """Two curves share too little of the distortion axis for a Bjøntegaard delta; the message says how little."""
+
+
+def from_records(records: Iterable[dict[str, Any]], metric: str, estimated: bool = False) -> dict[str, Curve]:
+    """One curve for each codec, averaged over the images; by name, in the order of the records.
+
+    A setting counts only if it has a value for every image in the records, so all points average the same pictures.
+    estimated: rates from `est_bits` instead of file sizes; codecs without them have no curve.
+    """
+    records = list(records)
+    images = {record["image"] for record in records}
+    curves = {}
+    for name in dict.fromkeys(record["codec"] for record in records):
+        mine = [record for record in records if record["codec"] == name]
+        curve = _average(name, mine, images, metric, estimated)
+        if curve.bpp:
+            curves[name] = curve
+    return curves
+
+
+@functools.cache
+def published_names() -> tuple[str, ...]:
+    """The Kodak curves that come with the package, by name."""
+    return tuple(_published())
+
+
+def published_entry(name: str) -> dict[str, Any]:
+    """A published curve as it is stored: source, note, bpp, and psnr or ms_ssim. ValueError if there is none."""
+    entry: dict[str, Any] | None = _published().get(ALIASES.get(name, name))
+    if entry is None:
+        near = [known for known in _published() if name.lower() in known.lower()]
+        raise ValueError(f"no published curve {name!r}" + (f"; near it: {', '.join(near[:8])}" if near else ""))
+    return entry
+
+
+def published(name: str, metric: str) -> Curve | None:
+    """A published Kodak curve; None if its source has no such metric. Conventions differ a little between sources.
+
+    Raises ValueError if there is no curve of that name.
+    """
+    entry = published_entry(name)
+    values = entry.get(_PUBLISHED_KEYS.get(metric, ""))
+    if values is None:
+        return None
+    pairs = [(b, v) for b, v in zip(entry["bpp"], values, strict=True) if v is not None]
+    return _curve(name, metric, pairs, source=entry["source"])
+
+
+def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:
+    """Whether the records are of the pictures that the published curves are of: all of Kodak, and nothing else."""
+    seen = {(record["dataset"], record["image"]) for record in records}
+    return len(seen) == len(kodak.FILES) and {dataset for dataset, _ in seen} == {"kodak"}
+
+
+def bd_rate(anchor: Curve, test: Curve) -> BDRate:
+    """Bits that `test` takes beyond `anchor` at equal distortion, in per cent; negative is better.
+
+    Piecewise cubic Hermite (PCHIP) interpolation of log-rate, averaged over the common range of distortion
+    (G. Bjøntegaard, VCEG-M33, with PCHIP as is usual since). Raises NoOverlap.
+    """
+    low, high, log_anchor, log_test = _common(anchor, test)
+    difference = (log_test.integrate(low, high) - log_anchor.integrate(low, high)) / (high - low)
+    inside = [sum(low <= value <= high for value in curve.values) for curve in (anchor, test)]
+    return BDRate(100 * math.expm1(float(difference)), low, high, *inside)
+
+
+def worst_ratio(anchor: Curve, test: Curve, n: int = 200) -> tuple[float, float]:
+    """The largest rate of `test` over that of `anchor` at equal distortion, and the distortion where it is.
+
+    Under 1: better than the anchor everywhere on the common range, looked at in `n` places. Raises NoOverlap.
+    """
+    low, high, log_anchor, log_test = _common(anchor, test)
+    grid = np.linspace(low, high, n)
+    ratio = np.exp(log_test(grid) - log_anchor(grid))
+    worst = int(np.argmax(ratio))
+    return float(ratio[worst]), float(grid[worst])
+
+
+def value_at(curve: Curve, bpp: float) -> float | None:
+    """The distortion at a rate, PCHIP over log-rate; None outside the curve."""
+    from scipy.interpolate import PchipInterpolator
+
+    rates, values = _increasing(curve.bpp, curve.values)
+    if len(rates) < 2 or not rates[0] <= bpp <= rates[-1]:
+        return None
+    return float(PchipInterpolator(np.log(rates), values)(math.log(bpp)))
+
+
+def _common(anchor: Curve, test: Curve) -> tuple[float, float, Any, Any]:
+    from scipy.interpolate import PchipInterpolator
+
+    fits = []
+    for curve in (anchor, test):
+        values, rates = _increasing(curve.values, curve.bpp)
+        if len(values) < 2:
+            raise NoOverlap(f"{curve.name} has {len(values)} point, a curve needs 2")
+        fits.append((values, PchipInterpolator(values, np.log(rates))))
+    low = max(values[0] for values, _ in fits)
+    high = min(values[-1] for values, _ in fits)
+    if low >= high:
+        raise NoOverlap(f"{anchor.name} and {test.name} share no distortion")
+    return float(low), float(high), fits[0][1], fits[1][1]
+
+
+def _increasing(xs: Sequence[float], ys: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
+    """Both sorted by the first; of points with an equal first, the mean of the second."""
+    x, index = np.unique(np.asarray(xs, dtype=np.float64), return_inverse=True)
+    y = np.bincount(index, weights=np.asarray(ys, dtype=np.float64)) / np.bincount(index)
+    return x, y
+
+
+def _average(name: str, records: list[dict[str, Any]], images: set[str], metric: str, estimated: bool) -> Curve:
+    key, rate = image_metrics.get(metric).key, "est_bpp" if estimated else "bpp"
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for record in records:
+        groups.setdefault(json.dumps(record["settings"], sort_keys=True), []).append(record)
+    pairs = []
+    for group in groups.values():
+        scored = {r["image"]: r for r in group if r.get(key) is not None and r.get(rate) is not None}
+        if set(scored) == images:
+            mean = [float(np.mean([r[field] for r in scored.values()])) for field in (rate, key)]
+            pairs.append((mean[0], mean[1]))
+    return _curve(name, metric, pairs, estimated=estimated, left_out=len(groups) - len(pairs))
+
+
+def _curve(name: str, metric: str, pairs: Iterable[tuple[float, float]], **more: Any) -> Curve:
+    axis: Callable[[float], float] = image_metrics.get(metric).axis
+    ordered = sorted((b, axis(v)) for b, v in pairs)
+    return Curve(name, metric, tuple(b for b, _ in ordered), tuple(v for _, v in ordered), **more)
+
+
+@functools.cache
+def _published() -> dict[str, Any]:
+    file = resources.files("hvaecodec.bench.show") / "published.json"
+    return dict(json.loads(file.read_text(encoding="utf-8")))

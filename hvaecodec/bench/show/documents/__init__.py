@@ -1,0 +1,137 @@
+"""The figures and tables of README.md and docs/, made again from scratch: `python -m hvaecodec.bench.show.documents`.
+
+`declared` lists the calls of `hvaecodec bench` and what the documents show of each. In a document that is what stands
+between `<!-- kodak.summary -->` and `<!-- /kodak.summary -->`; the text around is written by hand. A run's records are
+kept and reused, so an interrupted call goes on where it was.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Record = dict[str, Any]
+Execute = Callable[[list[str]], None]  # runs `hvaecodec` with these words
+_LINE = 116
+_USUAL = ("psnr", "ms-ssim")  # what the command measures if nothing is said
+
+
+@dataclass(frozen=True)
+class Run:
+    """A call of `hvaecodec bench`, whose records lie in `runs/<name>`. minutes: about so many on two idle cores."""
+
+    name: str
+    minutes: int
+    codecs: tuple[str, ...]
+    baselines: tuple[str, ...] = ()
+    quality: tuple[float, ...] = ()
+    effort: int | None = None
+    metrics: tuple[str, ...] = _USUAL
+    published: tuple[str, ...] = ()
+    dataset: str = "kodak"
+    limit: int | None = None
+    threads: int = 2
+
+    def words(self, out: str) -> list[str]:
+        """What follows `hvaecodec`, for results in the folder `out`."""
+        return [word for option in self._options(out) for word in option]
+
+    def shell(self) -> str:
+        """The command as the documents show it, in lines that fit."""
+        lines = ["hvaecodec"]
+        for option in self._options(f"runs/{self.name}"):
+            text = shlex.join(option)
+            if len(lines[-1]) + 1 + len(text) > _LINE:
+                lines.append(f"    {text}")
+            else:
+                lines[-1] += f" {text}"
+        return " \\\n".join(lines)
+
+    def _options(self, out: str) -> list[tuple[str, ...]]:
+        options: list[tuple[str, ...]] = [("bench", self.dataset)]
+        options += [("--codec", codec) for codec in self.codecs]
+        options += [("--quality", ",".join(f"{quality:g}" for quality in self.quality))] if self.quality else []
+        options += [("--effort", str(self.effort))] if self.effort is not None else []
+        options += [("--baseline", baseline) for baseline in self.baselines]
+        options += [("--metric", metric) for metric in self.metrics if self.metrics != _USUAL]
+        options += [("--published", ",".join(self.published))] if self.published else []
+        options += [("--limit", str(self.limit))] if self.limit is not None else []
+        return [*options, ("--threads", str(self.threads)), ("--out", out)]
+
+
+@dataclass(frozen=True)
+class Done:
+    """A run with its records and scores of whole sets, in their order; plots are in the folder."""
+
+    run: Run
+    folder: Path
+    records: list[Record]
+    sets: list[Record]
+
+
+@dataclass(frozen=True)
+class Block:
+    """What the documents show of a run.
+
+    text: makes it as Markdown. plots: files of the run's folder, and the names of their copies in `docs/`; where the
+    text says `docs/`, a document that lies there has nothing. draw: makes a plot that `hvaecodec bench` does not.
+    """
+
+    run: str
+    text: Callable[[Done], str]
+    plots: Mapping[str, str] = field(default_factory=dict)
+    draw: Callable[[Done], None] | None = None
+
+
+def in_a_process(words: list[str]) -> None:
+    """`hvaecodec` in a process of its own, so that the memory of one run is not counted in the next."""
+    subprocess.run([sys.executable, "-m", "hvaecodec", *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def measure(run: Run, folder: Path, data: str | None = None, execute: Execute = in_a_process) -> Done:
+    """Do what of the run is not in `folder` yet, and read its records. data: where the pictures lie."""
+    from hvaecodec import bench
+
+    execute(run.words(str(folder)) + (["--data", data] if data is not None else []))
+    records = bench.run(
+        run.dataset,
+        [*run.codecs, *run.baselines],
+        quality=run.quality or None,
+        effort=run.effort,
+        metrics=run.metrics,
+        data=data,
+        limit=run.limit,
+        threads=run.threads,
+        out=folder,
+    )
+    scores = folder / "sets.json"
+    return Done(run, folder, records, json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else [])
+
+
+def contents(blocks: Mapping[str, Block], runs: Iterable[Run], done: Mapping[str, Done]) -> dict[str, str]:
+    """The text of every block that can be made: the runs' commands, and what is shown of those that are done."""
+    texts = {f"{run.name}.command": f"```shell\n{run.shell()}\n```" for run in runs}
+    return texts | {name: block.text(done[block.run]) for name, block in blocks.items() if block.run in done}
+
+
+def copy_plots(blocks: Iterable[Block], done: Mapping[str, Done], docs: Path) -> list[Path]:
+    """Copy the plots that blocks show into `docs`, drawn before if need be; returns the copies."""
+    copied = []
+    for block in (block for block in blocks if block.run in done):
+        if block.draw is not None:
+            block.draw(done[block.run])
+        for source, target in block.plots.items():
+            copied.append(Path(shutil.copyfile(done[block.run].folder / source, docs / target)))
+    return copied
+
+
+def documents(root: Path) -> Sequence[Path]:
+    """The documents of a checkout."""
+    return [root / "README.md", *sorted((root / "docs").glob("*.md"))]

@@ -1,0 +1,55 @@
+"""One photo beside what codecs make of it, as a picture for the documents."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from hvaecodec.bench.data.datasets import load_dataset
+from hvaecodec.bench.show.documents import Done
+from hvaecodec.bench.show.report.packed_images import Maker
+
+_LABEL, _GAP = 22, 6  # pixels of a line of words and between pictures
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Draws `file` into a run's folder: a window of one of its images, and of its decoded files at the lowest quality.
+
+    number: of the image. words: for each codec in the run's order. window: rows and columns. columns: of the grid.
+    """
+
+    file: str
+    number: int
+    words: tuple[str, ...]
+    window: tuple[slice, slice]
+    columns: int = 3
+
+    def __call__(self, done: Done) -> None:
+        image = load_dataset(done.run.dataset)[self.number]
+        first = {r["codec"]: r for r in reversed(done.records) if r["image"] == image.name}
+        labels = dict.fromkeys(record["codec"] for record in done.records)
+        maker, cells = Maker(done.folder / "pictures"), [("the photo", image.pixels())]
+        for words, label in zip(self.words, labels, strict=True):
+            _, data = maker.picture(image, first[label])
+            decoded = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+            cells.append((f"{words}, {first[label]['n_bytes']:,} bytes", decoded))
+        _grid(cells, self.window, self.columns).save(done.folder / self.file, optimize=True)
+
+
+def _grid(cells: Sequence[tuple[str, np.ndarray]], window: tuple[slice, slice], columns: int) -> Image.Image:
+    """The same window of every picture, pixel by pixel, words above each, in rows of `columns`."""
+    height, width = cells[0][1][window].shape[:2]
+    rows = -(-len(cells) // columns)
+    size = columns * (width + _GAP) - _GAP, rows * (height + _LABEL + _GAP) - _GAP
+    whole = Image.new("RGB", size, "white")
+    draw, font = ImageDraw.Draw(whole), ImageFont.load_default(14)
+    for number, (words, picture) in enumerate(cells):
+        left, top = (number % columns) * (width + _GAP), (number // columns) * (height + _LABEL + _GAP)
+        draw.text((left, top + _LABEL / 2), words, "black", font, anchor="lm")
+        whole.paste(Image.fromarray(np.ascontiguousarray(picture[window])), (left, top + _LABEL))
+    return whole

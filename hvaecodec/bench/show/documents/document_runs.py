@@ -1,0 +1,109 @@
+"""The runs that README.md and docs/ show, and what they show of each. Where it stands the documents say themselves."""
+
+from __future__ import annotations
+
+from hvaecodec.bench.show.documents import Block, Run
+from hvaecodec.bench.show.documents.beside import Beside
+from hvaecodec.bench.show.documents.parts import at_rates, conditions, figure, layers, settings, summary
+
+RUNS = (
+    Run(
+        "kodak",
+        minutes=20,
+        codecs=("dct-vae-photo",),
+        effort=2,
+        quality=(1, 8, 18, 28, 40, 52, 64, 78, 92),
+        baselines=("jpeg", "webp", "jpeg2000", "avif", "jxl"),
+        published=("factorized", "hyperprior", "bpg", "qarv", "vtm"),
+    ),
+    Run(
+        "perception",
+        minutes=20,
+        effort=1,
+        codecs=(
+            "dct-vae-photo",
+            "dct-vae-photo@temperature=0.5",
+            "dct-vae-photo@temperature=1",
+            "hqa-photo@quality=10/30/50/70",
+            "hqa-photo@quality=10/30/50/70,temperature=1",
+        ),
+        quality=(1, 8, 18, 28, 40),
+        baselines=("jpeg@quality=1/5/15/30/60", "webp@quality=1/10/30/60", "avif@quality=10/20/35/55"),
+        metrics=("psnr", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
+        threads=1,
+    ),
+    Run(
+        "pictures",
+        minutes=2,
+        dataset="photos",
+        limit=2,
+        codecs=("dct-vae-photo@effort=1,like=jpeg", "dct-vae-photo@effort=1,like=jpeg,temperature=0.5"),
+        quality=(1,),
+        baselines=("jpeg@quality=1", "webp@quality=1", "avif@quality=10"),
+        metrics=("psnr",),
+        threads=1,
+    ),
+    Run(
+        "hqa",
+        minutes=6,
+        codecs=("hqa-photo", "hqa-photo@temperature=1"),
+        quality=(10, 30, 50, 70, 90),
+        baselines=("jpeg@quality=1",),
+        metrics=("psnr", "ms-ssim", "fd-cifar"),
+    ),
+    Run(
+        "equal-bytes",
+        minutes=2,
+        codecs=("hqa-photo", "dct-vae-photo@effort=1,like=hqa-photo"),
+        quality=(30, 50),
+        limit=6,
+        metrics=("psnr", "ms-ssim", "fd-cifar"),
+    ),
+)
+
+_FD = "FD-cifar against bits per pixel on Kodak"
+_KD = "KD-cifar against bits per pixel on Kodak"
+
+BLOCKS = {
+    "kodak.figure": Block(
+        "kodak", figure("rd_psnr.png", "PSNR against bits per pixel on Kodak"), {"rd_psnr.png": "rd_psnr.png"}
+    ),
+    "kodak.ms-ssim": Block(
+        "kodak",
+        figure("rd_ms_ssim.png", "MS-SSIM against bits per pixel on Kodak"),
+        {"rd_ms_ssim.png": "rd_ms_ssim.png"},
+    ),
+    "kodak.conditions": Block("kodak", conditions),
+    "kodak.summary": Block("kodak", summary),
+    "kodak.psnr": Block("kodak", at_rates("psnr")),
+    "perception.conditions": Block("perception", conditions),
+    "perception.fd": Block("perception", figure("rp_fd_cifar.png", _FD), {"rp_fd_cifar.png": "rp_fd_cifar.png"}),
+    "perception.kd": Block("perception", figure("rp_kd_cifar.png", _KD), {"rp_kd_cifar.png": "rp_kd_cifar.png"}),
+    "perception.tradeoff": Block(
+        "perception",
+        figure("tradeoff_fd_cifar.png", "FD-cifar against PSNR, each line one file at three temperatures"),
+        {"tradeoff_fd_cifar.png": "tradeoff_fd_cifar.png"},
+    ),
+    "perception.table": Block("perception", settings),
+    "pictures.figure": Block(
+        "pictures",
+        figure("pictures.png", "a photo of a cat and what is left of it in files of two kilobytes"),
+        {"pictures.png": "pictures.png"},
+        Beside(
+            "pictures.png",
+            number=1,
+            words=("dct-vae-photo", "at temperature 0.5", "JPEG's smallest", "WebP's smallest", "AVIF, quality 10"),
+            window=(slice(10, 200), slice(90, 370)),
+        ),
+    ),
+    "hqa.conditions": Block("hqa", conditions),
+    "hqa.table": Block("hqa", layers),
+    "equal-bytes.table": Block("equal-bytes", settings),
+}
+
+NETS = "nets.table"  # the classifiers of docs/METRICS.md: from the package's weights, without a run
+
+
+def names() -> set[str]:
+    """Every block that a document may show."""
+    return {NETS, *BLOCKS, *(f"{run.name}.command" for run in RUNS)}

@@ -1,0 +1,163 @@
+"""Rate–distortion plots: our codecs thick, baselines thin, published curves grey, estimates dashed and hollow."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from hvaecodec.bench.metrics import image_metrics, set_metrics
+from hvaecodec.bench.show import curves
+from hvaecodec.bench.show.curves import Curve
+
+_COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
+_GREYS = ("-", "--", "-.", ":")
+
+
+class ShownFigure(Figure):
+    """A figure that a notebook shows as a picture, with pyplot or without."""
+
+    def _repr_png_(self) -> bytes:
+        sink = io.BytesIO()
+        self.savefig(sink, format="png")
+        return sink.getvalue()
+
+
+def rate_distortion(
+    records: Sequence[dict[str, Any]], metric: str, path: Path, *, published: Sequence[str] = (), max_bpp: float = 2.5
+) -> Path:
+    """`distortion_figure` as the picture file `path`; returns it."""
+    distortion_figure(records, metric, published=published, max_bpp=max_bpp).savefig(path)
+    return path
+
+
+def rate_perception(sets: Sequence[dict[str, Any]], metric: str, path: Path, *, max_bpp: float = 2.5) -> Path:
+    """`perception_figure` as the picture file `path`; returns it."""
+    perception_figure(sets, metric, max_bpp=max_bpp).savefig(path)
+    return path
+
+
+def distortion_figure(
+    records: Sequence[dict[str, Any]], metric: str, *, published: Sequence[str] = (), max_bpp: float = 2.5
+) -> ShownFigure:
+    """Every codec's curve for `metric`.
+
+    Files and estimates are never joined: rates from `est_bits` are a curve of their own, dashed with hollow markers,
+    left out where it would lie on the files' curve.
+    """
+    figure, axes = _empty()
+    for index, name in enumerate(published):
+        curve = curves.published(name, metric)
+        if curve is not None:
+            _draw_published(axes, curve, index)
+    baselines = {record["codec"] for record in records if record["baseline"]}
+    measured = curves.from_records(records, metric)
+    estimates = curves.from_records(records, metric, estimated=True)
+    order = sorted(measured, key=lambda name: name in baselines)  # ours take the first colours
+    for index, name in enumerate(order):
+        colour = _COLOURS[index % len(_COLOURS)]
+        _draw(axes, measured[name], colour, ours=name not in baselines)
+        if name in estimates and apart(measured[name], estimates[name]):
+            _draw(axes, estimates[name], colour, ours=False)
+    _label(axes, records, metric, max_bpp)
+    return figure
+
+
+def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: float = 2.5) -> ShownFigure:
+    """Every codec's distance over the whole set against its rate.
+
+    sets: scores, see `set_metrics.score`. Lower is better. Logarithmic; where unbiased estimates fell below 0, linear
+    between the lowest and its opposite, for what is smaller than that cannot be told from 0.
+    """
+    figure, axes = _empty()
+    baselines = {entry["codec"] for entry in sets if entry["baseline"]}
+    found = set_metrics.curves_of(sets, metric)
+    for index, name in enumerate(sorted(found, key=lambda name: name in baselines)):
+        _draw(axes, found[name], _COLOURS[index % len(_COLOURS)], ours=name not in baselines)
+    lowest = min((value for curve in found.values() for value in curve.values), default=0)
+    if lowest > 0:
+        axes.set_yscale("log")
+    elif lowest < 0:
+        axes.set_yscale("symlog", linthresh=-lowest, linscale=0.4)
+    axes.set_xscale("log")
+    names = ", ".join(dict.fromkeys(entry["dataset"] for entry in sets))
+    axes.set_title(f"{names}: all patches of {sets[0]['images']} images, over the whole set", fontsize=11)
+    axes.set_xlabel("rate (bits per pixel of the whole file)")
+    axes.set_ylabel(f"{set_metrics.SET_METRICS[metric].label} (lower is better)")
+    axes.set_xlim(right=max_bpp)
+    axes.grid(alpha=0.3, which="both")
+    if found:
+        axes.legend(fontsize=8.5, framealpha=0.9)
+    return figure
+
+
+def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up: tuple[str, str]) -> ShownFigure:
+    """One metric against another; a line joins the pictures of the same files at rising temperature.
+
+    rows: of `Measured`. across, up: a column and what it is called.
+    """
+    figure, axes = _empty()
+    files: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        if row[across[0]] is not None and row[up[0]] is not None:
+            files.setdefault(row["file"], []).append(row)
+    for index, (name, found) in enumerate(files.items()):
+        found = sorted(found, key=lambda row: row["temperature"] or 0)
+        points = [(row[across[0]], row[up[0]]) for row in found]
+        label = f"{name}, {found[0]['bpp']:.3f} bpp"
+        axes.plot(*zip(*points, strict=True), marker="o", color=_COLOURS[index % len(_COLOURS)], label=label)
+        for row, point in zip(found, points, strict=True):
+            if row["temperature"] is not None:
+                axes.annotate(f"{row['temperature']:g}", point, xytext=(4, 4), textcoords="offset points", fontsize=8)
+    axes.set_title("Lines join the pictures of one file; numbers are temperatures", fontsize=11)
+    axes.set_xlabel(across[1])
+    axes.set_ylabel(up[1])
+    axes.grid(alpha=0.3)
+    if files:
+        axes.legend(fontsize=8.5, framealpha=0.9)
+    return figure
+
+
+def _empty() -> tuple[ShownFigure, Any]:
+    figure = ShownFigure(figsize=(9, 6.2), dpi=140, layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def apart(files: Curve, estimates: Curve) -> bool:
+    """Whether the model's rates are worth a curve of their own: more than 2 % from the files' somewhere."""
+    if len(files.bpp) != len(estimates.bpp):
+        return True
+    return any(abs(e - f) > 0.02 * f for f, e in zip(files.bpp, estimates.bpp, strict=True))
+
+
+def _draw(axes: Any, curve: Curve, colour: str, *, ours: bool) -> None:
+    style: dict[str, Any] = {"color": colour, "marker": "o", "markersize": 5 if ours else 3.5}
+    style |= {"linewidth": 2.6 if ours else 1.3, "zorder": 4 if ours else 3, "label": curve.name}
+    if curve.estimated:
+        style |= {"linestyle": "--", "markerfacecolor": "none", "label": f"{curve.name}, estimated bits"}
+    axes.plot(curve.bpp, curve.values, **style)
+
+
+def _draw_published(axes: Any, curve: Curve, index: int) -> None:
+    grey = str(0.45 + 0.08 * (index % 4))
+    style = {"color": grey, "linewidth": 1.0, "linestyle": _GREYS[index % len(_GREYS)], "zorder": 2}
+    axes.plot(curve.bpp, curve.values, label=f"{curve.name} (published, Kodak)", **style)
+
+
+def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: float) -> None:
+    names = ", ".join(dict.fromkeys(record["dataset"] for record in records))
+    n_images = len({record["image"] for record in records})
+    axes.set_title(f"{names}: mean of {n_images} images, whole files decoded by a fresh decoder", fontsize=11)
+    axes.set_xlabel("rate (bits per pixel of the whole file)")
+    axes.set_ylabel(image_metrics.get(metric).label)
+    axes.set_xlim(0, max_bpp)
+    inside = [y for line in axes.lines for x, y in zip(*line.get_data(), strict=True) if x <= max_bpp]
+    if inside:
+        margin = 0.5 if image_metrics.get(metric).unit else 0.03 * (max(inside) - min(inside)) or 0.5
+        axes.set_ylim(min(inside) - margin, max(inside) + margin)
+    axes.grid(alpha=0.3)
+    if axes.lines:
+        axes.legend(loc="lower right", fontsize=8.5, framealpha=0.9)

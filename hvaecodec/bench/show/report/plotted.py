@@ -1,0 +1,65 @@
+"""Curves as the page draws them: plain dicts for JSON, files and estimates kept apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from hvaecodec.bench.metrics import image_metrics, set_metrics
+from hvaecodec.bench.show import curves, plots
+from hvaecodec.bench.show.curves import Curve
+
+Record = dict[str, Any]
+
+
+def all_plots(
+    records: Sequence[Record], metric_names: Sequence[str], published: Sequence[str], sets: Sequence[Record]
+) -> list[Record]:
+    """One plot for each metric: id, label, whether higher is better, `log` axis or not, and its curves."""
+    of_image, of_set = set_metrics.split(metric_names)
+    found = []
+    for name in of_image:
+        metric = image_metrics.get(name)
+        lines = [*distortion_curves(records, name), *_published(name, published)]
+        found.append(_plot(name, metric.label, metric.higher_is_better, lines))
+    baselines = {entry["codec"] for entry in sets if entry["baseline"]}
+    for name in of_set:
+        lines = [_line(curve, baselines) for curve in set_metrics.curves_of(sets, name).values()]
+        found.append(_plot(name, f"{set_metrics.SET_METRICS[name].label}, whole set", False, lines, perception=True))
+    return [plot for plot in found if plot["curves"]]
+
+
+def distortion_curves(records: Iterable[Record], metric: str) -> list[Record]:
+    """The curves of every codec in the records, and those of its estimates where they lie apart."""
+    records = list(records)
+    baselines = {record["codec"] for record in records if record["baseline"]}
+    files = curves.from_records(records, metric)
+    estimates = curves.from_records(records, metric, estimated=True)
+    lines = []
+    for name in sorted(files, key=lambda name: name in baselines):  # ours take the first colours
+        lines.append(_line(files[name], baselines))
+        if name in estimates and plots.apart(files[name], estimates[name]):
+            lines.append(_line(estimates[name], baselines))
+    return lines
+
+
+def _plot(name: str, label: str, higher_is_better: bool, lines: list[Record], perception: bool = False) -> Record:
+    values = [value for line in lines for _, value in line["points"]]
+    log = not higher_is_better and bool(values) and min(values) > 0
+    kind = "rate-perception" if perception else "rate-distortion"
+    return {"id": name, "label": label, "kind": kind, "higher": higher_is_better, "log": log, "curves": lines}
+
+
+def _line(curve: Curve, baselines: set[str]) -> Record:
+    kind = "published" if curve.source else "baseline" if curve.name in baselines else "ours"
+    points = [(round(b, 5), round(v, 5)) for b, v in zip(curve.bpp, curve.values, strict=True) if _finite(v)]
+    return {"name": curve.name, "kind": kind, "estimated": curve.estimated, "points": points, "source": curve.source}
+
+
+def _published(metric: str, names: Sequence[str]) -> list[Record]:
+    found = (curves.published(name, metric) for name in names)
+    return [_line(curve, set()) for curve in found if curve is not None]
+
+
+def _finite(value: float) -> bool:
+    return abs(value) != float("inf")

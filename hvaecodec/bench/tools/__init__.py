@@ -1,0 +1,1 @@
+"""Measurements of our own codecs that are no benchmark: phases, speed, memory, latents, code use."""

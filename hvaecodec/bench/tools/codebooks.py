@@ -1,0 +1,66 @@
+"""`python -m hvaecodec.bench.tools.codebooks`: how many codes of each layer of `hqa-photo` are in use, effectively."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from hvaecodec.bench.show.tables import Table
+
+
+def use(codec: Any, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """How often every code of each layer, layer 1 first, is the nearest in some uint8 photos: (512,) counts."""
+    import torch
+
+    from hvaecodec.codec.hqa.indices import encode_picture
+
+    stack = codec.generators.get(codec.generators.newest)
+    counts = [np.zeros(len(stack[number].codebook), np.int64) for number in range(len(stack))]
+    for photo in photos:
+        with torch.no_grad():
+            grids = encode_picture(stack, photo, range(len(stack)))
+        for count, grid in zip(counts, grids, strict=True):
+            count += np.bincount(grid.ravel(), minlength=len(count))
+    return counts
+
+
+def perplexities(counts: Sequence[np.ndarray]) -> list[float]:
+    """exp of the entropy of each layer's codes, as a part of all of them."""
+    import torch
+
+    from hvaecodec.models.hqa.losses import perplexity
+
+    return [perplexity(torch.from_numpy(count)) / len(count) for count in counts]
+
+
+def measure(codec: Any, photos: Sequence[np.ndarray]) -> Table:
+    """A row for each layer."""
+    counts = use(codec, photos)
+    rows: list[tuple[str, ...]] = []
+    for number, (count, share) in enumerate(zip(counts, perplexities(counts), strict=True)):
+        cells = f"{count.sum():,}", f"{100 * share:.1f} %", f"{100 * (count > 0).mean():.1f} %"
+        rows.append((str(number + 1), *cells))
+    header = ("layer", "cells", "perplexity, of 512 codes", "used at all")
+    return Table(f"Codes of {codec.name} in {len(photos)} photos", header, rows, [])
+
+
+def main(
+    dataset: str = "valid",
+    data: Path | None = None,
+    limit: Annotated[int | None, typer.Option(help="Only so many photos.")] = None,
+    codec: str = "hqa-photo",
+) -> None:
+    """Print the table for a data set."""
+    from hvaecodec.bench.data.datasets import load_dataset
+    from hvaecodec.codec import registry
+
+    photos = [image.pixels() for image in load_dataset(dataset, data)][:limit]
+    print(measure(registry.load(codec), photos).markdown())
+
+
+if __name__ == "__main__":
+    typer.run(main)

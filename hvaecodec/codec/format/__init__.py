@@ -1,0 +1,1 @@
+"""The `.hvc` container, its fields, and what a file says of itself."""

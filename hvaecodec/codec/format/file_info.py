@@ -1,0 +1,53 @@
+"""What every codec of ours checks and tells of a file that the container found sound."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from hvaecodec.codec.errors import CorruptFile, ModelMismatch
+from hvaecodec.codec.format.container import EXTRA_NAMES, Container, Header
+
+
+def check_weights(header: Header, digest: bytes) -> None:
+    """Raise ModelMismatch for a file that needs other bitstream weights. digest: 4 bytes, of those that were loaded."""
+    if header.weights != digest:
+        raise ModelMismatch(
+            f"written with bitstream weights {header.weights.hex()}, loaded {digest.hex()}; "
+            "install the release that wrote the file, or load its weights by their folder"
+        )
+
+
+def check_level_count(found: Container, expected: int) -> None:
+    """Raise CorruptFile for a file that declares more or fewer level streams."""
+    if len(found.level_lengths) != expected:
+        raise CorruptFile(f"{len(found.level_lengths)} level streams, expected {expected}")
+
+
+def describe(
+    data: bytes, found: Container, quality: float, est_bits: Sequence[float], details: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A codec's `info` of the file `data`, which `found` was unpacked from.
+
+    quality: what the file was encoded for. est_bits: the model's estimate for each level. details: what else the codec
+    has to say.
+    """
+    header = found.header
+    payload = {f"level {level}": length for level, length in enumerate(found.level_lengths)}
+    extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
+    return {
+        "codec": header.codec,
+        "weights": header.weights.hex(),
+        "generator": header.generator.hex(),
+        "height": header.height,
+        "width": header.width,
+        "mode": header.mode,
+        "quality": quality,
+        **(details or {}),
+        "n_bytes": len(data),
+        "bpp": 8 * len(data) / (header.height * header.width),
+        "framing_bytes": found.framing_bytes,
+        "payload_bytes": payload | extras,
+        "est_bits": {f"level {level}": bits for level, bits in enumerate(est_bits)},
+        "levels": len(found.level_lengths),
+    }

@@ -1,0 +1,1 @@
+"""`hqa-photo`: the codec, its index streams, its weights."""

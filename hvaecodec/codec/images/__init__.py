@@ -1,0 +1,23 @@
+"""Pictures as files and as arrays: reading and writing, Pillow's modes, EXIF, alpha and grey around a codec of colour."""
+
+from hvaecodec.codec.images.read_write import (
+    LoadedImage,
+    check_suffix,
+    decode_alpha,
+    encode_alpha,
+    from_any,
+    mode_of,
+    read_image,
+    to_file,
+)
+
+__all__ = [
+    "LoadedImage",
+    "check_suffix",
+    "decode_alpha",
+    "encode_alpha",
+    "from_any",
+    "mode_of",
+    "read_image",
+    "to_file",
+]

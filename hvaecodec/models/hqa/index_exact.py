@@ -1,0 +1,44 @@
+"""The index prior in integers held in float32: exact on every device and thread count, as `exact` is.
+
+Activations are 8-bit (0..255) and embeddings int8, in units of 1/32; weights int8 with a power-of-two scale for each
+output. Every partial sum stays below 2**24, asserted when the weights load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvaecodec.models.hqa.index_prior import CLASSES, IndexPriorConfig, layer_shapes
+from hvaecodec.models.photo.prior_exact import check_bound
+
+
+class ExactIndexArithmetic:
+    """`index_prior.Arithmetic` over the integers that `index_net.export_integers` stores."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray], config: IndexPriorConfig, device: str = "cpu") -> None:
+        self.device = device
+        self.embedding = torch.from_numpy(weights["embedding"].astype(np.float32)).to(device)
+        self.layers = {}
+        for name, *_ in layer_shapes(config):
+            weight, bias, shift = (weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
+            check_bound(name, weight, bias, shift)
+            rounding = (1 << shift.astype(np.int64)) >> 1
+            parts = weight.astype(np.float32).T, (bias + rounding).astype(np.float32), 2.0 ** -shift.astype(np.float32)
+            self.layers[name] = tuple(torch.from_numpy(np.ascontiguousarray(part)).to(device) for part in parts)
+
+    def logits(self, kind: str, scale_class: int, near: np.ndarray) -> np.ndarray:
+        with torch.autocast(torch.device(self.device).type, enabled=False):
+            embedded = self.embedding[torch.from_numpy(near.astype(np.int64)).to(self.device)].flatten(1)
+            one_hot = embedded.new_zeros(len(near), CLASSES)
+            one_hot[:, scale_class] = 32
+            x = self._dense(f"{kind}.in", torch.cat([embedded, one_hot], 1)).clamp_(0, 255)
+            x = self._dense("mid", x).clamp_(0, 255)
+            return self._dense("head", x).to(torch.int32).cpu().numpy()
+
+    def _dense(self, name: str, x: Tensor) -> Tensor:
+        weight, half, scale = self.layers[name]
+        return (x @ weight).add_(half).mul_(scale).floor_()

@@ -1,0 +1,118 @@
+"""The trainable form of the index prior: floats, with the roundings of the integers on request; and their export.
+
+With `rounding` on, weights, embeddings, activations and logits take exactly the values that the integers can, and
+gradients pass straight through. With it off this is the float twin that the cost of the integers is measured against.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hvaecodec.models.hqa.index_prior import CLASSES, CODES, DEPTH, N_TABLES, TABLE, IndexPriorConfig, layer_shapes
+from hvaecodec.models.photo.prior_trainable import TOP, straight, weight_exponents
+
+UNIT = 32
+LOGIT_STEP = 4  # tables an integer logit of 1 has
+_SPREAD = 0.5  # deviation of the first embeddings
+
+
+class IndexPriorNet(nn.Module):
+    """Weights of one layer's index prior, keyed as `layer_shapes` names them."""
+
+    def __init__(self, config: IndexPriorConfig) -> None:
+        super().__init__()
+        self.config, self.rounding = config, False
+        self.embedding = nn.Parameter(torch.randn(config.rows, config.embedding) * 0.3)
+        self.weights, self.biases = nn.ParameterDict(), nn.ParameterDict()
+        for name, inputs, outputs in layer_shapes(config):
+            gain = 0.3 if name == "head" else 1.0
+            self.weights[_key(name)] = nn.Parameter(torch.randn(outputs, inputs) * gain * (2 / inputs) ** 0.5)
+            self.biases[_key(name)] = nn.Parameter(torch.zeros(outputs))
+
+    @torch.no_grad()
+    def start_from(self, *codebooks: Tensor) -> None:
+        """Embed codes by their vectors' main directions, so that codes that are alike begin alike; 0 outside.
+
+        codebooks: (512, D) of the layer and, if it is seen, of the one above.
+        """
+        for number, codebook in enumerate(codebooks):
+            table = self.embedding[number * TABLE : (number + 1) * TABLE]
+            centred = codebook - codebook.mean(0)
+            rank = min(self.config.embedding, codebook.shape[1])
+            main = torch.linalg.svd(centred, full_matrices=False).Vh[:rank]
+            places = centred @ main.T
+            table[:CODES, :rank] = places / places.std() * _SPREAD
+            table[CODES] = 0
+
+    @torch.no_grad()
+    def sharpen(self, temperature: float) -> None:
+        """Divide all logits by `temperature`, for good."""
+        self.weights["head"] /= temperature
+        self.biases["head"] /= temperature
+
+    def logits(self, kind: str, scale_class: Tensor, near: Tensor) -> Tensor:
+        """Logits of the tree's nodes, (n, 511), from what cells see, (n, 16) or (n, 25) as in `Arithmetic`, and scale classes
+        (n,), int64."""
+        table: Tensor = self.embedding
+        if self.rounding:
+            table = straight(table, (table * UNIT).round().clamp(-127, 127) / UNIT)
+        embedded = F.embedding(near, table).flatten(1)
+        x = torch.cat([embedded, F.one_hot(scale_class, CLASSES).to(embedded.dtype)], 1)
+        x = self._dense(f"{kind}.in", x).clamp(0, TOP)
+        x = self._dense("mid", x).clamp(0, TOP)
+        return self._dense("head", x)
+
+    def bits(self, kind: str, scale_class: Tensor, near: Tensor, indices: Tensor) -> Tensor:
+        """Bits of every index, (n,) float32."""
+        logits = self.logits(kind, scale_class, near).float()
+        if self.rounding:
+            rounded = ((logits * UNIT + 4) / 8).floor() / LOGIT_STEP
+            logits = straight(logits, rounded)
+        limit = (N_TABLES - 1) / LOGIT_STEP
+        logits = logits.clamp(-limit, limit)
+        nodes, bits = paths(indices)
+        signed = torch.where(bits, -logits.gather(1, nodes), logits.gather(1, nodes))
+        return F.softplus(signed).sum(1) * 1.4426950408889634
+
+    def _dense(self, name: str, x: Tensor) -> Tensor:
+        weight, bias = self.weights[_key(name)], self.biases[_key(name)]
+        if not self.rounding:
+            return F.linear(x, weight, bias)
+        step = torch.exp2(-weight_exponents(weight, bias))[:, None]
+        weight = straight(weight, torch.round(weight / step).clamp(-127, 127) * step)
+        y = F.linear(x, weight, bias)
+        return straight(y, torch.round(y * UNIT) / UNIT)
+
+
+def paths(indices: Tensor) -> tuple[Tensor, Tensor]:
+    """Nodes of the tree on the way to every index, int64 (n, 9), and the bits taken there, bool.
+
+    Node numbers count from 0 at the root, level by level: level d has 2**d nodes, the i-th one 2**d - 1 + i.
+    """
+    levels = torch.arange(DEPTH, device=indices.device)
+    above = indices[:, None] >> (DEPTH - levels)
+    return (1 << levels) - 1 + above, (indices[:, None] >> (DEPTH - 1 - levels) & 1).bool()
+
+
+def export_integers(net: IndexPriorNet) -> dict[str, np.ndarray]:
+    """The bitstream weights of a trained net: `embedding` int8, per layer `weight` int8, `bias` int32, `shift` uint8."""
+    embedding = (net.embedding.detach().float().cpu() * UNIT).round().clamp(-127, 127)
+    out: dict[str, np.ndarray] = {"embedding": embedding.to(torch.int8).numpy()}
+    for name, *_ in layer_shapes(net.config):
+        weight = net.weights[_key(name)].detach().float().cpu()
+        bias = net.biases[_key(name)].detach().double().cpu()
+        shift = weight_exponents(weight, bias)
+        integers = torch.round(weight * torch.exp2(shift)[:, None])
+        if integers.abs().max() > 127:
+            raise ValueError(f"a weight of layer {name} is above 127 and does not fit int8; train with weight decay")
+        out[f"{name}.weight"] = integers.to(torch.int8).numpy()
+        out[f"{name}.bias"] = torch.round(bias * UNIT * torch.exp2(shift)).to(torch.int32).numpy()
+        out[f"{name}.shift"] = shift.to(torch.uint8).numpy()
+    return out
+
+
+def _key(name: str) -> str:
+    return name.replace(".", "_")

@@ -1,0 +1,248 @@
+"""The generator of `dct-vae-photo`: a fully convolutional top-down VAE under the decoded DCT context.
+
+VDVAE blocks (arXiv:2011.10650, section 3; with the context at every scale as in arXiv:2302.09976, section 4): a state
+runs from 1/32 of the picture's side to 1/2; at every scale it receives the dequantised picture, folded to that scale,
+and one latent z with a Gaussian prior from the state. One set of weights serves all rates: every block is shifted and
+scaled by features of the step index. At temperature 0 every latent is its prior mean.
+
+Radius of the receptive field: 4 tiles (128 px), so strips with that overlap give the same picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from hvaecodec.models.photo.quantiser import rate_position
+
+HATS = 8
+GREY_SCALE = 64.0  # pixel values enter and leave the net as (x - 128) / 64
+LOG_SIGMA_RANGE = (-6.0, 3.0)
+RADIUS = 128
+
+
+@dataclass(frozen=True)
+class ScaleConfig:
+    """One scale: side is 1/`fold` of the picture; state width, residual blocks, latent channels."""
+
+    fold: int
+    width: int
+    blocks: int
+    latent: int
+    context_side: int = 1
+
+
+@dataclass(frozen=True)
+class GeneratorConfig:
+    """Scales coarse to fine; width of the posterior's encoder. latents=False removes every latent (the ablation)."""
+
+    scales: tuple[ScaleConfig, ...] = (
+        ScaleConfig(32, 96, 1, 8),
+        ScaleConfig(16, 128, 2, 8),
+        ScaleConfig(8, 160, 4, 8),
+        ScaleConfig(4, 96, 4, 6, context_side=3),
+        ScaleConfig(2, 32, 1, 3, context_side=3),
+    )
+    encoder: int = 48
+    latents: bool = field(default=True)
+
+
+def rate_features(index: Tensor) -> Tensor:
+    """(B,) step indices to (B, 8) piecewise linear features."""
+    position = rate_position(index.float()) * (HATS - 1)
+    return (1 - (position[:, None] - torch.arange(HATS, device=index.device)).abs()).clamp_min(0)
+
+
+class Block(nn.Module):
+    """Pre-activation residual block: SiLU, 3x3, rate scale and shift, SiLU, 1x1."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+        self.mix = nn.Conv2d(width, width, 1)
+        self.rate = nn.Linear(HATS, 2 * width)
+        nn.init.zeros_(self.rate.weight)
+        nn.init.zeros_(self.rate.bias)
+        nn.init.normal_(self.mix.weight, std=0.2 * width**-0.5)
+        _zero_bias(self.mix)
+
+    def forward(self, h: Tensor, rate: Tensor) -> Tensor:
+        gain, shift = self.rate(rate)[:, :, None, None].chunk(2, 1)
+        y = self.conv(F.silu(h))
+        return h + self.mix(F.silu(y * (1 + gain) + shift))
+
+
+class Scale(nn.Module):
+    """One scale of the top-down path: take the context, take the latent, refine."""
+
+    def __init__(self, config: ScaleConfig, above: int, encoder: int, latents: bool) -> None:
+        super().__init__()
+        self.config = config
+        width, z = config.width, config.latent
+        self.up = nn.Conv2d(above, 4 * width, 1) if above else None
+        self.context = nn.Conv2d(3 * config.fold**2, width, config.context_side, padding=config.context_side // 2)
+        self.rate = nn.Linear(HATS, width)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(config.blocks))
+        self.latent = z if latents else 0
+        if latents:
+            self.prior = nn.Conv2d(width, 2 * z, 1)
+            self.posterior = nn.Sequential(
+                nn.Conv2d(width + encoder, encoder, 1), nn.SiLU(), nn.Conv2d(encoder, 2 * z, 1)
+            )
+            self.project = nn.Conv2d(z, width, 1)
+            nn.init.zeros_(self.prior.weight)
+            _zero_bias(self.prior)
+
+    def state(self, h: Tensor | None, picture: Tensor, rate: Tensor) -> Tensor:
+        """The state before the latent: what comes from above plus the context at this scale."""
+        new = self.context(F.pixel_unshuffle(picture, self.config.fold)) + self.rate(rate)[:, :, None, None]
+        if h is not None and self.up is not None:
+            new = new + F.pixel_shuffle(self.up(h), 2)
+        return new
+
+    def prior_of(self, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation of p(z | state), float32."""
+        mean, log_sigma = self.prior(F.silu(h)).float().chunk(2, 1)
+        return mean, log_sigma.clamp(*LOG_SIGMA_RANGE)
+
+    def posterior_of(self, h: Tensor, seen: Tensor, mean: Tensor, log_sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation of q(z | x, state), relative to the prior's."""
+        shift, narrow = self.posterior(torch.cat([F.silu(h), seen], 1)).float().chunk(2, 1)
+        return mean + shift * log_sigma.exp(), (log_sigma + narrow).clamp(*LOG_SIGMA_RANGE)
+
+    def finish(self, h: Tensor, z: Tensor | None, rate: Tensor) -> Tensor:
+        if z is not None:
+            h = h + self.project(z.to(h.dtype))
+        for block in self.blocks:
+            h = block(h, rate)
+        return h
+
+
+class Encoder(nn.Module):
+    """Bottom-up features of (picture, context error) for the posterior, one map a scale, fine to coarse inside."""
+
+    def __init__(self, width: int, n_scales: int) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(24, width, 3, padding=1)
+        self.blocks = nn.ModuleList(Block(width) for _ in range(n_scales))
+        self.down = nn.ModuleList(nn.Conv2d(width, width, 2, stride=2) for _ in range(n_scales - 1))
+
+    def forward(self, picture: Tensor, dequantised: Tensor, rate: Tensor) -> list[Tensor]:
+        both = torch.cat([picture, 4 * (picture - dequantised)], 1)
+        h = self.stem(F.pixel_unshuffle(both, 2))
+        seen = []
+        for i, block in enumerate(self.blocks):
+            h = block(h, rate)
+            seen.append(h)
+            if i < len(self.down):
+                h = self.down[i](h)
+        return seen[::-1]
+
+
+def _zero_bias(conv: nn.Conv2d) -> None:
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+def kl_gaussian(q: tuple[Tensor, Tensor], p: tuple[Tensor, Tensor]) -> Tensor:
+    """KL(q || p) of Gaussians given as (mean, log sigma), elementwise, in nats."""
+    (mq, lq), (mp, lp) = q, p
+    return lp - lq + 0.5 * (torch.exp(2 * (lq - lp)) + ((mq - mp) * torch.exp(-lp)) ** 2 - 1)
+
+
+def logistic_nll(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """-log p of 8-bit values under a logistic binned to 0..255 (the end bins take the tails), elementwise, nats."""
+    inverse = torch.exp(-log_scale)
+    above, below = (x - mean + 0.5) * inverse, (x - mean - 0.5) * inverse
+    least, most = F.softplus(-above), F.softplus(below)  # -log sigma(above) and -log sigma(-below): the end bins
+    # sigma(above) - sigma(below) = sigma(above) sigma(-below) (1 - e^-inverse)
+    inner = least + most - torch.log(-torch.expm1(-inverse))
+    return torch.where(x < 0.5, least, torch.where(x > 254.5, most, inner))
+
+
+# A latent's value from (scale number, prior mean, prior log sigma); None means the prior mean.
+Draw = Callable[[int, Tensor, Tensor], Tensor]
+
+
+class Generator(nn.Module):
+    """Decoder p(x | context, z) with its prior p(z | context) and posterior q(z | x, context)."""
+
+    def __init__(self, config: GeneratorConfig | None = None) -> None:
+        super().__init__()
+        self.config = config = config or GeneratorConfig()
+        above = 0
+        scales = []
+        for scale in config.scales:
+            scales.append(Scale(scale, above, config.encoder, config.latents))
+            above = scale.width
+        self.scales = nn.ModuleList(scales)
+        quarter, half = config.scales[-2].width, config.scales[-1].width
+        self.out_quarter = nn.Conv2d(quarter, 48, 3, padding=1)
+        self.out_half = nn.Conv2d(half, 12, 3, padding=1)
+        self.spread = nn.Conv2d(half, 12, 3, padding=1)
+        self.encoder = Encoder(config.encoder, len(config.scales)) if config.latents else None
+        for conv in (self.out_quarter, self.out_half, self.spread):
+            nn.init.zeros_(conv.weight)
+            _zero_bias(conv)
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, dequantised: Tensor, index: Tensor, draw: Draw | None = None) -> Tensor:
+        """Pictures (B, 3, H, W), RGB 0..255 unclipped, float32, from dequantised ones; sides multiples of 32."""
+        picture = self._enter(dequantised)
+        rate = rate_features(index)
+        h: Any = None
+        quarter: Any = None
+        for number, scale in enumerate(self.scales):
+            h = scale.state(h, picture, rate)
+            z = None
+            if scale.latent:
+                mean, log_sigma = scale.prior_of(h)
+                z = mean if draw is None else draw(number, mean, log_sigma)
+            h = scale.finish(h, z, rate)
+            quarter = h if scale.config.fold == 4 else quarter
+        return self._leave(dequantised, quarter, h)
+
+    def train_step(
+        self, x: Tensor, dequantised: Tensor, index: Tensor, n_elbo: int
+    ) -> tuple[Tensor, Tensor, list[Tensor]]:
+        """Both paths in one pass: the last `n_elbo` of the batch sample the posterior, the others stay at temperature 0.
+
+        Returns the pictures (B, 3, H, W), the negative log likelihood in nats per sample of the last `n_elbo`
+        pictures, (n_elbo,), and the KL of each scale in nats summed over the picture, each (n_elbo,).
+        """
+        picture = self._enter(dequantised)
+        rate = rate_features(index)
+        k = len(x) - n_elbo
+        seen = self.encoder(self._enter(x[k:]), picture[k:], rate[k:]) if self.encoder is not None else None
+        h: Any = None
+        quarter: Any = None
+        kls: list[Tensor] = []
+        for number, scale in enumerate(self.scales):
+            h = scale.state(h, picture, rate)
+            z = None
+            if seen is not None:
+                mean, log_sigma = scale.prior_of(h)
+                p = mean[k:], log_sigma[k:]
+                q = scale.posterior_of(h[k:], seen[number], *p)
+                sample = q[0] + q[1].exp() * torch.randn_like(q[0])
+                z = torch.cat([mean[:k], sample])
+                kls.append(kl_gaussian(q, p).flatten(1).sum(1))
+            h = scale.finish(h, z, rate)
+            quarter = h if scale.config.fold == 4 else quarter
+        out = self._leave(dequantised, quarter, h)
+        log_scale = F.pixel_shuffle(self.spread(h[k:]), 2).float() + 0.8
+        nll = logistic_nll(x[k:].float(), out[k:], log_scale.clamp(-3, 5)).flatten(1).mean(1)
+        return out, nll, kls
+
+    def _enter(self, x: Tensor) -> Tensor:
+        return ((x - 128) / GREY_SCALE).contiguous(memory_format=torch.channels_last)
+
+    def _leave(self, dequantised: Tensor, quarter: Tensor, half: Tensor) -> Tensor:
+        change = F.pixel_shuffle(self.out_quarter(F.silu(quarter)), 4).float()
+        change = change + F.pixel_shuffle(self.out_half(half), 2).float()
+        return dequantised.float() + GREY_SCALE * change

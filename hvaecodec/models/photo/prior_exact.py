@@ -1,0 +1,160 @@
+"""The DCT prior in integers: the `Arithmetic` of decoding, exact on every device and thread count.
+
+All values are integers held in float32. Convolutions are matrix products of 8-bit activations (0..255) and 8-bit
+weights whose partial sums stay below 2**24, asserted when the weights load: whatever order a library adds in, and
+whether it multiplies in float32, TF32 or bfloat16, the result is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hvaecodec.models.photo.layout import Step
+from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch, weight_exponents
+from hvaecodec.models.photo.prior_walk import LINEAR_SHIFT, PriorConfig, layer_shapes
+
+LIMIT = 32767.0
+ROWS_AT_ONCE = 8192  # tiles of a convolution held unfolded at once
+
+
+def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
+    """The bitstream weights of a trained net, integers only: per layer `weight` int8, `bias` int32, `shift` uint8."""
+    out: dict[str, np.ndarray] = {}
+    for name, *_ in layer_shapes(net.config):
+        key = name.replace(".", "_")
+        weight, bias = net.weights[key].detach().float(), net.biases[key].detach().double()
+        shift = weight_exponents(weight, bias)
+        integers = torch.round(weight * torch.exp2(shift)[:, None, None, None])
+        if integers.abs().max() > 127:
+            raise ValueError(f"a weight of layer {name} is above 127 and does not fit int8; train with weight decay")
+        out[f"{name}.weight"] = integers.to(torch.int8).numpy()
+        out[f"{name}.bias"] = torch.round(bias * 32 * torch.exp2(shift)).to(torch.int32).numpy()
+        out[f"{name}.shift"] = shift.to(torch.uint8).numpy()
+    for name, value in net.named_buffers():
+        if "linear" in name:
+            out[name] = torch.round(value).to(torch.int16).numpy()
+    log_table = np.minimum(np.round(np.log1p(np.arange(4096)) * 32), 255).astype(np.uint8)
+    index = torch.arange(793)
+    return out | {"log_table": log_table, "rate_table": (net.rate(index)[:, :, 0, 0] * 32).round().byte().numpy()}
+
+
+def check_bound(name: str, weight: np.ndarray, bias: np.ndarray, shift: np.ndarray) -> None:
+    """Raise ValueError unless every partial sum of a layer is exact in float32."""
+    total = 255 * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1) + np.abs(bias.astype(np.int64))
+    if (total + (1 << shift.astype(np.int64)) // 2 >= 2**24).any():
+        raise ValueError(f"layer {name} can exceed 2**24; export the weights again")
+
+
+def check_linear(name: str, weight: np.ndarray) -> None:
+    """Raise ValueError unless the predictions of a linear table stay below 2**24 quarter symbols."""
+    if (np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * 32767 >= 2**34).any():
+        raise ValueError(f"predictions of {name} can exceed 2**24; fit them again")
+
+
+class ExactArithmetic:
+    """`dct_prior.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray], config: PriorConfig, device: str = "cpu") -> None:
+        self.config, self.device = config, device
+        self.names = {name for name, *_ in layer_shapes(config)}
+        self.layers = {}
+        for name in self.names:
+            weight, bias, shift = (weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
+            check_bound(name, weight, bias, shift)
+            matrix = torch.from_numpy(weight.astype(np.float32)).flatten(1)
+            rounding = (1 << shift.astype(np.int64)) >> 1
+            half = torch.from_numpy((bias + rounding).astype(np.float32))
+            scale = torch.from_numpy(2.0 ** -shift.astype(np.float32))
+            self.layers[name] = tuple(t.to(device) for t in (matrix, half[:, None], scale[:, None])), weight.shape[-1]
+        for name, table in weights.items():
+            if "linear" in name:
+                check_linear(name, table)
+        self.tables = {
+            k: torch.from_numpy(v.astype(np.float64)).to(device) for k, v in weights.items() if "linear" in k
+        }
+        self.log_table = torch.from_numpy(weights["log_table"].astype(np.float32)).to(device)
+        self.rate_table = torch.from_numpy(weights["rate_table"].astype(np.float32)).to(device)
+
+    def tensor(self, values: np.ndarray | Tensor) -> Tensor:
+        return torch.as_tensor(values).to(self.device)
+
+    def numpy(self, x: Tensor) -> np.ndarray:
+        return x.cpu().numpy()
+
+    def rate(self, index: Tensor) -> Tensor:
+        return self.rate_table[index.long()][:, :, None, None]
+
+    def features(self, values: Tensor) -> Tensor:
+        size = self.log_table[values.abs().clamp(max=4095).long()]
+        return torch.cat([torch.where(values < 0, -size, size), size], 1)
+
+    def conv(self, name: str, x: Tensor) -> Tensor:
+        (matrix, half, scale), side = self.layers[name]
+        with torch.autocast(x.device.type, enabled=False):
+            if side == 1:
+                return self._finish(matrix @ x.flatten(2), half, scale).unflatten(2, x.shape[2:])
+            rows = max(1, ROWS_AT_ONCE // x.shape[3])
+            padded = F.pad(x, (1, 1, 1, 1))
+            parts = []
+            for top in range(0, x.shape[2], rows):
+                block = padded[:, :, top : min(top + rows, x.shape[2]) + 2]
+                columns = F.unfold(block, 3)
+                parts.append(self._finish(matrix @ columns, half, scale).unflatten(2, (-1, x.shape[3])))
+            return torch.cat(parts, 2)
+
+    @staticmethod
+    def _finish(acc: Tensor, half: Tensor, scale: Tensor) -> Tensor:
+        return acc.add_(half).mul_(scale).floor_()
+
+    def relu(self, x: Tensor) -> Tensor:
+        return x.clamp(0, 255)
+
+    def add(self, h: Tensor, z: Tensor) -> Tensor:
+        return (h + z).clamp_(-LIMIT, LIMIT)
+
+    def join(self, parts: list[Tensor]) -> Tensor:
+        return torch.cat(parts, 1)
+
+    def spread(self, rate: Tensor, like: Tensor) -> Tensor:
+        return rate.expand(-1, -1, *like.shape[2:])
+
+    def linear(self, name: str, symbols: Tensor, step: Step) -> Tensor:
+        means = []
+        for i, band in enumerate(step.bands):
+            patch = F.pad(linear_patch(step, band, symbols).double(), (1, 1, 1, 1), mode="replicate")
+            weight = self.tables[f"linear_{name}_{i}"].flatten(1)
+            means.append((weight @ F.unfold(patch, 3)).unflatten(2, symbols.shape[-2:]))
+        return _shift(torch.cat(means, 1))
+
+    def nearest(self, quarter: Tensor) -> Tensor:
+        return torch.floor((quarter + 2) / 4)
+
+    def dc_gather(self, dc: Tensor, index: np.ndarray) -> Tensor:
+        return dc.flatten(2)[:, :, self.tensor(index)].float()
+
+    def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
+        weight = self.tables[f"dc_linear_{kind}"][scale_class]
+        return _shift((near.double() * weight[None, :, None]).sum(-1, keepdim=True))
+
+    def dc_features(self, near: Tensor, predicted: Tensor) -> Tensor:
+        away = near - self.nearest(predicted)
+        return self.features(away.permute(0, 1, 3, 2).flatten(1, 2)[..., None])
+
+    def dc_class(self, scale_class: int, like: Tensor) -> Tensor:
+        one_hot = like.new_zeros(1, 3, 1, 1)
+        one_hot[:, scale_class] = 32
+        return one_hot.expand(like.shape[0], -1, *like.shape[2:])
+
+    def dc_around(self, dc: Tensor) -> Tensor:
+        dc = dc.float()
+        return around(F.pad(dc, (1, 1, 1, 1), mode="replicate"), dc)
+
+
+def _shift(acc: Tensor) -> Tensor:
+    """Linear predictions to quarter symbols, rounding half up."""
+    return torch.floor((acc + 2 ** (LINEAR_SHIFT - 3)) / 2 ** (LINEAR_SHIFT - 2)).float()

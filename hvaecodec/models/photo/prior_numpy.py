@@ -1,0 +1,113 @@
+"""The DCT prior in plain numpy: the reference for `exact`, in the formulas and the order of docs/FORMAT.md.
+
+Every array is int64. It shares no arithmetic with `exact` and needs no PyTorch; slow and short on purpose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from hvaecodec.models.photo.layout import Step
+from hvaecodec.models.photo.prior_walk import LINEAR_SHIFT, PriorConfig, layer_shapes, linear_inputs
+
+LIMIT = 32767
+
+
+class NumpyArithmetic:
+    """`dct_prior.Arithmetic` over the integers that `exact.export_integers` stores."""
+
+    def __init__(self, weights: Mapping[str, np.ndarray], config: PriorConfig) -> None:
+        self.config, self.weights = config, weights
+        self.names = {name for name, *_ in layer_shapes(config)}
+        self.log_table = weights["log_table"].astype(np.int64)
+        self.rate_table = weights["rate_table"].astype(np.int64)
+
+    def tensor(self, values: np.ndarray) -> np.ndarray:
+        return np.asarray(values).astype(np.int64)
+
+    def numpy(self, x: np.ndarray) -> np.ndarray:
+        return x
+
+    def rate(self, index: np.ndarray) -> np.ndarray:
+        return self.rate_table[index][:, :, None, None]
+
+    def features(self, values: np.ndarray) -> np.ndarray:
+        size = self.log_table[np.minimum(np.abs(values), 4095)]
+        return np.concatenate([np.where(values < 0, -size, size), size], 1)
+
+    def conv(self, name: str, x: np.ndarray) -> np.ndarray:
+        weight, bias, shift = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
+        margin = weight.shape[-1] // 2
+        padded = np.pad(x, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
+        acc = _correlate(weight, padded) + bias[:, None, None]
+        return _shift(acc, shift.astype(np.int64)[:, None, None])
+
+    def relu(self, x: np.ndarray) -> np.ndarray:
+        return np.clip(x, 0, 255)
+
+    def add(self, h: np.ndarray, z: np.ndarray) -> np.ndarray:
+        return np.clip(h + z, -LIMIT, LIMIT)
+
+    def join(self, parts: list[np.ndarray]) -> np.ndarray:
+        return np.concatenate(parts, 1)
+
+    def spread(self, rate: np.ndarray, like: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(rate, (*rate.shape[:2], *like.shape[2:]))
+
+    def linear(self, name: str, symbols: np.ndarray, step: Step) -> np.ndarray:
+        batch, *_, rows, columns = symbols.shape
+        means = []
+        for i, band in enumerate(step.bands):
+            seen = [symbols[:, c, u, v].reshape(batch, -1, rows, columns) for c, u, v in linear_inputs(step, band)]
+            means.append(_correlate(self.weights[f"linear_{name}_{i}"], _replicate(np.concatenate(seen, 1))))
+        return _shift(np.concatenate(means, 1), LINEAR_SHIFT - 2)
+
+    def nearest(self, quarter: np.ndarray) -> np.ndarray:
+        return _shift(quarter, 2)
+
+    def dc_gather(self, dc: np.ndarray, index: np.ndarray) -> np.ndarray:
+        return dc.reshape(*dc.shape[:2], -1)[:, :, index]
+
+    def dc_linear(self, kind: str, scale_class: int, near: np.ndarray) -> np.ndarray:
+        weight = self.weights[f"dc_linear_{kind}"][scale_class].astype(np.int64)
+        return _shift((near * weight[:, None, :]).sum(-1, keepdims=True), LINEAR_SHIFT - 2)
+
+    def dc_features(self, near: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+        away = (near - self.nearest(predicted)).transpose(0, 1, 3, 2)  # (B, 3, 12, N)
+        return self.features(away.reshape(len(away), -1, away.shape[-1], 1))
+
+    def dc_class(self, scale_class: int, like: np.ndarray) -> np.ndarray:
+        one_hot = np.zeros((len(like), 3, *like.shape[2:]), np.int64)
+        one_hot[:, scale_class] = 32
+        return one_hot
+
+    def dc_around(self, dc: np.ndarray) -> np.ndarray:
+        rows, columns = dc.shape[2:]
+        padded = _replicate(dc)
+        around = [padded[:, :, i : i + rows, j : j + columns] - dc for i, j in np.ndindex(3, 3) if (i, j) != (1, 1)]
+        return np.stack(around, 2).reshape(len(dc), -1, rows, columns)
+
+
+def _shift(acc: np.ndarray, bits: int | np.ndarray) -> np.ndarray:
+    """acc / 2**bits, rounded half up."""
+    return (acc + (np.left_shift(1, bits) >> 1)) >> bits
+
+
+def _replicate(x: np.ndarray) -> np.ndarray:
+    return np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+
+
+def _correlate(weight: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Sums of weight (outputs, inputs, k, k) times the k x k surroundings in x, int64; x is padded already.
+
+    The products are float64 for speed and exact: nothing here comes near 2**53.
+    """
+    side = weight.shape[-1]
+    batch, inputs, rows, columns = x.shape[0], x.shape[1], x.shape[2] - side + 1, x.shape[3] - side + 1
+    acc = np.zeros((batch, len(weight), rows * columns))
+    for i, j in np.ndindex(side, side):
+        window = x[:, :, i : i + rows, j : j + columns].reshape(batch, inputs, -1)
+        acc += weight[:, :, i, j].astype(np.float64) @ window.astype(np.float64)
+    return acc.reshape(batch, -1, rows, columns).astype(np.int64)

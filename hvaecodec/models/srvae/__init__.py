@@ -1,0 +1,1 @@
+"""The super-resolution VAE, with the networks and the flow that it is made of."""

@@ -1,0 +1,1 @@
+"""Training of the small classifiers that perception is measured with."""

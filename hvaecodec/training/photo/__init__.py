@@ -1,0 +1,1 @@
+"""Training of `dct-vae-photo`: prior, generator, both on searched symbols, export."""

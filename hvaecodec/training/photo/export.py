@@ -1,0 +1,146 @@
+"""From trained nets to a folder of weights that a codec loads: integers and tables, the generator, a model card."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.numpy import save as save_arrays
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from hvaecodec.codec.entropy.coder import Tables
+from hvaecodec.codec.files import write_into_folder
+from hvaecodec.codec.photo.codec import DctVaeCodec
+from hvaecodec.codec.photo.curvature import CURVATURE, measure
+from hvaecodec.codec.photo.encoder import encode_picture
+from hvaecodec.codec.photo.streams import Decide, chunk_of, encode_symbols
+from hvaecodec.codec.photo.weights import BITSTREAM
+from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
+from hvaecodec.models.integers import fit_tables, logistic_tables
+from hvaecodec.models.photo.generator import Generator
+from hvaecodec.models.photo.layout import Step
+from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
+from hvaecodec.models.photo.prior_trainable import PriorNet
+from hvaecodec.models.photo.quantiser import N_INDICES, frequency_weights, step_table
+from hvaecodec.training.data import Crops, counter_rng
+from hvaecodec.training.photo.searched_symbols import RoundingSearch, Search
+from hvaecodec.training.recipes.photo import PriorTraining
+
+GENERATOR = "generator.safetensors"
+_COUNTS, _CURVATURE = 6, 7  # kinds of random draws
+
+
+def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[tuple[np.ndarray, int]]) -> list[np.ndarray]:
+    """How often each entry of each table occurs in (symbols (3, 32, 32, rows, columns), step index) pairs, int64."""
+    tables = Tables(logistic_tables())
+    counts = np.zeros(len(tables.flat_bits), np.int64)
+
+    def counting(symbols: np.ndarray) -> Decide:
+        def decide(
+            level: int, step: Step | None, where: Any, table: np.ndarray, mean: np.ndarray, sign: np.ndarray
+        ) -> np.ndarray:
+            values = chunk_of(symbols, step, where)
+            radius = tables.radius[table]
+            entry = (values - mean) * sign + radius
+            entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
+            counts[:] += np.bincount((tables.starts[table] + entry).ravel(), minlength=len(counts))
+            return values
+
+        return decide
+
+    with torch.no_grad():
+        for symbols, index in pictures:
+            grid = symbols.shape[3], symbols.shape[4]
+            encode_symbols(arithmetic, tables, grid, index, counting(symbols))
+    return np.split(counts, tables.starts[1:-1])
+
+
+def tables_for(
+    net: PriorNet, task: PriorTraining, train: Sequence[np.ndarray], count: int, seed: int
+) -> list[np.ndarray]:
+    """Tables fitted to the symbols of `count` training crops at step indices spread over all, as `task` makes them."""
+    arrays = export_integers(net)
+    arithmetic = ExactArithmetic(arrays, net.config)
+    search: Search = RoundingSearch(arrays, net.config) if task.symbols == "searched" else _rounded
+    crops, s, delta = Crops(train, seed), frequency_weights()[None, ..., None, None], step_table()
+
+    def pictures() -> Iterable[tuple[np.ndarray, int]]:
+        for number in range(count):
+            rng = counter_rng(seed, 0, _COUNTS, number)
+            index = round((number + 0.5) / count * (N_INDICES - 1))
+            fine = index >= task.fine_indices[0] and rng.random() < 0.5
+            pixels = crops.batch(1, task.fine_side if fine else task.side, fine, rng)
+            coefficients = tiles_to_coefficients(rgb_to_ycc(pixels)) / (s * delta[index])
+            yield search(coefficients, index)[0].numpy(), index
+
+    return fit_tables(count_entries(arithmetic, pictures()))
+
+
+def _rounded(coefficients: Tensor, index: int) -> Tensor:
+    return torch.round(coefficients).short()
+
+
+def export_bitstream(net: PriorNet, tables: Sequence[np.ndarray], folder: Path, force: bool = False) -> Path:
+    """Write the bitstream weights: the net's integers, the tables, the step table and S.
+
+    Raises ValueError if a layer could exceed exact float32, CodecError if the file exists and not `force`.
+    """
+    arrays = export_integers(net)
+    ExactArithmetic(arrays, net.config)  # checks every layer's bound
+    Tables([np.asarray(table, np.int64) for table in tables])  # checks every table's sum
+    arrays |= {f"table.{i:03d}": np.asarray(table, np.int32) for i, table in enumerate(tables)}
+    arrays |= {"delta": step_table().numpy(), "S": frequency_weights().numpy()}
+    arrays = {name: np.ascontiguousarray(value) for name, value in sorted(arrays.items())}
+    return write_into_folder(folder / BITSTREAM, save_arrays(arrays, _metadata(net)), force)
+
+
+def export_generator(net: Generator, folder: Path, name: str = GENERATOR, force: bool = False) -> Path:
+    """Write a generator's weights in half precision. Raises CodecError if the file exists and not `force`."""
+    tensors = {key: value.detach().cpu().half().contiguous() for key, value in net.state_dict().items()}
+    if not all(value.isfinite().all() for value in tensors.values()):
+        raise ValueError("a weight of the generator is too large for half precision, or not a number")
+    return write_into_folder(folder / name, save_tensors(tensors, _metadata(net)), force)
+
+
+def in_order(data: bytes) -> bytes:
+    """The same safetensors file with its metadata in order.
+
+    The library writes several entries in an order that changes from call to call; digests would change with it.
+    """
+    size = int.from_bytes(data[:8], "little")
+    header = json.loads(data[8 : 8 + size])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    told = json.dumps(header, separators=(",", ":")).encode()
+    told += b" " * (-len(told) % 8)  # as the format has it
+    return len(told).to_bytes(8, "little") + told + data[8 + size :]
+
+
+def export_curvature(
+    folder: Path, train: Sequence[np.ndarray], count: int, side: int, seed: int, force: bool = False
+) -> Path:
+    """Measure and write the curvature of the generator in a folder of weights, from `count` crops of `side` pixels.
+
+    Raises CodecError if the file exists and not `force`.
+    """
+    codec = DctVaeCodec.load(folder)
+    crops = Crops(train, seed).batch(count, side, rng=counter_rng(seed, 0, _CURVATURE))
+    pictures = [np.ascontiguousarray(crop.byte().permute(1, 2, 0).numpy()) for crop in crops]
+
+    def symbols_at(index: int) -> Iterable[np.ndarray]:
+        for picture in pictures:
+            with torch.no_grad():
+                yield encode_picture(codec.bitstream, codec.newest_generator, picture, index, 1).symbols
+
+    found = measure(codec.newest_generator(), symbols_at, codec.bitstream.delta, codec.bitstream.s)
+    data = save_arrays({"curvature": found.table.astype(np.float16)}, {"config": "{}"})
+    return write_into_folder(folder / CURVATURE, data, force)
+
+
+def _metadata(net: PriorNet | Generator) -> dict[str, str]:
+    return {"config": json.dumps(dataclasses.asdict(net.config))}

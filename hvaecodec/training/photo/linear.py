@@ -1,0 +1,72 @@
+"""Least-squares fits of the prior's integer linear predictions (closed form, no gradient)."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hvaecodec.models.photo.layout import STEPS, Band, Step, dc_phases
+from hvaecodec.models.photo.prior_trainable import PriorNet, linear_patch
+from hvaecodec.models.photo.prior_walk import LINEAR_SHIFT, MAX_LINEAR_LEVEL
+
+
+def fit_linear(net: PriorNet, coefficients: Tensor, noise: float) -> None:
+    """Fill the linear buffers of `net` from coefficients / S, (B, 3, 32, 32, h, w), in grey levels.
+
+    noise: standard deviation of the quantisation error to expect; it is the ridge of the fit.
+    """
+    for step in STEPS[: 4 * MAX_LINEAR_LEVEL]:
+        for i, band in enumerate(step.bands):
+            weight = _fit_band(step, band, coefficients, noise)
+            getattr(net, f"linear_{step.name}_{i}").copy_(weight)
+    dc = coefficients[:, :, 0, 0]
+    for kind in ("diagonal", "cross"):
+        for scale_class in range(3):
+            getattr(net, f"dc_linear_{kind}")[scale_class] = _fit_dc(dc, kind, scale_class, noise)
+
+
+def _fit_band(step: Step, band: Band, coefficients: Tensor, noise: float) -> Tensor:
+    patch = linear_patch(step, band, coefficients)
+    columns = F.unfold(F.pad(patch, (1, 1, 1, 1), mode="replicate"), 3)
+    columns = columns.unflatten(1, (patch.shape[1], 9)).clone()
+    columns[:, 0] -= columns[:, 0, 4:5].clone()  # the DC by its differences to the tile's own
+    x = columns.flatten(1, 2).permute(1, 0, 2).flatten(1).double()
+    c, u, v = band.where
+    y = coefficients[:, c, u, v].flatten(1, 2).flatten(2).permute(1, 0, 2).flatten(1).double()
+    gram = x @ x.T + torch.eye(x.shape[0], dtype=x.dtype) * noise**2 * x.shape[1]
+    weight = torch.round(torch.linalg.solve(gram, x @ y.T).T * 2**LINEAR_SHIFT).unflatten(1, (-1, 9))
+    weight[:, 0, 4] = 0
+    weight[:, 0, 4] = -weight[:, 0].sum(1)
+    return weight.unflatten(2, (3, 3)).float()
+
+
+def _fit_dc(dc: Tensor, kind: str, scale_class: int, noise: float) -> Tensor:
+    """(3, 12) integer weights that sum to 2**LINEAR_SHIFT, from lattices of the class's stride.
+
+    The mean of the four nearest if the pictures are too small to have that stride.
+    """
+    stride = 1 << scale_class
+    rows = []
+    for channel in range(3):
+        xs, ys = [], []
+        for phase in dc_phases(*dc.shape[2:]):
+            if phase.kind != kind or phase.stride != stride:
+                continue
+            flat = dc[:, channel].flatten(1)
+            near = flat[:, torch.as_tensor(phase.near)].double()
+            centre = near[..., :4].mean(-1)
+            xs.append((near - centre[..., None]).flatten(0, 1))
+            ys.append((flat[:, torch.as_tensor(phase.at)].double() - centre).flatten())
+        if not xs:
+            rows.append(torch.tensor([2.0**LINEAR_SHIFT / 4] * 4 + [0.0] * 8))
+            continue
+        x, y = torch.cat(xs), torch.cat(ys)
+        ridge = torch.eye(12, dtype=x.dtype) * (noise**2 + 0.01 * x.var()) * len(x)
+        weight = torch.linalg.solve(x.T @ x + ridge, x.T @ y)
+        weight -= weight.sum() / 4 * torch.tensor([1.0] * 4 + [0.0] * 8)
+        weight[:4] += 0.25
+        weight = torch.round(weight * 2**LINEAR_SHIFT)
+        weight[0] += 2**LINEAR_SHIFT - weight.sum()
+        rows.append(weight.float())
+    return torch.stack(rows)

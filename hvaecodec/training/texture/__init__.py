@@ -1,0 +1,1 @@
+"""Training of textures, and the decoded photos that they are trained on."""

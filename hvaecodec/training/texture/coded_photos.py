@@ -1,0 +1,86 @@
+"""What textures are trained on: photos as a codec gives them back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvaecodec.codec.hqa.codec import HqaPhotoCodec
+from hvaecodec.codec.hqa.indices import decode_picture
+from hvaecodec.codec.hqa.indices import encode_picture as encode_indices
+from hvaecodec.codec.photo.codec import DctVaeCodec
+from hvaecodec.codec.photo.encoder import encode_picture
+from hvaecodec.codec.photo.picture import render
+from hvaecodec.models.photo.generator import rate_features
+from hvaecodec.models.photo.quantiser import N_INDICES
+from hvaecodec.models.texture import layer_features
+from hvaecodec.training.recipes.texture import DctTexture, HqaTexture
+
+_EFFORT = 1  # of the encoder
+
+
+class Coded(Protocol):
+    """A codec at its settings. The settings of `shown` are what validation looks at."""
+
+    @property
+    def shown(self) -> tuple[int, ...]: ...
+
+    def draw(self, rng: np.random.Generator) -> int:
+        """A setting to train on."""
+        ...
+
+    def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
+        """What the codec makes of a uint8 (H, W, 3) photo, the same shape."""
+        ...
+
+    def rate(self, setting: int) -> Tensor:
+        """What the texture knows of a setting, (1, 8)."""
+        ...
+
+
+@dataclass
+class DctCoded:
+    """`dct-vae-photo` at its step indices."""
+
+    codec: DctVaeCodec
+    config: DctTexture
+    shown: tuple[int, ...] = (56, 136, 280)
+
+    def draw(self, rng: np.random.Generator) -> int:
+        last = self.config.coarse_index if rng.random() < self.config.coarse else N_INDICES - 1
+        return int(rng.integers(last + 1))
+
+    def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
+        bitstream, net = self.codec.bitstream, self.codec.newest_generator
+        found = encode_picture(bitstream, net, photo, setting, _EFFORT, curvature=self.codec.curvature)
+        steps = bitstream.delta[setting] * bitstream.s
+        return render(net(), found.symbols, steps, setting)[: photo.shape[0], : photo.shape[1]]
+
+    def rate(self, setting: int) -> Tensor:
+        return rate_features(torch.tensor([setting]))
+
+
+@dataclass
+class HqaCoded:
+    """`hqa-photo` at its layers, counted from 1."""
+
+    codec: HqaPhotoCodec
+    config: HqaTexture
+    shown: tuple[int, ...] = (3, 4, 5)
+
+    def draw(self, rng: np.random.Generator) -> int:
+        weights = np.array(self.config.layers)
+        return 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
+
+    def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
+        drawing = self.codec.generators.drawing(self.codec.generators.newest)
+        (indices,) = encode_indices(drawing.net, photo, [setting - 1])
+        decoded = decode_picture(drawing.net, indices, setting - 1, 1.0, seed, drawing.sampler)
+        return decoded[: photo.shape[0], : photo.shape[1]]
+
+    def rate(self, setting: int) -> Tensor:
+        return layer_features(setting, self.codec.bitstream.n_layers)

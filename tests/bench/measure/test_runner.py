@@ -1,0 +1,170 @@
+"""The runner with a stand-in codec: what a record holds, failures, fresh objects, resuming."""
+
+from __future__ import annotations
+
+import json
+import mmap
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from hvaecodec.bench.data.datasets import NamedImage
+from hvaecodec.bench.measure import memory, runner
+from hvaecodec.bench.measure.specs import CodecSpec
+
+
+@dataclass(eq=False)
+class StandIn:
+    """Stores rows and columns and the pixels, dropped to `quality` grey levels; counts what it is asked to do."""
+
+    version: str = "1"
+    calls: list[str] = field(default_factory=list)
+    fails_on_width: int = -1
+
+    def encode(self, image: np.ndarray, *, quality: float) -> bytes:
+        self.calls.append("encode")
+        if image.shape[1] == self.fails_on_width:
+            raise OSError("too wide")
+        step = int(quality)
+        return bytes([step, *image.shape[:2]]) + (image // step).tobytes()
+
+    def decode(self, data: bytes) -> np.ndarray:
+        self.calls.append("decode")
+        step, height, width = data[:3]
+        return (np.frombuffer(data[3:], np.uint8).reshape(height, width, 3) * step).astype(np.uint8)
+
+    def info(self, data: bytes) -> dict[str, Any]:
+        return {"est_bits": [8.0 * (len(data) - 4), 8.0]}
+
+
+def images(*widths: int) -> list[NamedImage]:
+    rng = np.random.default_rng(0)
+    pixels = {f"w{w}": rng.integers(0, 256, (6, w, 3), dtype=np.uint8) for w in widths}
+    return [NamedImage(name, lambda x=x: Image.fromarray(x)) for name, x in pixels.items()]
+
+
+def spec(made: list[StandIn] | None = None, **more: Any) -> CodecSpec:
+    made = [] if made is None else made
+    settings = {key: more.pop(key) for key in ("version", "fails_on_width") if key in more}
+
+    def make() -> StandIn:
+        made.append(StandIn(**settings))
+        return made[-1]
+
+    return CodecSpec(**({"label": "standin", "is_baseline": True, "make": make, "qualities": (3, 9)} | more))
+
+
+def run(specs: list[CodecSpec], chosen: list[NamedImage], **more: Any) -> list[dict[str, Any]]:
+    return runner.run_all(chosen, specs, ["mse", "psnr", "ms-ssim"], dataset="test", **more)
+
+
+def test_a_record_says_everything() -> None:
+    records = run([spec()], images(5, 7))
+    assert [(r["settings"]["quality"], r["image"]) for r in records] == [(3, "w5"), (3, "w7"), (9, "w5"), (9, "w7")]
+    first = records[0]
+    assert first["n_bytes"] == 3 + 6 * 5 * 3
+    assert first["bpp"] == 8 * first["n_bytes"] / 30
+    assert 0 < first["mse"] < 9
+    assert first["ms_ssim"] is None
+    assert first["not_measured"] == {"ms_ssim": "a side is under 161 pixels"}
+    assert {"codec", "version", "encode_s", "decode_s", "device", "threads", "commit", "warm_up"} <= set(first)
+    assert "est_bits" not in first
+    json.dumps(records, allow_nan=False)
+
+
+def test_the_object_that_encodes_never_decodes() -> None:
+    made: list[StandIn] = []
+    run([spec(made)], images(5, 7))
+    used = [set(codec.calls) for codec in made if codec.calls]
+    assert used == [{"encode"}, {"decode"}] * 2
+
+
+def test_a_factory_that_gives_one_object_twice_is_refused() -> None:
+    shared = StandIn()
+    records = run([spec(make=lambda: shared)], images(5))
+    assert all("the decoder must be a fresh one" in record["error"] for record in records)
+
+
+def test_a_failure_is_a_line_and_the_run_goes_on() -> None:
+    records = run([spec(fails_on_width=7)], images(5, 7))
+    assert [record.get("error") for record in records] == [None, "OSError: too wide"] * 2
+    assert "bpp" not in records[1]
+
+
+def test_an_unavailable_codec_is_a_line_for_each_image() -> None:
+    records = run([spec(unavailable="not here")], images(5))
+    assert {record["error"] for record in records} == {"CodecUnavailable: not here"}
+
+
+def test_estimates_stand_beside_the_bytes_for_our_codecs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(CodecSpec, "version", lambda self, codec: "1")
+    record = run([spec(is_baseline=False)], images(5), qualities=[4])[0]
+    assert record["settings"]["quality"] == 4
+    assert record["n_bytes"] == 93
+    assert record["est_bits"] == 8 * 90
+    assert record["est_bpp"] == 24
+
+
+def test_a_quality_is_one_number_whole_or_not() -> None:
+    ours = spec(is_baseline=False, own_version="1")
+    known = [json.loads(json.dumps(record)) for record in run([ours], images(5), qualities=[30.0])]
+    kept: list[dict[str, Any]] = []
+    run([ours], images(5), qualities=[30], known=known, keep=kept.append)
+    assert kept == []
+
+
+def test_records_that_hold_are_reused_and_others_are_not() -> None:
+    chosen = images(5, 7)
+    known = run([spec()], chosen)
+    kept: list[dict[str, Any]] = []
+    assert run([spec()], chosen, known=known, keep=kept.append) == known
+    assert kept == []
+    run([spec(version="2")], chosen, known=known, keep=kept.append)
+    assert len(kept) == 4
+    other = [chosen[0], NamedImage("w7", lambda: Image.fromarray(np.zeros((6, 7, 3), np.uint8)))]
+    kept.clear()
+    run([spec()], other, known=known, keep=kept.append)
+    assert [record["image"] for record in kept] == ["w7", "w7"]
+
+
+def test_a_failure_and_a_missing_metric_are_measured_again() -> None:
+    chosen = images(5)
+    known = runner.run_all(chosen, [spec()], ["mse"], dataset="test")
+    known[1] = {key: known[1][key] for key in ("codec", "settings", "version", "image", "pixels")} | {"error": "x"}
+    kept: list[dict[str, Any]] = []
+    runner.run_all(chosen, [spec()], ["mse"], dataset="test", known=known, keep=kept.append)
+    assert [record["settings"]["quality"] for record in kept] == [9]
+    kept.clear()
+    run([spec()], chosen, known=known, keep=kept.append)
+    assert len(kept) == 2
+
+
+def test_records_survive_a_torn_last_line(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    runner.append_record(path, {"a": 1})
+    with path.open("a") as sink:
+        sink.write('{"a": 2, "b"')
+    assert runner.read_records(path) == [{"a": 1}]
+
+
+def test_a_run_after_a_torn_line_starts_its_own(tmp_path: Path) -> None:
+    path = tmp_path / "records.jsonl"
+    path.write_text('{"a": 1}\n{"a": 2, "b"')
+    runner.append_record(path, {"a": 3})
+    assert runner.read_records(path) == [{"a": 1}, {"a": 3}]
+
+
+def test_peak_memory_sees_what_a_block_touched() -> None:
+    with memory.PeakMemory() as small:
+        pass
+    with memory.PeakMemory() as large, mmap.mmap(-1, 64_000_000) as pages:  # new pages, whatever the allocator keeps
+        for place in range(0, len(pages), mmap.ALLOCATIONGRANULARITY):
+            pages[place] = 1
+    if small.n_bytes is None or large.n_bytes is None:
+        pytest.skip("this system does not let a process reset its high-water mark")
+    assert large.n_bytes - small.n_bytes > 40e6
+    assert memory.process_peak() >= 40e6

@@ -1,0 +1,280 @@
+"""Perceptual metrics with stand-in weights in the real files' format, from a local server, a folder, or nowhere."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import http.server
+import io
+import re
+import threading
+import warnings
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from hvaecodec import bench
+from hvaecodec.bench.metrics import frechet, image_metrics, inception, metric_weights, perceptual, set_metrics
+from hvaecodec.bench.metrics.not_measurable import NotMeasurable
+from hvaecodec.bench.show import tables
+from hvaecodec.cli.main import app
+from hvaecodec.codec.errors import CodecUnavailable
+
+ROWS, COLUMNS = np.mgrid[0:96, 0:80]
+X = (
+    (127 + 60 * np.sin(ROWS / 5)[..., None] + np.random.default_rng(0).normal(0, 9, (96, 80, 3)))
+    .clip(0, 255)
+    .astype("u1")
+)
+X_HAT = (X + np.random.default_rng(1).normal(0, 14, X.shape)).clip(0, 255).astype("u1")
+ALEXNET = {0: (64, 3, 11), 3: (192, 64, 5), 6: (384, 192, 3), 8: (256, 384, 3), 10: (256, 256, 3)}
+
+
+def alexnet_file() -> bytes:
+    """A state dict with the names and shapes of torchvision's AlexNet; the layers that LPIPS leaves are of no size."""
+    generator = torch.Generator().manual_seed(0)
+    state: dict[str, torch.Tensor] = {}
+    for index, (out, into, side) in ALEXNET.items():
+        weight = torch.randn(out, into, side, side, generator=generator) / (into * side * side) ** 0.5
+        state |= {f"features.{index}.weight": weight, f"features.{index}.bias": torch.zeros(out)}
+    for index, shape in {1: (4096, 9216), 4: (4096, 4096), 6: (1000, 4096)}.items():
+        zeros = torch.zeros(1).expand(shape)  # one number in the file
+        state |= {f"classifier.{index}.weight": zeros, f"classifier.{index}.bias": torch.zeros(shape[0])}
+    sink = io.BytesIO()
+    torch.save(state, sink)
+    return sink.getvalue()
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def stand_in_file() -> bytes:
+    return alexnet_file()
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty cache of PyTorch's, no other source, and nothing loaded before."""
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
+    monkeypatch.setattr(torch.hub, "set_dir", lambda path: monkeypatch.setattr(torch.hub, "get_dir", lambda: str(path)))
+    monkeypatch.delenv(metric_weights.FOLDER_VARIABLE, raising=False)
+    monkeypatch.setenv(metric_weights.URL_VARIABLE, "http://127.0.0.1:9/")  # nobody listens there
+    loaded = (perceptual.load_lpips, perceptual.load_dists, inception._net, inception.load)
+    for each in loaded:
+        each.cache_clear()
+    yield tmp_path / "hub"
+    for each in loaded:
+        each.cache_clear()
+
+
+@pytest.fixture
+def server(cache: Path, tmp_path: Path, stand_in_file: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A folder that is served, with the stand-in for AlexNet; the expected checksum fits it."""
+    folder = tmp_path / "site"
+    folder.mkdir()
+    stand_in(folder, stand_in_file, monkeypatch)
+    site = http.server.ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(folder)))
+    thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    monkeypatch.setenv(metric_weights.URL_VARIABLE, f"http://127.0.0.1:{site.server_port}")
+    yield folder
+    site.shutdown()
+    thread.join()
+    site.server_close()
+
+
+def stand_in(folder: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / metric_weights.ALEXNET.file).write_bytes(data)
+    sha256 = hashlib.sha256(data).hexdigest()
+    fitting = metric_weights.Weights(metric_weights.ALEXNET.file, metric_weights.ALEXNET.url, sha256)
+    monkeypatch.setattr(metric_weights, "ALEXNET", fitting)
+
+
+def test_lpips_with_downloaded_weights_is_the_authors(server: Path, cache: Path) -> None:
+    lpips = perceptual.library("lpips")
+    found = image_metrics.get("lpips").measure(X, X_HAT)
+    assert (cache / "checkpoints" / metric_weights.ALEXNET.file).exists()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        reference = lpips.LPIPS(net="alex", pnet_rand=True, verbose=False).eval()
+    state = torch.load(server / metric_weights.ALEXNET.file)
+    for name, parameter in reference.net.named_parameters():
+        parameter.data = state["features." + name.partition(".")[2]].clone()
+    a, b = (torch.from_numpy(x / 127.5 - 1).float().permute(2, 0, 1)[None] for x in (X, X_HAT))
+    with torch.inference_mode():
+        assert found == pytest.approx(float(reference(a, b)), rel=1e-5)
+    assert found > 0
+    assert image_metrics.get("lpips").measure(X, X) == 0
+    (server / metric_weights.ALEXNET.file).unlink()
+    metric_weights.find(metric_weights.ALEXNET)  # from the cache now
+
+
+def test_a_given_folder_comes_first(cache: Path, tmp_path: Path, stand_in_file: bytes, monkeypatch: Any) -> None:
+    stand_in(tmp_path, stand_in_file, monkeypatch)
+    monkeypatch.setenv(metric_weights.FOLDER_VARIABLE, str(tmp_path))
+    assert metric_weights.find(metric_weights.ALEXNET) == tmp_path / metric_weights.ALEXNET.file
+    assert not cache.exists()
+
+
+@pytest.mark.parametrize("name", ["ALEXNET", "VGG16", "INCEPTION"])
+def test_the_whole_digest_begins_as_its_authors_say(name: str) -> None:
+    weights: metric_weights.Weights = getattr(metric_weights, name)
+    assert re.fullmatch(r"[0-9a-f]{64}", weights.sha256)
+    assert weights.file.endswith(f"-{weights.sha256[:8]}.pth")
+
+
+def test_a_file_with_the_same_first_digits_is_refused(server: Path, monkeypatch: Any) -> None:
+    real = metric_weights.ALEXNET
+    other = dataclasses.replace(real, sha256=real.sha256[:-1] + ("1" if real.sha256[-1] == "0" else "0"))
+    with pytest.raises(CodecUnavailable, match="another file"):
+        metric_weights.find(other)
+
+
+def test_another_file_is_refused_and_not_kept(server: Path, cache: Path) -> None:
+    (server / metric_weights.ALEXNET.file).write_bytes(b"something else")
+    with pytest.raises(CodecUnavailable, match="another file"):
+        metric_weights.find(metric_weights.ALEXNET)
+    assert list((cache / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("name", ["lpips", "lpips-vgg", "dists", "fid-64", "kid-256"])
+def test_offline_it_is_left_out_in_one_line(name: str) -> None:
+    with pytest.warns(UserWarning, match=f"^{name} is left out: cannot download [^\n]*$"):
+        assert bench.usable([name, "psnr"]) == ["psnr"]
+
+
+@pytest.mark.usefixtures("cache")
+def test_offline_the_command_measures_the_rest(tmp_path: Path) -> None:
+    from PIL import Image
+
+    (tmp_path / "p").mkdir()
+    Image.fromarray(X).save(tmp_path / "p" / "a.png")
+    words = ["bench", str(tmp_path / "p"), "--baseline", "jpeg@quality=20", "--out", str(tmp_path / "out")]
+    done = CliRunner().invoke(app, [*words, "--metric", "lpips", "--metric", "ssim"])
+    assert done.exit_code == 0, done.output
+    assert done.stderr.count("lpips is left out") == 1
+    assert "SSIM" in done.stdout and "LPIPS" not in done.stdout
+    only = CliRunner().invoke(app, [*words, "--metric", "lpips"])
+    assert (only.exit_code, "none of the metrics" in only.stderr) == (2, True)
+
+
+def test_weight_free_measures_are_the_libraries() -> None:
+    piq = perceptual.library("piq")
+    from skimage.metrics import structural_similarity
+
+    a, b = (torch.from_numpy(x).permute(2, 0, 1)[None].float() / 255 for x in (X, X_HAT))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert image_metrics.get("haarpsi").measure(X, X_HAT) == pytest.approx(float(piq.haarpsi(a, b)))
+        assert image_metrics.get("gmsd").measure(X, X_HAT) == pytest.approx(float(piq.gmsd(a, b)))
+    options: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
+    ssim = structural_similarity(X, X_HAT, channel_axis=2, data_range=255, **options)
+    assert image_metrics.get("ssim").measure(X, X_HAT) == pytest.approx(float(ssim))
+
+
+@pytest.mark.parametrize("name", ["ssim", "haarpsi", "gmsd", "vif", "fsim"])
+def test_equal_pictures_are_the_best_there_is(name: str) -> None:
+    metric = image_metrics.get(name)
+    best, worse = metric.measure(X, X), metric.measure(X, X_HAT)
+    assert best == pytest.approx(1 if metric.higher_is_better else 0, abs=1e-4)
+    assert (worse < best) == metric.higher_is_better
+
+
+@pytest.mark.parametrize("name", ["ssim", "vif", "iw-ssim"])
+def test_a_tiny_picture_has_no_value(name: str) -> None:
+    with pytest.raises(NotMeasurable):
+        image_metrics.get(name).measure(X[:8, :8], X_HAT[:8, :8])
+
+
+def test_ms_ssim_is_that_of_piq() -> None:
+    piq = perceptual.library("piq")
+    big, other = (np.tile(x, (2, 3, 1))[:180, :200] for x in (X, X_HAT))
+    a, b = (torch.from_numpy(x.copy()).permute(2, 0, 1)[None].float() for x in (big, other))
+    expected = float(piq.multi_scale_ssim(a, b, data_range=255.0))
+    assert image_metrics.get("ms-ssim").measure(big, other) == pytest.approx(expected, abs=5e-5)
+
+
+def test_fid_and_kid_are_those_of_torch_fidelity() -> None:
+    fidelity = perceptual.library("torch_fidelity.metric_fid")
+    rng = np.random.default_rng(2)
+    a, b = rng.normal(0, 1, (1200, 12)).astype("f4"), rng.normal(0.2, 1.3, (1100, 12)).astype("f4")
+    metric = set_metrics.SET_METRICS["fid-64"]
+    statistics = [fidelity.fid_features_to_statistics(torch.from_numpy(x)) for x in (a, b)]
+    reference = fidelity.fid_statistics_to_metric(*statistics, verbose=False)["frechet_inception_distance"]
+    assert metric.distance(metric.describe(a), metric.describe(b)) == pytest.approx(reference, rel=1e-5)
+
+    kid = set_metrics.SET_METRICS["kid-64"]
+    ours = kid.distance(kid.describe(a), kid.describe(b))
+    everything = frechet.kernel_distance(frechet.powers(a), frechet.powers(b))
+    assert ours == pytest.approx(everything, rel=0.05), "the mean over subsets nears that over all pairs"
+    with pytest.raises(frechet.TooFewPatches, match="999 patches"):
+        kid.describe(a[:999])
+
+
+def test_patches_of_both_sides_are_counted_apart(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Net:
+        def __init__(self, name: str) -> None:
+            self.name, self.side, self.digest = name, int(name[10:]), "0" * 8
+
+        def of(self, patches: np.ndarray) -> np.ndarray:
+            return patches.reshape(len(patches), -1)[:, :2].astype(np.float32)
+
+    monkeypatch.setattr(inception, "load", Net)
+    folder = tmp_path / "p"
+    folder.mkdir()
+    from PIL import Image
+
+    Image.fromarray(np.tile(X, (3, 4, 1))).save(folder / "a.png")  # 320 x 288
+    names = ["fid-64", "kid-64", "fid-256"]
+    records = bench.run(str(folder), ["jpeg@quality=20"], metrics=["mse", *names], out=tmp_path / "o")
+    (entry,) = bench.score_sets(records, tmp_path / "o", names)
+    assert (entry["patches_64"], entry["patches_256"]) == (9 * 8, 1)
+    assert entry["fid_64"] > 0 and entry["fid_256"] is None
+    assert entry["not_measured"] == {"kid_64": "72 patches; KID needs 1000", "fid_256": "1 patches; 2 features need 8"}
+    table = tables.perception([entry], names)
+    assert table.header[-2:] == ("patches_256", "patches_64")
+    assert "torch-fidelity's Inception" in "".join(table.notes)
+
+
+def test_inception_takes_patches_of_eight_bits(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Half:
+        def __call__(self, x: torch.Tensor) -> tuple[torch.Tensor]:
+            assert x.dtype == torch.uint8 and x.shape[1:] == (3, 64, 64)
+            return (x.float().mean((2, 3)).repeat(1, 683)[:, :2048],)
+
+    monkeypatch.setattr(inception, "_net", lambda: Half())
+    found = inception.load("inception-64").of(frechet.patches(np.tile(X, (1, 2, 1)), 64))
+    assert found.shape == (2 * 4, 2048)
+    inception.load.cache_clear()
+
+
+def test_input_range_and_network_stand_beside_every_perceptual_number() -> None:
+    for name, metric in image_metrics.METRICS.items():
+        if name not in ("mse", "psnr", "ms-ssim"):
+            assert "RGB in" in metric.about and ("no network" in metric.about or "SHA-256" in metric.about), name
+    assert all("patches" in metric.about for metric in set_metrics.SET_METRICS.values())
+    records = [
+        {
+            "codec": "c",
+            "image": "i",
+            "settings": {"quality": q},
+            "baseline": True,
+            "dataset": "d",
+            "bpp": q,
+            "ssim": q / 9,
+        }
+        | {"encode_s": 1, "decode_s": 1, "threads": 1}
+        for q in (1, 2)
+    ]
+    notes = " ".join(tables.summary(records, ["ssim"], "c").notes)
+    assert "scikit-image, RGB in 0..255" in notes

@@ -1,0 +1,263 @@
+"""The command line on good and bad input: what it prints where, exit codes, and targets left alone."""
+
+import io
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import hvaecodec
+from hvaecodec.cli import long_work
+from hvaecodec.cli import main as cli_main
+from hvaecodec.codec.format.container import MAGIC, Header, pack
+from hvaecodec.codec.images import read_image
+
+PIXELS = np.random.default_rng(5).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+
+
+class Result:
+    """Exit code and the two outputs of one run."""
+
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err.decode()
+
+    @property
+    def error(self) -> str:
+        """The one line on stderr of a failed run."""
+        lines = self.err.splitlines()
+        assert self.code in (1, 2) and len(lines) == 1 and lines[0].startswith("error: "), self.err
+        assert self.out == b""
+        return lines[0]
+
+
+@pytest.fixture
+def run(monkeypatch, capsysbinary):
+    """Runs the command in this process; `stdin` is bytes."""
+
+    def run(*words: object, stdin: bytes = b"") -> Result:
+        monkeypatch.setattr(sys, "argv", ["hvaecodec", *map(str, words)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin)))
+        with pytest.raises(SystemExit) as done:
+            cli_main.main()
+        return Result(done.value.code or 0, *capsysbinary.readouterr())
+
+    return run
+
+
+@pytest.fixture
+def photo(tmp_path) -> Path:
+    path = tmp_path / "photo.png"
+    Image.fromarray(PIXELS).save(path)
+    return path
+
+
+@pytest.fixture
+def hvc(tmp_path, stand_in) -> Path:
+    path = tmp_path / "photo.hvc"
+    path.write_bytes(hvaecodec.encode(PIXELS, stand_in))
+    return path
+
+
+def test_there_and_back(run, photo, tmp_path, stand_in):
+    hvc, png = tmp_path / "a.hvc", tmp_path / "b.png"
+    done = run("encode", photo, "-o", hvc, "--model", stand_in)
+    assert (done.code, done.out) == (0, b"") and f"{hvc.stat().st_size} bytes" in done.err
+    assert run("decode", hvc, "-o", png).code == 0
+    np.testing.assert_array_equal(np.asarray(Image.open(png)), PIXELS)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.hvc", "b.png", "photo.png"]
+
+
+def test_pipes(run, photo, stand_in):
+    encoded = run("encode", "-", "-o", "-", "--model", stand_in, stdin=photo.read_bytes())
+    assert (encoded.code, encoded.err) == (0, "") and encoded.out.startswith(MAGIC)
+    decoded = run("decode", "-", "-o", "-", stdin=encoded.out)
+    assert (decoded.code, decoded.err) == (0, "")
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(decoded.out))), PIXELS)
+    assert json.loads(run("info", "-", "--json", stdin=encoded.out).out)["n_bytes"] == len(encoded.out)
+
+
+def test_metadata_and_alpha_travel_along(run, tmp_path, stand_in):
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "a maker", 6
+    pixels = np.random.default_rng(0).integers(0, 256, (4, 6, 4), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png", exif=exif, icc_profile=b"some profile")
+    done = run("encode", tmp_path / "a.png", "-o", tmp_path / "a.hvc", "--model", stand_in)
+    assert "note: turned upright" in done.err
+    run("decode", tmp_path / "a.hvc", "-o", tmp_path / "b.png")
+    back = read_image(tmp_path / "b.png")
+    np.testing.assert_array_equal(back.pixels, np.rot90(pixels, -1))
+    assert back.icc == b"some profile" and b"a maker" in back.exif and not back.notes
+
+
+def test_info_for_people(run, hvc):
+    done = run("info", hvc)
+    assert done.code == 0 and b"codec    hqa-photo\n" in done.out
+
+
+def test_models(run, stand_in):
+    names = {model["name"] for model in json.loads(run("models", "--json").out)}
+    assert "dct-vae-photo" in names and b"dct-vae-photo  " in run("models").out
+    assert b"dct-vae-cifar10  cifar10-narrow-dct" in run("models").out
+
+
+def test_help_of_every_command(run):
+    for command in ("encode", "decode", "info", "models"):
+        done = run(command, "--help")
+        assert done.code == 0 and b"Usage:" in done.out and done.err == ""
+    assert b"encode" in run("--help").out
+    assert run("--version").out.startswith(b"hvaecodec ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["encode"], "Missing argument"),
+        (["encode", "{photo}"], "Missing option"),
+        (["encode", "{photo}", "-o", "x.hvc", "--effort", "4"], "effort"),
+        (["encode", "{photo}", "-o", "x.hvc", "--quality", "high"], "quality"),
+        (["encode", "{photo}", "-o", "x.hvc", "--quality", "9", "--bpp", "1"], "one of --quality"),
+        (["encode", "{photo}", "-o", "{photo}", "--force"], "same file"),
+        (["decode", "{photo}", "-o", "x.hvc"], "not an image format"),
+        (["decode", "{photo}", "-o", "x.png", "--scale", "1/3"], "--scale is 1/3"),
+        (["decode", "{photo}", "-o", "x.png", "--scale", "1/0"], "--scale is 1/0"),
+        (["decode", "{photo}", "-o", "x.png", "--generator", "new"], "generator"),
+        (["squash"], "squash"),
+    ],
+)
+def test_wrong_usage_exits_2(run, photo, tmp_path, words, message, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = photo.read_bytes()
+    done = run(*(word.format(photo=photo) for word in words))
+    assert done.code == 2 and message in done.error
+    assert photo.read_bytes() == before and [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
+def bad_images() -> dict[str, bytes]:
+    png, jpeg = io.BytesIO(), io.BytesIO()
+    Image.fromarray(PIXELS).save(png, "PNG")
+    Image.fromarray(PIXELS).save(jpeg, "JPEG")
+    return {
+        "empty.png": b"",
+        "text.png": b"not an image at all",
+        "cut.png": png.getvalue()[:80],
+        "cut.jpg": jpeg.getvalue()[:-30],
+        "already.hvc": MAGIC + b"\1",
+    }
+
+
+@pytest.mark.parametrize(("name", "data"), bad_images().items())
+def test_encode_of_what_is_no_image(run, tmp_path, stand_in, name, data):
+    (tmp_path / name).write_bytes(data)
+    done = run("encode", tmp_path / name, "-o", tmp_path / "out.hvc", "--model", stand_in)
+    assert done.code == 1 and str(tmp_path / name) in done.error
+    assert not (tmp_path / "out.hvc").exists()
+
+
+def test_inputs_and_targets_that_cannot_be(run, photo, hvc, tmp_path, stand_in):
+    (tmp_path / "folder").mkdir()
+    for command, source in (("encode", photo), ("decode", hvc)):
+        model = ["--model", stand_in] if command == "encode" else []
+        for bad_source in (tmp_path / "missing", tmp_path / "folder"):
+            assert "cannot read" in run(command, bad_source, "-o", tmp_path / "x.png", *model).error
+        for target in ("folder", "nowhere/x.png", "photo.png/x.png"):
+            for force in ([], ["--force"]):
+                done = run(command, source, "-o", tmp_path / target, *model, *force)
+                assert done.code == 1 and done.error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "photo.hvc", "photo.png"]
+
+
+def test_an_existing_target_is_kept_unless_forced(run, photo, hvc, tmp_path, stand_in):
+    target = tmp_path / "there.png"
+    for words in (["encode", photo, "--model", stand_in], ["decode", hvc]):
+        target.write_bytes(b"precious")
+        done = run(*words, "-o", target)
+        assert done.code == 1 and "--force" in done.error and target.read_bytes() == b"precious"
+        assert run(*words, "-o", target, "--force").code == 0
+        assert target.read_bytes() != b"precious"
+
+
+def test_unknown_model(run, photo, tmp_path):
+    done = run("encode", photo, "-o", tmp_path / "x.hvc", "--model", "no-such")
+    assert done.code == 1 and "no-such" in done.error
+
+
+def damaged(data: bytes) -> dict[str, bytes]:
+    header = Header("srvae-cifar10", "RGB", 9, 12, 0, b"abcd", b"ef")
+    return {
+        "empty": b"",
+        "appended": data + b"\0",
+        "magic": b"PNG" + data[3:],
+        "newer": data[:3] + b"\2" + data[4:],
+        "codec not here": pack(header, [b"x"]),
+        **{f"cut at {end}": data[:end] for end in range(0, len(data), 7)},
+        **{f"byte {at}": data[:at] + bytes([data[at] ^ 0x5A]) + data[at + 1 :] for at in range(0, len(data), 7)},
+    }
+
+
+@pytest.mark.parametrize("options", [[], ["--scale", "1/8"]])
+def test_decode_of_a_damaged_file(run, hvc, tmp_path, options):
+    target = tmp_path / "out.png"
+    target.write_bytes(b"precious")
+    for what, data in damaged(hvc.read_bytes()).items():
+        hvc.write_bytes(data)
+        done = run("decode", hvc, "-o", target, "--force", *options)
+        assert done.code == 1 and done.error, what
+        assert target.read_bytes() == b"precious"
+        assert run("info", hvc).error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out.png", "photo.hvc"]
+
+
+def test_partial_gives_the_coarser_picture_with_a_warning(run, hvc, tmp_path):
+    data = hvc.read_bytes()
+    hvc.write_bytes(data[:-10])
+    assert "truncated" in run("decode", hvc, "-o", tmp_path / "a.png").error
+    done = run("decode", hvc, "-o", tmp_path / "a.png", "--partial", "--scale", "1/2")
+    assert done.code == 0 and done.err.startswith("warning: level 1 is incomplete")
+    assert np.asarray(Image.open(tmp_path / "a.png")).shape == (5, 6, 3)
+    hvc.write_bytes(data[:20])
+    assert "truncated" in run("decode", hvc, "-o", tmp_path / "b.png", "--partial").error
+
+
+def test_random_bytes(run, hvc, tmp_path):
+    rng = random.Random(2)
+    for n in (1, 3, 30, 300):
+        hvc.write_bytes(rng.choice([b"", MAGIC, MAGIC + b"\1"]) + rng.randbytes(n))
+        assert run("decode", hvc, "-o", "-", "--partial").error
+
+
+def test_unexpected_errors_are_one_line_without_debug(run, photo, tmp_path, stand_in, monkeypatch):
+    import standin
+
+    def fail(*_args, **_kwargs):
+        raise KeyError("odd\nthing")
+
+    monkeypatch.setattr(standin.StandIn, "encode", fail)
+    words = "encode", photo, "-o", tmp_path / "x.hvc", "--model", stand_in
+    assert "unexpected KeyError" in run(*words).error
+    with pytest.raises(KeyError):
+        run(*words, "--debug")
+
+
+def test_as_a_process(tmp_path):
+    def process(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-m", "hvaecodec", *words], capture_output=True, text=True)
+
+    assert process("--help").returncode == 0
+    done = process("info", str(tmp_path / "missing.hvc"))
+    assert done.returncode == 1 and done.stderr.startswith("error: cannot read") and done.stdout == ""
+    done = process("info", str(tmp_path / "missing.hvc"), "--debug")
+    assert done.returncode == 1 and "Traceback" in done.stderr
+
+
+def test_an_experiment_without_its_pictures_says_what_it_misses(run, tmp_path, monkeypatch):
+    monkeypatch.delenv("HVAECODEC_DATA", raising=False)
+    for name, value in long_work._KEEP_PAGES.items():  # else the command starts the process again
+        monkeypatch.setenv(name, value)
+    monkeypatch.chdir(tmp_path)
+    assert "mnist.npz is not there; pass --data" in run("paper", "hqa-mnist", "--only", "hqa", "--out", tmp_path).error
+    assert "no experiment 'hqa-minst'; did you mean hqa-mnist?" in run("paper", "hqa-minst").error

@@ -1,0 +1,88 @@
+"""The generator's curvature, and what the search makes of it."""
+
+import numpy as np
+import pytest
+import tiny
+import torch
+from skimage import data as photos
+
+from hvaecodec import CodecError
+from hvaecodec.codec.photo import curvature
+from hvaecodec.codec.photo.codec import DctVaeCodec
+from hvaecodec.codec.photo.curvature import CURVATURE, KNOTS, Curvature, measure
+from hvaecodec.codec.photo.encoder import encode_picture
+from hvaecodec.codec.photo.picture import render
+from hvaecodec.codec.photo.search import SearchConfig
+from hvaecodec.models.photo.generator import Generator
+from hvaecodec.models.photo.quantiser import frequency_weights, step_table
+from hvaecodec.training.photo.export import export_curvature
+
+PHOTO = photos.astronaut()[:96, 100:228]
+
+
+def measured(generator, monkeypatch):
+    """With few knots, which is quicker, and 36 tiles, so that a mean over the frequencies is good to a per cent."""
+    monkeypatch.setattr(curvature, "KNOTS", KNOTS[::4])
+    symbols = np.random.default_rng(0).integers(-2, 3, (3, 32, 32, 6, 6)).astype(np.int16)
+    return measure(generator, lambda index: [symbols], step_table(), frequency_weights()).table.mean((2, 3))
+
+
+def test_a_generator_that_changes_nothing_has_curvature_one(monkeypatch):
+    torch.manual_seed(0)
+    np.testing.assert_allclose(measured(Generator(tiny.GENERATOR).eval(), monkeypatch), 1, atol=0.02)
+
+
+def test_curvature_is_the_squared_gain_of_a_linear_generator(monkeypatch):
+    """Luma halved, chroma removed: 1/4 and 0, whatever the frequency."""
+    to_luma = torch.tensor([0.299, 0.587, 0.114])
+
+    def generator(picture, index, draw=None):
+        luma = torch.einsum("c,bchw->bhw", to_luma, picture)[:, None]
+        return 0.5 * luma.expand(-1, 3, -1, -1)
+
+    found = measured(generator, monkeypatch)
+    np.testing.assert_allclose(found[:, 0], 0.25, atol=0.01)
+    np.testing.assert_allclose(found[:, 1:], 0, atol=0.01)
+
+
+def test_between_knots_the_table_is_interpolated():
+    table = np.arange(len(KNOTS), dtype=np.float32)[:, None, None, None] * np.ones((1, 3, 32, 32), np.float32)
+    found = Curvature(table)
+    assert found.at(0).max() == 0 and found.at(792).min() == len(KNOTS) - 1
+    np.testing.assert_allclose(found.at(396 + 33), 4 + 33 / 99, rtol=1e-6)
+
+
+def test_weights_without_a_measurement_are_flat_and_exported_ones_are_found(tmp_path):
+    folder = tiny.write_weights(tmp_path / "tiny")
+    assert (DctVaeCodec.load(folder).curvature.table == 1).all()
+    train = [np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)]
+    export_curvature(folder, train, 1, 32, seed=0)
+    found = DctVaeCodec.load(folder).curvature.table
+    assert found.shape == (len(KNOTS), 3, 32, 32) and found.std() > 0.01
+    with pytest.raises(CodecError, match="exists"):
+        export_curvature(folder, train, 1, 32, seed=0)
+    (folder / CURVATURE).write_bytes(b"not weights")
+    with pytest.raises(CodecError, match="cannot read the weights"):
+        DctVaeCodec.load(folder)
+
+
+def test_low_curvature_makes_files_smaller_and_a_pass_that_hurts_is_not_kept(tmp_path):
+    codec = DctVaeCodec.load(tiny.write_weights(tmp_path / "tiny"))
+    low = Curvature(np.full((len(KNOTS), 3, 32, 32), 0.3, np.float32))
+    net = codec.newest_generator()
+
+    def encoded(effort, curve, config=None):
+        with torch.no_grad():
+            return encode_picture(codec.bitstream, lambda: net, PHOTO, 300, effort, config, curve)
+
+    assert sum(encoded(1, low).est_bits) < sum(encoded(1, None).est_bits)
+    assert np.count_nonzero(encoded(1, low).symbols) < np.count_nonzero(encoded(1, None).symbols)
+    steps = codec.bitstream.delta[300] * codec.bitstream.s
+
+    def cost(found, config):
+        shown = render(net, found.symbols, steps, 300)[: PHOTO.shape[0], : PHOTO.shape[1]]
+        error = ((shown.astype(float) - PHOTO) ** 2).sum()
+        return error + 3 * config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(found.est_bits)
+
+    wild = SearchConfig(passes=(0, 3, 3), pace=50.0)  # far beyond where the gradient holds
+    assert cost(encoded(2, low, wild), wild) <= 1.001 * cost(encoded(1, low, wild), wild)  # rounding to 8 bits aside

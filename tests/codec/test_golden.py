@@ -1,0 +1,38 @@
+"""Files that were written once decode alike for ever, and the same symbols make the same bytes."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from golden.make import PICTURES, symbol_digest
+
+import hvaecodec
+from hvaecodec.codec.format.container import unpack
+from hvaecodec.codec.photo.picture import tile_grid
+from hvaecodec.codec.photo.streams import as_given, decode_symbols, encode_symbols
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+TOLD = json.loads((GOLDEN / "golden.json").read_text())
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_golden_files_in_both_directions(name):
+    data, told = (GOLDEN / f"{name}.hvc").read_bytes(), TOLD[name]
+    assert hashlib.sha256(data).hexdigest() == told["bytes"]
+    assert symbol_digest(data) == told["symbols"]
+    picture = hvaecodec.decode(data)
+    assert list(picture.shape) == told["shape"]
+    assert picture.mean() == pytest.approx(told["mean"], abs=0.1)  # pictures may differ by rounding
+
+    found = unpack(data)
+    header, codec = found.header, hvaecodec.load()
+    grey, grid = header.mode.startswith("L"), tile_grid(header.height, header.width)
+    exact, tables = codec.bitstream.arithmetic, codec.bitstream.tables
+    with torch.no_grad():
+        symbols, _ = decode_symbols(exact, tables, found.levels, grid, header.step_index, grey)
+        streams, _, again = encode_symbols(exact, tables, grid, header.step_index, as_given(symbols), grey)
+    assert tuple(streams) == found.levels
+    np.testing.assert_array_equal(again, symbols)

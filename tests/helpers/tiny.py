@@ -1,0 +1,51 @@
+"""A tiny, seeded `dct-vae-photo` on disk: every path of the codec without trained weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import torch
+from safetensors.numpy import save_file as save_arrays
+from safetensors.torch import save_file as save_tensors
+
+from hvaecodec.models.integers import logistic_tables
+from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig
+from hvaecodec.models.photo.prior_exact import export_integers
+from hvaecodec.models.photo.prior_trainable import PriorNet
+from hvaecodec.models.photo.prior_walk import PriorConfig
+from hvaecodec.models.photo.quantiser import frequency_weights, step_table
+
+PRIOR = PriorConfig(coarse=8, fine=8, luma_blocks=1, chroma_blocks=1, dc_hidden=8)
+GENERATOR = GeneratorConfig(
+    tuple(ScaleConfig(fold, 8, 1, 2, context_side=3 if fold < 8 else 1) for fold in (32, 16, 8, 4, 2)), encoder=8
+)
+
+
+def write_weights(folder: Path, seed: int = 0) -> Path:
+    """The three files of a codec's folder, random but the same for a seed."""
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.manual_seed(seed)
+    prior = PriorNet(PRIOR)
+    for name, buffer in prior.named_buffers():
+        if name.startswith("linear"):
+            buffer.copy_(torch.randint(-300, 300, buffer.shape))
+    arrays = export_integers(prior)
+    arrays |= {"delta": step_table().numpy(), "S": frequency_weights().numpy()}
+    arrays |= {f"table.{i:03d}": table.astype("int32") for i, table in enumerate(logistic_tables())}
+    save_arrays(arrays, folder / "bitstream.safetensors", {"config": json.dumps(dataclasses.asdict(PRIOR))})
+    write_generator(folder / "generator.safetensors", seed)
+    (folder / "card.json").write_text(json.dumps({"codec": "dct-vae-photo", "generator": "generator.safetensors"}))
+    return folder
+
+
+def write_generator(path: Path, seed: int) -> None:
+    """A random generator whose output layers are small but not zero, and whose latents matter."""
+    torch.manual_seed(seed)
+    net = Generator(GENERATOR)
+    for name, parameter in net.named_parameters():
+        if "out_" in name or ".prior." in name:
+            torch.nn.init.normal_(parameter, std=0.05)
+    state = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    save_tensors(state, path, {"config": json.dumps(dataclasses.asdict(GENERATOR))})
