@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.codec.photo.picture import has_bfloat16
+from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.models.philox import normals
 from hvaecodec.models.texture import FOLD, RADIUS, Texture
 

@@ -9,19 +9,24 @@ import torch
 
 
 @contextmanager
-def plain() -> Iterator[None]:
+def without_autocast() -> Iterator[None]:
     """No gradients, and none of the caller's autocast."""
     with torch.no_grad(), torch.autocast("cpu", enabled=False):
         yield
 
 
 @contextmanager
-def plain_float32() -> Iterator[None]:
-    """`plain`, and whole float32 products: codes that are chosen by less are others."""
+def exact_float32() -> Iterator[None]:
+    """`without_autocast`, and whole float32 products: codes that are chosen by less are others."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
-        with plain():
+        with without_autocast():
             yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def has_bfloat16() -> bool:
+    """Whether the processor has instructions for bfloat16 matrix products and PyTorch may use them."""
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported()

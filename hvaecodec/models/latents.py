@@ -8,7 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from hvaecodec.models.photo.generator import kl_gaussian
+
+def kl_gaussian(q: tuple[Tensor, Tensor], p: tuple[Tensor, Tensor]) -> Tensor:
+    """KL(q || p) of Gaussians given as (mean, log sigma), elementwise, in nats."""
+    (mq, lq), (mp, lp) = q, p
+    return lp - lq + 0.5 * (torch.exp(2 * (lq - lp)) + ((mq - mp) * torch.exp(-lp)) ** 2 - 1)
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,20 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvaecodec.models.photo.generator import logistic_nll
-
 # Of a logistic, on a scale where black is -1 and white 1: the smallest as in openai/vdvae (vae_helpers.py); far above
 # the largest all samples are as likely, and float32 loses the difference between the edges of a bin.
 LOG_SCALES = (-7.0, 4.0)
 _HALF_RANGE = 127.5  # grey levels per unit of that scale
+
+
+def logistic_nll(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
+    """-log p of 8-bit values under a logistic binned to 0..255 (the end bins take the tails), elementwise, nats."""
+    inverse = torch.exp(-log_scale)
+    above, below = (x - mean + 0.5) * inverse, (x - mean - 0.5) * inverse
+    least, most = F.softplus(-above), F.softplus(below)  # -log sigma(above) and -log sigma(-below): the end bins
+    # sigma(above) - sigma(below) = sigma(above) sigma(-below) (1 - e^-inverse)
+    inner = least + most - torch.log(-torch.expm1(-inverse))
+    return torch.where(x < 0.5, least, torch.where(x > 254.5, most, inner))
 
 
 class Likelihood(Protocol):

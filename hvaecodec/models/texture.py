@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvaecodec.models.photo.generator import GREY_SCALE, HATS, Block
+from hvaecodec.models.rate_block import GREY_SCALE, HATS, Block
 
 FOLD = 4  # sides of pictures are multiples of it
 RADIUS = 64  # pixels that a texture depends on, at most, each way

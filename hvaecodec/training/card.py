@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from hvaecodec import __version__
 from hvaecodec.codec.files import write_atomically
-from hvaecodec.codec.photo.weights import ON_TOP, generators_in
+from hvaecodec.codec.weights import OVERLAYS, generators_in
 from hvaecodec.training.checkpoint import Checkpoint
 from hvaecodec.training.data import PHOTO_TARS, source_of
 from hvaecodec.training.small_images import TERMS
@@ -94,7 +94,7 @@ def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Pa
         old = json.loads(path.read_text(encoding="utf-8")).get("parts", {})
         kept = {kind: told for kind, told in old.items() if _is_still(folder, told)}
     parts = dict(sorted((kept | parts).items()))
-    for kind in ON_TOP:
+    for kind in OVERLAYS:
         if kind in parts and bytes.fromhex(parts[kind]["base"]) not in generators_in(folder):
             del parts[kind]  # of a generator that is gone
     card = {
@@ -104,7 +104,7 @@ def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Pa
         "version": __version__,
         "parts": parts,
     }
-    for kind in ("generator", *ON_TOP):  # the last there is draws the pictures
+    for kind in ("generator", *OVERLAYS):  # the last there is draws the pictures
         if kind in parts:
             card["generator"] = parts[kind]["file"]
     return _write(folder, card)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hvaecodec.codec.files import write_into_folder
-from hvaecodec.codec.photo.weights import generators_in
+from hvaecodec.codec.weights import generators_in
 from hvaecodec.training import card
 from hvaecodec.training.photo.export import in_order
 from hvaecodec.training.recipes.common import Recipe
@@ -23,7 +23,7 @@ def check(recipe: Recipe, settings: Settings) -> None:
 def write(run: Run, codec: str, name: str, kind: str, data: bytes, base: bytes) -> list[Path]:
     """Write a safetensors file for the generator with the digest `base`, and what the folder's card says of it.
 
-    kind: of `weights.ON_TOP`. Raises CodecError if the file exists and may not be replaced, ValueError if the export
+    kind: of `weights.OVERLAYS`. Raises CodecError if the file exists and may not be replaced, ValueError if the export
     folder lacks that generator.
     """
     ((stage, found),) = run.done()

@@ -13,17 +13,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
-from hvaecodec.bench.data import kodak
+from hvaecodec.bench.data import DatasetError, kodak
 
 DATA_VARIABLE = "HVAECODEC_DATA"  # a folder with kodak/ and photos/, or with the Kodak files themselves
 
 # Colour photographs inside scikit-image's wheel; its other pictures are drawings, grey, or fetched from the network.
 PHOTOS = ("astronaut.png", "chelsea.png", "coffee.png", "motorcycle_left.png", "rocket.jpg")
 _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", ".pgm", ".gif", ".avif", ".jp2", ".jxl"}
-
-
-class DatasetError(OSError):
-    """A data set cannot be had; the message says what was looked for, and where."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hvaecodec.bench.data import DatasetError
+
 URL = "http://r0k.us/graphics/kodak/kodak/"
 URL_VARIABLE = "HVAECODEC_KODAK_URL"  # a mirror to use instead
 
@@ -54,8 +56,6 @@ def download(folder: Path | None = None, url: str | None = None) -> Path:
 
 
 def _fetch(keeper, file: str, base: str) -> None:  # type: ignore[no-untyped-def]  # a pooch.Pooch, imported late
-    from hvaecodec.bench.data.datasets import DatasetError
-
     try:
         keeper.fetch(file)
     except ValueError as error:  # pooch's word for a checksum that differs

@@ -1,1 +1,5 @@
 """What a picture, or a whole set of pictures, lost: metrics and the networks that some of them need."""
+
+
+class NotMeasurable(ValueError):
+    """A metric has no value for a pair of pictures; the message says why. The record gets null and the reason."""

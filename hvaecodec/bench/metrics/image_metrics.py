@@ -12,8 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvaecodec.bench.metrics import metric_weights, perceptual
-from hvaecodec.bench.metrics.not_measurable import NotMeasurable
+from hvaecodec.bench.metrics import NotMeasurable, metric_weights, perceptual
 
 MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window: min side > (11 - 1) * 2**4
 

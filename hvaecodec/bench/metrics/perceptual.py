@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from hvaecodec.bench.metrics import metric_weights, torchvision_schemas
-from hvaecodec.bench.metrics.not_measurable import NotMeasurable
+from hvaecodec.bench.metrics import NotMeasurable, metric_weights, torchvision_schemas
 from hvaecodec.codec.errors import CodecUnavailable
 
 INSTALL = "pip install 'hvaecodec[perceptual]'"

@@ -27,7 +27,7 @@ from torch import Tensor
 from hvaecodec.codec.bits_back.srvae import SingleVaeStack, SrVaeStack
 from hvaecodec.codec.bits_back.vdvae import VdvaeStack
 from hvaecodec.codec.errors import CorruptFile, ModelMismatch, NotThisFormat
-from hvaecodec.codec.torch_guard import plain
+from hvaecodec.codec.torch_guard import without_autocast
 from hvaecodec.models.srvae.srvae import SingleVae, SrVae
 from hvaecodec.models.vdvae.net import Vdvae
 
@@ -86,7 +86,7 @@ class BitsBack:
         start = np.append(rng.integers(0, 2**32, words - 1, dtype=np.uint32), np.uint32(1))  # the last may not be 0
         coder = constriction.stream.stack.AnsCoder(start)
         net_bits, model_bits = [], []
-        with plain():
+        with without_autocast():
             for picture in x:
                 before = coder.num_valid_bits()
                 model_bits.append(self.stacked.push(coder, picture[None]) / log(2))
@@ -111,14 +111,14 @@ class BitsBack:
                 "machine whose floats differ, on which the pictures would be noise"
             )
         coder = constriction.stream.stack.AnsCoder(np.frombuffer(data, "<u4", words, _HEAD.size).astype(np.uint32))
-        with plain():
+        with without_autocast():
             found = [self.stacked.pop(coder)[0].byte().numpy() for _ in range(n)]
         return np.stack(found[::-1]) if found else np.zeros((0, *self.stacked.shape), np.uint8)
 
     def fingerprint(self) -> int:
         """Of all numbers that a made-up picture is coded with, the versions of the libraries, and the processor."""
         x = torch.arange(int(np.prod(self.stacked.shape))) * 7919 % self.stacked.levels
-        with plain():
+        with without_autocast():
             numbers = self.stacked.numbers(x.float().reshape(1, *self.stacked.shape))
         told = f"{torch.__version__} {_CONSTRICTION} {platform.machine()} {torch.get_num_threads()}".encode()
         return crc32(told + b"".join(part.tobytes() for part in numbers))

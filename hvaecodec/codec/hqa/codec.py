@@ -20,13 +20,13 @@ from hvaecodec.codec.format.container import Container, unpack
 from hvaecodec.codec.format.file_info import check_level_count, check_weights, describe
 from hvaecodec.codec.hqa.index_stream import decode_indices, encode_indices
 from hvaecodec.codec.hqa.indices import decode_picture, encode_picture, index_grid
-from hvaecodec.codec.hqa.weights import HqaBitstream, load_hqa_bitstream
+from hvaecodec.codec.hqa.weights import HqaBitstream, build_sampler, load_hqa_bitstream
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import assemble, colour, pack_picture, psnr_db, shrunk
-from hvaecodec.codec.photo.weights import Generators, read_card
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
-from hvaecodec.codec.torch_guard import plain_float32
+from hvaecodec.codec.torch_guard import exact_float32
+from hvaecodec.codec.weights import Generators, build_texture, read_card
 from hvaecodec.models.hqa.index_prior import CODES
 from hvaecodec.models.texture import layer_features
 
@@ -49,7 +49,11 @@ class HqaPhotoCodec:
         folder = path or PACKAGE_WEIGHTS
         card, bitstream = read_card(folder), load_hqa_bitstream(folder)
         newest = card.get("generator", "generator.safetensors")
-        return cls(bitstream, Generators(folder, newest, bitstream.build_stack), card)
+        return cls(
+            bitstream,
+            Generators(folder, newest, bitstream.build_stack, {"sampler": build_sampler, "texture": build_texture}),
+            card,
+        )
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
@@ -78,7 +82,7 @@ class HqaPhotoCodec:
 
     def _encode(self, loaded: LoadedImage, layer: int) -> bytes:
         stack = self.generators.get(self.generators.newest)
-        with plain_float32():
+        with exact_float32():
             (indices,) = encode_picture(stack, colour(loaded.pixels), [layer - 1])
             stream, _ = encode_indices(self.bitstream.arithmetic[layer - 1], self.bitstream.tables, indices)
         return pack_picture(loaded, [stream], self.name, layer, self.bitstream.digest, self.generators.newest)
@@ -136,7 +140,7 @@ class HqaPhotoCodec:
         chosen = self.generators.choose(header.generator, how.generator)
         drawing = self.generators.drawing(chosen)
         stack, texture = drawing.net, drawing.texture
-        with plain_float32():
+        with exact_float32():
             layer, sampler = header.step_index - 1, drawing.sampler
             picture = decode_picture(stack, indices, layer, how.temperature, how.seed, sampler)
         if texture is not None and how.temperature:
@@ -158,7 +162,7 @@ class HqaPhotoCodec:
         bitstream = self.bitstream
         arithmetic: Any = bitstream.arithmetic[number] if backend == "torch" else bitstream.reference(number)
         grid = index_grid(header.height, header.width, number)
-        with plain_float32():
+        with exact_float32():
             return decode_indices(arithmetic, bitstream.tables, found.levels[0], grid)
 
     # -- looking into files ---------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.codec.photo.picture import has_bfloat16
+from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.models.hqa.index_sampler import IndexSampler
 from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, choose
 from hvaecodec.models.philox import uniforms

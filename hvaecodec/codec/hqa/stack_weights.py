@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.photo.weights import half_precision
+from hvaecodec.codec.weights import half_precision
 from hvaecodec.models.hqa.build import config_from, make_stack
 from hvaecodec.models.hqa.stack import HqaStack
 

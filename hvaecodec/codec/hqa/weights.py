@@ -17,10 +17,11 @@ from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec.entropy.bits import BitTables
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.photo.weights import BITSTREAM, bitstream_digest, read_weights
+from hvaecodec.codec.weights import BITSTREAM, bitstream_digest, read_weights
 from hvaecodec.models.hqa.index_exact import ExactIndexArithmetic
 from hvaecodec.models.hqa.index_numpy import NumpyIndexArithmetic
 from hvaecodec.models.hqa.index_prior import IndexPriorConfig
+from hvaecodec.models.hqa.index_sampler import IndexSampler
 from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, LayerConfig
 
 
@@ -75,3 +76,14 @@ def load_hqa_bitstream(folder: Path) -> HqaBitstream:
     data, metadata = read_weights(folder / BITSTREAM)
     config = IndexPriorConfig(**json.loads(metadata["config"]))
     return HqaBitstream(bitstream_digest(data), config, load_arrays(data))
+
+
+def build_sampler(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> IndexSampler:
+    """What draws the lower layers of `hqa-photo`. tensors: of layer n (from 1) under `layer<n>.`, and `bit_tables`."""
+    layers: dict[str, dict[str, np.ndarray]] = {}
+    for name, tensor in tensors.items():
+        layer, _, part = name.partition(".")
+        layers.setdefault(layer, {})[part] = tensor.numpy()
+    tables = layers.pop("bit_tables")[""]
+    ordered = [layers[f"layer{number + 1}"] for number in range(len(layers))]
+    return IndexSampler(ordered, tables, IndexPriorConfig(**json.loads(metadata["config"])))

@@ -24,10 +24,11 @@ from hvaecodec.codec.photo.curvature import Curvature
 from hvaecodec.codec.photo.encoder import Encoding, encode_picture
 from hvaecodec.codec.photo.picture import dequantised_picture, render, thumbnail, tile_grid
 from hvaecodec.codec.photo.streams import decode_symbols
-from hvaecodec.codec.photo.weights import Bitstream, Generators, load_bitstream, read_card
+from hvaecodec.codec.photo.weights import Bitstream, build_generator, load_bitstream
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_targets
 from hvaecodec.codec.target_search import Ladder
+from hvaecodec.codec.weights import Generators, build_texture, read_card
 from hvaecodec.models.photo.generator import Generator, rate_features
 from hvaecodec.models.photo.layout import N_LEVELS
 from hvaecodec.models.photo.quantiser import N_INDICES, quality_of, step_index
@@ -55,7 +56,9 @@ class DctVaeCodec:
         None: the set in the package."""
         folder = path or PACKAGE_WEIGHTS
         card = read_card(folder)
-        generators = Generators(folder, card.get("generator", "generator.safetensors"))
+        generators = Generators(
+            folder, card.get("generator", "generator.safetensors"), build_generator, {"texture": build_texture}
+        )
         return cls(load_bitstream(folder), generators, card, Curvature.load(folder))
 
     # -- encoding -------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from safetensors.numpy import load as load_arrays
 from torch import Tensor
 
 from hvaecodec.codec.photo.picture import run_generator
-from hvaecodec.codec.photo.weights import read_weights
+from hvaecodec.codec.weights import read_weights
 from hvaecodec.models.dct import coefficients_to_tiles, ycc_to_rgb
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.quantiser import N_INDICES

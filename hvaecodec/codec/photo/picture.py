@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.models.dct import TILE, coefficients_to_tiles, rgb_to_ycc, tiles_to_coefficients, ycc_to_rgb
 from hvaecodec.models.philox import normals
 from hvaecodec.models.photo.generator import RADIUS, Generator
@@ -118,11 +119,6 @@ def run_generator(generator: Generator, dequantised: Tensor, index: int, draw: _
     """One pass of the generator, in bfloat16 where the processor multiplies it, whatever autocast the caller is in."""
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
         return generator(dequantised, torch.tensor([index]), draw)
-
-
-def has_bfloat16() -> bool:
-    """Whether the processor has instructions for bfloat16 matrix products and PyTorch may use them."""
-    return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported()
 
 
 def _blocks(rows: int, columns: int) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:

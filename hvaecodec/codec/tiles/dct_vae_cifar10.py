@@ -19,14 +19,14 @@ import torch
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.format.container import Header
 from hvaecodec.codec.images.alpha_and_grey import shrunk
-from hvaecodec.codec.photo.weights import Generators, load_tables, read_card
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.tiles.context_stream import ContextTables, decode_context, encode_context
 from hvaecodec.codec.tiles.fixed_rate import OneRateCodec
 from hvaecodec.codec.tiles.tiles32 import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.tiles.vae_weights import FILE, build_vae
-from hvaecodec.codec.torch_guard import plain
+from hvaecodec.codec.torch_guard import without_autocast
+from hvaecodec.codec.weights import Generators, load_tables, read_card
 from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.vdvae.context import Context, ContextConfig, make_context
 from hvaecodec.models.vdvae.net import Vdvae
@@ -55,7 +55,7 @@ class DctVaeCifarCodec(OneRateCodec):
         return cls(digest, tables, context, Generators(folder, FILE, partial(_build, context)), card)
 
     def _stream(self, pixels: np.ndarray) -> bytes:
-        with plain():
+        with without_autocast():
             symbols = self.context.symbols(to_tensor(cut(pixels)) / 255)
         return encode_context(self.tables, symbols.int().numpy())[0]
 
@@ -69,7 +69,7 @@ class DctVaeCifarCodec(OneRateCodec):
 
     def _small(self, integers: np.ndarray, header: Header, size: int) -> np.ndarray:
         rows, columns = _grid(header)
-        with plain():
+        with without_autocast():
             flat = to_pixels(self.context.picture(torch.from_numpy(integers)) * 255)
         return shrunk(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), rows * size, columns * size)
 

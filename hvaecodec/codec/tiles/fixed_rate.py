@@ -15,9 +15,9 @@ from hvaecodec.codec.format.container import Container, Header, unpack
 from hvaecodec.codec.format.file_info import check_weights, describe
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import assemble, colour, pack_picture, psnr_db
-from hvaecodec.codec.photo.weights import Generators
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
 from hvaecodec.codec.tiles.tiles32 import SIDE
+from hvaecodec.codec.weights import Generators
 
 STEP_INDEX = 1  # of every file
 QUALITY = 50.0  # what such a file is said to be of

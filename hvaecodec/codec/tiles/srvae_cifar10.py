@@ -22,14 +22,14 @@ from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.format.container import Header
 from hvaecodec.codec.images.alpha_and_grey import colour, shrunk
-from hvaecodec.codec.photo.weights import Generators, load_tables, read_card
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.tiles.fixed_rate import OneRateCodec
 from hvaecodec.codec.tiles.lossless_rgb import coder_tables, decode_small, encode_small
 from hvaecodec.codec.tiles.srvae_weights import FILE, build_model
 from hvaecodec.codec.tiles.tiles32 import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
-from hvaecodec.codec.torch_guard import plain
+from hvaecodec.codec.torch_guard import without_autocast
+from hvaecodec.codec.weights import Generators, load_tables, read_card
 from hvaecodec.models.srvae.srvae import SrVae, downscaled
 
 PACKAGE_WEIGHTS = WEIGHTS / "srvae-cifar10"
@@ -84,7 +84,7 @@ class SrVaeCodec(OneRateCodec):
     def estimate(self, image: np.ndarray | Image.Image, seed: int = 0) -> Estimate:
         """What the model would pay for a picture with its latents: an estimate for comparison with the file's y."""
         x = to_tensor(cut(colour(images.from_any(image).pixels)))
-        with plain():
+        with without_autocast():
             terms = self._model().terms(x, torch.Generator().manual_seed(seed))
         bits = {name: float(value.sum()) / math.log(2) for name, value in terms.items()}
         return Estimate(bits["re_y"], bits["kl_u"], bits["kl_z"])

@@ -13,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.photo.weights import BITSTREAM, half_precision, read_weights
+from hvaecodec.codec.weights import BITSTREAM, half_precision, read_weights
 from hvaecodec.models.srvae.dense import Dense
 from hvaecodec.models.srvae.srvae import SingleVae, SrVae, SrVaeConfig, VaeConfig, make
 

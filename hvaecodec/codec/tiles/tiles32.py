@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.codec.torch_guard import plain
+from hvaecodec.codec.torch_guard import without_autocast
 from hvaecodec.models.philox import normals
 
 SIDE = 32
@@ -52,7 +52,7 @@ def rendered(count: int, render: Callable[[int, int], Tensor]) -> np.ndarray:
     out = np.empty((count, SIDE, SIDE, 3), np.uint8)
     for first in range(0, count, BATCH):
         n = min(BATCH, count - first)
-        with plain():
+        with without_autocast():
             out[first : first + n] = to_pixels(render(first, n))
     return out
 

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.photo.weights import BITSTREAM, half_precision, read_weights
+from hvaecodec.codec.weights import BITSTREAM, half_precision, read_weights
 from hvaecodec.models.vdvae.net import Vdvae
 from hvaecodec.models.vdvae.presets import net
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvaecodec.models.exact_bound import check_bound
 from hvaecodec.models.hqa.index_prior import CLASSES, IndexPriorConfig, layer_shapes
-from hvaecodec.models.photo.prior_exact import check_bound
 
 
 class ExactIndexArithmetic:

@@ -11,10 +11,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvaecodec.models.exact_bound import UNIT
 from hvaecodec.models.hqa.index_prior import CLASSES, CODES, DEPTH, N_TABLES, TABLE, IndexPriorConfig, layer_shapes
-from hvaecodec.models.photo.prior_trainable import TOP, straight, weight_exponents
+from hvaecodec.models.integer_rounding import TOP, straight, weight_exponents
 
-UNIT = 32
 LOGIT_STEP = 4  # tables an integer logit of 1 has
 _SPREAD = 0.5  # deviation of the first embeddings
 

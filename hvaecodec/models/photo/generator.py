@@ -18,10 +18,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvaecodec.models.latents import kl_gaussian
+from hvaecodec.models.likelihoods import logistic_nll
 from hvaecodec.models.photo.quantiser import rate_position
+from hvaecodec.models.rate_block import GREY_SCALE, HATS, Block, zero_bias
 
-HATS = 8
-GREY_SCALE = 64.0  # pixel values enter and leave the net as (x - 128) / 64
 LOG_SIGMA_RANGE = (-6.0, 3.0)
 RADIUS = 128
 
@@ -58,25 +59,6 @@ def rate_features(index: Tensor) -> Tensor:
     return (1 - (position[:, None] - torch.arange(HATS, device=index.device)).abs()).clamp_min(0)
 
 
-class Block(nn.Module):
-    """Pre-activation residual block: SiLU, 3x3, rate scale and shift, SiLU, 1x1."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(width, width, 3, padding=1)
-        self.mix = nn.Conv2d(width, width, 1)
-        self.rate = nn.Linear(HATS, 2 * width)
-        nn.init.zeros_(self.rate.weight)
-        nn.init.zeros_(self.rate.bias)
-        nn.init.normal_(self.mix.weight, std=0.2 * width**-0.5)
-        _zero_bias(self.mix)
-
-    def forward(self, h: Tensor, rate: Tensor) -> Tensor:
-        gain, shift = self.rate(rate)[:, :, None, None].chunk(2, 1)
-        y = self.conv(F.silu(h))
-        return h + self.mix(F.silu(y * (1 + gain) + shift))
-
-
 class Scale(nn.Module):
     """One scale of the top-down path: take the context, take the latent, refine."""
 
@@ -96,7 +78,7 @@ class Scale(nn.Module):
             )
             self.project = nn.Conv2d(z, width, 1)
             nn.init.zeros_(self.prior.weight)
-            _zero_bias(self.prior)
+            zero_bias(self.prior)
 
     def state(self, h: Tensor | None, picture: Tensor, rate: Tensor) -> Tensor:
         """The state before the latent: what comes from above plus the context at this scale."""
@@ -144,27 +126,6 @@ class Encoder(nn.Module):
         return seen[::-1]
 
 
-def _zero_bias(conv: nn.Conv2d) -> None:
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
-
-
-def kl_gaussian(q: tuple[Tensor, Tensor], p: tuple[Tensor, Tensor]) -> Tensor:
-    """KL(q || p) of Gaussians given as (mean, log sigma), elementwise, in nats."""
-    (mq, lq), (mp, lp) = q, p
-    return lp - lq + 0.5 * (torch.exp(2 * (lq - lp)) + ((mq - mp) * torch.exp(-lp)) ** 2 - 1)
-
-
-def logistic_nll(x: Tensor, mean: Tensor, log_scale: Tensor) -> Tensor:
-    """-log p of 8-bit values under a logistic binned to 0..255 (the end bins take the tails), elementwise, nats."""
-    inverse = torch.exp(-log_scale)
-    above, below = (x - mean + 0.5) * inverse, (x - mean - 0.5) * inverse
-    least, most = F.softplus(-above), F.softplus(below)  # -log sigma(above) and -log sigma(-below): the end bins
-    # sigma(above) - sigma(below) = sigma(above) sigma(-below) (1 - e^-inverse)
-    inner = least + most - torch.log(-torch.expm1(-inverse))
-    return torch.where(x < 0.5, least, torch.where(x > 254.5, most, inner))
-
-
 # A latent's value from (scale number, prior mean, prior log sigma); None means the prior mean.
 Draw = Callable[[int, Tensor, Tensor], Tensor]
 
@@ -188,7 +149,7 @@ class Generator(nn.Module):
         self.encoder = Encoder(config.encoder, len(config.scales)) if config.latents else None
         for conv in (self.out_quarter, self.out_half, self.spread):
             nn.init.zeros_(conv.weight)
-            _zero_bias(conv)
+            zero_bias(conv)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, dequantised: Tensor, index: Tensor, draw: Draw | None = None) -> Tensor:

@@ -14,8 +14,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hvaecodec.models.exact_bound import check_bound
+from hvaecodec.models.integer_rounding import weight_exponents
 from hvaecodec.models.photo.layout import Step
-from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch, weight_exponents
+from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch
 from hvaecodec.models.photo.prior_walk import LINEAR_SHIFT, PriorConfig, layer_shapes
 
 LIMIT = 32767.0
@@ -41,13 +43,6 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
     log_table = np.minimum(np.round(np.log1p(np.arange(4096)) * 32), 255).astype(np.uint8)
     index = torch.arange(793)
     return out | {"log_table": log_table, "rate_table": (net.rate(index)[:, :, 0, 0] * 32).round().byte().numpy()}
-
-
-def check_bound(name: str, weight: np.ndarray, bias: np.ndarray, shift: np.ndarray) -> None:
-    """Raise ValueError unless every partial sum of a layer is exact in float32."""
-    total = 255 * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1) + np.abs(bias.astype(np.int64))
-    if (total + (1 << shift.astype(np.int64)) // 2 >= 2**24).any():
-        raise ValueError(f"layer {name} can exceed 2**24; export the weights again")
 
 
 def check_linear(name: str, weight: np.ndarray) -> None:

@@ -12,12 +12,13 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvaecodec.models.exact_bound import UNIT
+from hvaecodec.models.integer_rounding import TOP, straight, weight_exponents
 from hvaecodec.models.photo.layout import STEPS, Band, Step
 from hvaecodec.models.photo.prior_walk import (
     HATS,
     LINEAR_SHIFT,
     MAX_LINEAR_LEVEL,
-    UNIT,
     PriorConfig,
     layer_shapes,
     linear_inputs,
@@ -25,27 +26,8 @@ from hvaecodec.models.photo.prior_walk import (
 )
 from hvaecodec.models.photo.quantiser import rate_position
 
-TOP = 255 / UNIT
 MIN_LOG2_SCALE, PER_OCTAVE, N_SCALES = -4.5, 3, 39
 COARSE_MEAN_FROM = 17  # scales from this index up (> 2 symbols) take whole-symbol means
-ACCUMULATOR = 16_300_000  # a little below 2**24, for the rounding of weights and the half bit
-
-
-def straight(value: Tensor, target: Tensor) -> Tensor:
-    """`target` forwards, the gradient of `value` backwards."""
-    return value + (target - value).detach()
-
-
-def weight_exponents(weight: Tensor, bias: Tensor) -> Tensor:
-    """Per output channel the largest shift e in 0..14 for which integers round(w 2^e) and round(32 b 2^e) are safe.
-
-    Safe: weights are int8, and 255 sum|w| + |bias| + 2^(e-1) < 2^24, so that float32 holds every partial sum.
-    """
-    size = weight.detach().flatten(1).abs().double()
-    by_range = torch.log2(127 / size.amax(1).clamp_min(1e-8)).floor()
-    largest = 255 * size.sum(1) + UNIT * bias.detach().double().abs() + 1
-    by_sum = torch.log2(ACCUMULATOR / largest).floor()
-    return torch.minimum(by_range, by_sum).clamp(0, 14).float()
 
 
 def log2_mass(residual: Tensor, scale: Tensor) -> Tensor:

@@ -19,7 +19,6 @@ from hvaecodec.models.photo.layout import STEPS, Band, Step, dc_base, dc_phases
 Array = Any  # torch.Tensor or numpy.ndarray, by arithmetic
 
 HATS = 8  # features of the rate: piecewise linear in the step index
-UNIT = 32  # integer activations are real values times 32
 LINEAR_SHIFT = 12  # linear prediction weights are integers / 2**12
 MAX_LINEAR_LEVEL = 3  # levels 1..3 (k <= 8) are linearly predicted
 

@@ -15,8 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvaecodec.models.latents import standard_noise
-from hvaecodec.models.photo.generator import kl_gaussian
+from hvaecodec.models.latents import kl_gaussian, standard_noise
 from hvaecodec.models.vdvae.context import ContextConfig, binned_normal
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import save as save_tensors
 
 from hvaecodec.codec.entropy.bits import BitTables
 from hvaecodec.codec.files import write_into_folder
-from hvaecodec.codec.photo.weights import BITSTREAM
+from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.hqa.index_exact import ExactIndexArithmetic
 from hvaecodec.models.hqa.index_prior import bit_tables, tree_order
 from hvaecodec.models.hqa.index_trainable import IndexPriorNet, export_integers

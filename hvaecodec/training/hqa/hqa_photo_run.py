@@ -9,7 +9,7 @@ from typing import Any
 
 from torch import nn
 
-from hvaecodec.codec.photo.weights import BITSTREAM
+from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.hqa.index_trainable import IndexPriorNet
 from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, LayerConfig
 from hvaecodec.training import card

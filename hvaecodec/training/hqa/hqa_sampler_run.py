@@ -14,7 +14,7 @@ from safetensors.numpy import save as save_arrays
 from torch import nn
 
 from hvaecodec.codec.hqa.codec import HqaPhotoCodec
-from hvaecodec.codec.photo.weights import SAMPLED
+from hvaecodec.codec.weights import SAMPLED
 from hvaecodec.models.hqa.index_prior import bit_tables
 from hvaecodec.models.hqa.index_sampler import IndexSampler
 from hvaecodec.models.hqa.index_trainable import IndexPriorNet, export_integers

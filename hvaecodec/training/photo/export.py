@@ -20,7 +20,7 @@ from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.curvature import CURVATURE, measure
 from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.codec.photo.streams import Decide, chunk_of, encode_symbols
-from hvaecodec.codec.photo.weights import BITSTREAM
+from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
 from hvaecodec.models.integers import fit_tables, logistic_tables
 from hvaecodec.models.photo.generator import Generator

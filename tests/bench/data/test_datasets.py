@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvaecodec.bench.data import kodak
-from hvaecodec.bench.data.datasets import DATA_VARIABLE, DatasetError, load_dataset
+from hvaecodec.bench.data import DatasetError, kodak
+from hvaecodec.bench.data.datasets import DATA_VARIABLE, load_dataset
 from hvaecodec.training import small_images
 from hvaecodec.training.small_images import SmallImages
 

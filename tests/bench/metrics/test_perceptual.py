@@ -20,8 +20,15 @@ import torch
 from typer.testing import CliRunner
 
 from hvaecodec import bench
-from hvaecodec.bench.metrics import frechet, image_metrics, inception, metric_weights, perceptual, set_metrics
-from hvaecodec.bench.metrics.not_measurable import NotMeasurable
+from hvaecodec.bench.metrics import (
+    NotMeasurable,
+    frechet,
+    image_metrics,
+    inception,
+    metric_weights,
+    perceptual,
+    set_metrics,
+)
 from hvaecodec.bench.show import tables
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable

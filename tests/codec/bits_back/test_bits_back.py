@@ -78,7 +78,7 @@ def test_pictures_unlike_any_other_are_lossless_too(name):
     """Latents far from their prior's middle; the least probability of an alphabet makes them cheaper than the model says."""
     vae = made(name)
     for coupling in (module for module in vae.modules() if isinstance(module, Coupling)):
-        coupling.last.bias.data += torch.randn_like(flow.last.bias)
+        coupling.last.bias.data += torch.randn_like(coupling.last.bias)
     noise = np.random.default_rng(1).integers(0, 256, (2, 3, 16, 16), dtype=np.uint8)
     x = np.concatenate([noise, np.zeros_like(noise[:1]), np.full_like(noise[:1], 255)])
     chain = BitsBack(vae).encode(x)

@@ -16,7 +16,7 @@ from smooth import in_one_go_and_resumed, pictures, tiny_recipe, write_pictures
 
 import hvaecodec
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.photo.weights import SAMPLED, TEXTURED
+from hvaecodec.codec.weights import SAMPLED, TEXTURED
 from hvaecodec.models.hqa.index_prior import OUTSIDE, TABLE
 from hvaecodec.training.hqa.index_task import IndexTask
 from hvaecodec.training.loop import Moment

@@ -14,11 +14,13 @@ from smooth import coefficients, pictures
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.photo.streams import as_given, encode_symbols
-from hvaecodec.codec.photo.weights import Generators, load_bitstream
+from hvaecodec.codec.photo.weights import build_generator, load_bitstream
+from hvaecodec.codec.weights import Generators
+from hvaecodec.models.exact_bound import check_bound
 from hvaecodec.models.integers import logistic_tables
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.layout import STEPS
-from hvaecodec.models.photo.prior_exact import ExactArithmetic, check_bound, export_integers
+from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.models.photo.quantiser import step_table
 from hvaecodec.training.card import part, write_card
@@ -111,7 +113,7 @@ def test_exported_generator_loads(tmp_path):
     torch.manual_seed(0)
     net = Generator(tiny.GENERATOR)
     path = export_generator(net, tmp_path)
-    found = Generators(tmp_path, GENERATOR)
+    found = Generators(tmp_path, GENERATOR, build_generator)
     loaded = found.get(found.newest)
     for name, value in net.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value.half().float())

@@ -16,7 +16,7 @@ from smooth import in_one_go_and_resumed, pictures, tiny_recipe, write_pictures
 
 import hvaecodec
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.photo.weights import TEXTURED
+from hvaecodec.codec.weights import TEXTURED
 from hvaecodec.training.run import Settings, train
 
 NAME = "dct-vae-photo-texture"

@@ -20,7 +20,7 @@ from hvaecodec.bench.papers.records import weights_digest
 from hvaecodec.codec.registry import Codec
 from hvaecodec.codec.tiles.dct_vae_cifar10 import DctVaeCifarCodec
 from hvaecodec.codec.tiles.tiles32 import BATCH, SIDE, cut, join, to_pixels, to_tensor
-from hvaecodec.codec.torch_guard import plain
+from hvaecodec.codec.torch_guard import without_autocast
 from hvaecodec.models.latents import Gaussian, sigma_temperature, standard_noise
 from hvaecodec.models.vdvae.context import Context
 from hvaecodec.models.vdvae.net import Vdvae
@@ -108,7 +108,7 @@ def top_latents(
         nats += float(q.kl(p).double().sum())
         return q.sample(standard_noise(q.mean, generator), 1.0 if temperature else 0.0)
 
-    with plain():
+    with without_autocast():
         for part in batch.split(BATCH):
             out.append(to_pixels(net.likelihood.mean(net.walk(choose, len(part), net.features(part)))))
     picture = join(np.concatenate(out).reshape(*tiles.shape))
@@ -138,7 +138,7 @@ def _context_bits(x: np.ndarray, net: Vdvae) -> float:
     if net.context_prior is None:
         raise ValueError("the net has no context")
     generator = torch.Generator().manual_seed(0)
-    with plain():
+    with without_autocast():
         symbols = net.symbols(to_tensor(cut(x)))
         assert symbols is not None
         nats = sum(float(net.context_prior.nats(part, generator).double().sum()) for part in symbols.split(BATCH))
@@ -173,7 +173,7 @@ def jpeg_at(x: np.ndarray, psnr: float) -> dict[str, float]:
 def _grid(context: Context, x: np.ndarray) -> Grid:
     """The contexts of a photo's tiles."""
     tiles = cut(x)
-    with plain():
+    with without_autocast():
         symbols = context.symbols(to_tensor(tiles) / 255).int().numpy()
     return symbols.reshape(*tiles.shape[:2], *symbols.shape[1:])
 

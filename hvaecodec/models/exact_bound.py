@@ -1,0 +1,14 @@
+"""When sums of integers are exact in float32, whatever the order: the bound that every exact layer keeps."""
+
+from __future__ import annotations
+
+import numpy as np
+
+UNIT = 32  # integer activations are real values times 32
+
+
+def check_bound(name: str, weight: np.ndarray, bias: np.ndarray, shift: np.ndarray) -> None:
+    """Raise ValueError unless every partial sum of a layer is exact in float32."""
+    total = 255 * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1) + np.abs(bias.astype(np.int64))
+    if (total + (1 << shift.astype(np.int64)) // 2 >= 2**24).any():
+        raise ValueError(f"layer {name} can exceed 2**24; export the weights again")

@@ -1,0 +1,28 @@
+"""Training towards integers: the roundings of exact layers with gradients that pass straight through."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from hvaecodec.models.exact_bound import UNIT
+
+TOP = 255 / UNIT  # the largest activation
+ACCUMULATOR = 16_300_000  # a little below 2**24, for the rounding of weights and the half bit
+
+
+def straight(value: Tensor, target: Tensor) -> Tensor:
+    """`target` forwards, the gradient of `value` backwards."""
+    return value + (target - value).detach()
+
+
+def weight_exponents(weight: Tensor, bias: Tensor) -> Tensor:
+    """Per output channel the largest shift e in 0..14 for which integers round(w 2^e) and round(32 b 2^e) are safe.
+
+    Safe: weights are int8, and 255 sum|w| + |bias| + 2^(e-1) < 2^24, so that float32 holds every partial sum.
+    """
+    size = weight.detach().flatten(1).abs().double()
+    by_range = torch.log2(127 / size.amax(1).clamp_min(1e-8)).floor()
+    largest = 255 * size.sum(1) + UNIT * bias.detach().double().abs() + 1
+    by_sum = torch.log2(ACCUMULATOR / largest).floor()
+    return torch.minimum(by_range, by_sum).clamp(0, 14).float()

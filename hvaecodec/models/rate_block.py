@@ -1,0 +1,34 @@
+"""Residual blocks of convolutions that the coding rate scales and shifts, and the scale of pixel values in such nets."""
+
+from __future__ import annotations
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+HATS = 8  # piecewise linear features of the step index
+GREY_SCALE = 64.0  # pixel values enter and leave the net as (x - 128) / 64
+
+
+class Block(nn.Module):
+    """Pre-activation residual block: SiLU, 3x3, rate scale and shift, SiLU, 1x1."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(width, width, 3, padding=1)
+        self.mix = nn.Conv2d(width, width, 1)
+        self.rate = nn.Linear(HATS, 2 * width)
+        nn.init.zeros_(self.rate.weight)
+        nn.init.zeros_(self.rate.bias)
+        nn.init.normal_(self.mix.weight, std=0.2 * width**-0.5)
+        zero_bias(self.mix)
+
+    def forward(self, h: Tensor, rate: Tensor) -> Tensor:
+        gain, shift = self.rate(rate)[:, :, None, None].chunk(2, 1)
+        y = self.conv(F.silu(h))
+        return h + self.mix(F.silu(y * (1 + gain) + shift))
+
+
+def zero_bias(conv: nn.Conv2d) -> None:
+    """Set the bias of a convolution, if it has one, to zero."""
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
