@@ -34,7 +34,7 @@ __all__ = [
 
 
 def load(name_or_path: str | PathLike[str] = "dct-vae-photo") -> Codec:
-    """A fresh codec object with `encode`, `decode`, `info` and `symbols`, by name or from a folder of weights.
+    """Load a fresh codec object with `encode`, `decode`, `info` and `symbols`, by name or from a folder of weights.
 
     Raises CodecError if there is no such codec or its weights are missing.
     """
@@ -44,7 +44,7 @@ def load(name_or_path: str | PathLike[str] = "dct-vae-photo") -> Codec:
 
 
 def models() -> list[dict[str, Any]]:
-    """What is installed: one dict for each codec, `name`, `installed` and its model `card` (None without weights)."""
+    """List what is installed: one dict for each codec, `name`, `installed` and its model `card` (None without weights)."""
     from hvaecodec.codec import registry
 
     return registry.models()
@@ -56,17 +56,18 @@ _models = models  # under a name that the package `hvaecodec.models` does not ta
 def encode(
     image: np.ndarray | Image.Image,
     model: str | PathLike[str] = "dct-vae-photo",
+    *,
     quality: float | None = None,
     effort: int = 2,
-    *,
     bpp: float | None = None,
     psnr: float | None = None,
 ) -> bytes:
-    """An image as the bytes of a complete `.hvc` file.
+    """Encode an image into the bytes of a complete `.hvc` file.
 
     image: a PIL image or a uint8 array: (H, W) grey, (H, W, 2) grey + alpha, (H, W, 3) RGB, (H, W, 4) RGBA.
-    quality: 1..100, a real number, monotone in rate; 50 if neither it nor bpp (bits of the whole file per pixel)
-    nor psnr (dB, on 8-bit values) is given. effort: 1 fast, 2, 3 smallest.
+    model: the name of a codec or a folder of weights. quality: 1..100, a real number, monotone in rate; 50 without
+    it, bpp (bits of the whole file per pixel) and psnr (dB, on 8-bit values), of which one may be stated. effort: 1
+    fast, 2, 3 smallest.
     Raises ValueError or TypeError for wrong arguments, CodecError for a damaged PIL image.
     """
     from hvaecodec.codec import registry
@@ -83,7 +84,7 @@ def decode(
     partial: bool = False,
     generator: str = "file",
 ) -> np.ndarray:
-    """The picture of a complete file, uint8, in the shape that was encoded.
+    """Decode a complete file into its picture, uint8, in the shape that was encoded.
 
     temperature: 0 is the picture of least distortion, 1 a sample that `seed` chooses. scale: 1, 1/2 .. 1/32.
     partial: accept a file cut after its coarsest level. generator: "file", or "latest" for the newest installed.
@@ -95,14 +96,20 @@ def decode(
 
 
 def info(data: bytes) -> dict[str, Any]:
-    """What a file holds: codec, weights, height, width, mode, quality, n_bytes, payload_bytes, est_bits, levels."""
+    """Describe what a file holds: codec, weights, height, width, mode, quality, n_bytes, payload_bytes, est_bits, levels.
+
+    Raises CodecError for any file that is damaged, foreign or not decodable here.
+    """
     from hvaecodec.codec import registry
 
     return registry.info(data)
 
 
 def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
-    """The decoded integers, one array per level, coarse to fine; backend "numpy" is the reference implementation."""
+    """Return the decoded integers of a file, one array per level, coarse to fine.
+
+    backend: "torch", or "numpy" for the plain reference implementation. Raises CodecError as `info` does.
+    """
     from hvaecodec.codec import registry
 
     return registry.symbols(data, backend=backend)

@@ -16,6 +16,7 @@ from hypothesis import settings
 
 import hvaecodec
 from hvaecodec.codec import registry
+from hvaecodec.codec.format.wire_ids import CodecEntry
 from hvaecodec.codec.hqa.codec import quality_of
 from hvaecodec.codec.images import read_image
 
@@ -30,7 +31,7 @@ def pytest_report_header() -> str:
 @pytest.fixture
 def stand_in(monkeypatch):
     """The name of a lossless codec that needs no weights, registered for one test."""
-    monkeypatch.setitem(registry.CODECS, standin.NAME, ("standin", "StandIn"))
+    monkeypatch.setitem(registry.CODECS, standin.NAME, CodecEntry(2, "standin"))
     registry.shared.cache_clear()
     yield standin.NAME
     registry.shared.cache_clear()

@@ -1,7 +1,9 @@
 """The public face: cheap to import, and each call finds its codec."""
 
+import inspect
 import subprocess
 import sys
+from importlib import import_module
 
 import numpy as np
 import pytest
@@ -10,7 +12,7 @@ from PIL import Image
 import hvaecodec
 from hvaecodec.codec import registry
 from hvaecodec.codec.errors import CodecUnavailable, NotThisFormat
-from hvaecodec.codec.format.container import CODEC_IDS, Header, pack
+from hvaecodec.codec.format.container import Header, pack
 from hvaecodec.codec.registry import CODECS
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (5, 7, 3), dtype=np.uint8)
@@ -38,8 +40,7 @@ def test_all_is_about_ten_names_and_all_of_them_exist():
 
 
 def test_every_codec_has_an_id_on_the_wire():
-    assert set(CODECS) <= set(CODEC_IDS)
-    assert len(set(CODEC_IDS.values())) == len(CODEC_IDS)
+    assert len({entry.wire_id for entry in CODECS.values()}) == len(CODECS)
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (5, 7, 2), (5, 7, 3), (5, 7, 4), (1, 1), (1, 1, 3)])
@@ -93,6 +94,30 @@ def test_models_says_what_is_installed(monkeypatch, tmp_path):
     (tmp_path / registry.DEFAULT / "card.json").write_text(f'{{"codec": "{registry.DEFAULT}"}}')
     first = next(model for model in hvaecodec.models() if model["name"] == registry.DEFAULT)
     assert first["installed"] and first["card"]["codec"] == registry.DEFAULT
+
+
+@pytest.mark.parametrize("name", CODECS)
+def test_settings_have_names_and_one_order(name):
+    """A quality, an effort or a temperature that could be taken for another is refused."""
+    codec = import_module(CODECS[name].module).CODEC
+    for encode in (hvaecodec.encode, codec.encode):
+        parameters = inspect.signature(encode).parameters.values()
+        assert [p.name for p in parameters if p.kind is p.KEYWORD_ONLY] == ["quality", "effort", "bpp", "psnr"]
+    for call in (
+        lambda: hvaecodec.encode(PIXELS, name, 50),
+        lambda: hvaecodec.decode(b"", 1.0),
+        lambda: codec.encode(None, PIXELS, 50),
+        lambda: codec.decode(None, b"", 1.0),
+    ):
+        with pytest.raises(TypeError, match="positional"):
+            call()
+
+
+@pytest.mark.parametrize("module", ["hvaecodec.codec.hqa.codec"])
+def test_the_walk_of_a_codec_loads_no_torch(module):
+    code = f"import {module}, sys; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
 
 
 def test_two_targets_are_refused(stand_in):

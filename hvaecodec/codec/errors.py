@@ -1,16 +1,16 @@
-"""The one tree of errors that a bad file, or a file we cannot serve, may raise."""
+"""The one tree of errors that a bad file, or a file that cannot be decoded here, may raise."""
 
 
 class CodecError(Exception):
-    """Root of every error about a file: unreadable, damaged, foreign or beyond what is installed."""
+    """The root of every error about a file: unreadable, damaged, foreign or beyond what is installed."""
 
 
 class NotThisFormat(CodecError):
-    """The bytes are something else altogether."""
+    """The bytes are not an `.hvc` file but something else altogether."""
 
 
 class UnsupportedVersion(CodecError):
-    """A sound file that needs a newer reader."""
+    """The file is sound and needs a newer reader."""
 
 
 class CorruptFile(CodecError):

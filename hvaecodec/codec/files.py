@@ -12,7 +12,7 @@ from hvaecodec.codec.errors import CodecError
 
 
 def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """A whole file, or a CodecError that says in one line why not."""
+    """Read a whole file. Raises a CodecError that says in one line why that failed."""
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as cause:  # ValueError: a zero byte in the name
@@ -20,7 +20,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
 
 
 def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
-    """Raise the CodecError that `write_atomically` would, before any work is done for nothing."""
+    """Raise the CodecError that `write_atomically` would raise, before any work is done for nothing."""
     try:
         target = Path(os.path.realpath(path))
         if target.is_dir():
@@ -36,7 +36,7 @@ def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = False) -> None:
-    """Write a whole file: afterwards the target holds all of `data`, or is as it was.
+    """Write a whole file so that afterwards the target holds all of `data`, or is as it was.
 
     An existing file is kept (CodecError) unless `force`, also when it appears while we write.
     A pipe or device is written to directly. Raises CodecError if the target cannot be written.
@@ -66,7 +66,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = Fa
 
 
 def write_into_folder(path: Path, data: bytes, force: bool = False) -> Path:
-    """`write_atomically` into a folder that is made if there is none; the path again."""
+    """Write a file as `write_atomically` does, making its folder if there is none; return the path. Raises CodecError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, data, force)
     return path

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
 from hvaecodec.codec.format.container import read_header
+from hvaecodec.codec.format.wire_ids import CODECS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -21,66 +22,67 @@ if TYPE_CHECKING:
 DEFAULT = "dct-vae-photo"
 WEIGHTS = Path(__file__).parent.parent / "weights"
 
-# name -> (module, class). The name is the one that container.CODEC_IDS gives an id on the wire.
-CODECS: dict[str, tuple[str, str]] = {
-    "dct-vae-photo": ("hvaecodec.codec.photo.codec", "DctVaeCodec"),
-    "hqa-photo": ("hvaecodec.codec.hqa.codec", "HqaPhotoCodec"),
-    "dct-vae-cifar10": ("hvaecodec.codec.tiles.dct_vae_cifar10", "DctVaeCifarCodec"),
-    "srvae-cifar10": ("hvaecodec.codec.tiles.srvae_cifar10", "SrVaeCodec"),
-}
-ONE_RATE = frozenset({"dct-vae-cifar10", "srvae-cifar10"})  # every quality of theirs gives the same file
-
 
 class Codec(Protocol):
-    """What a class in CODECS offers. Arrays: uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4)."""
+    """What the class of a codec offers, which its module declares as `CODEC`.
+
+    Arrays are uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). name: the key in `wire_ids.CODECS`. fixed_rate: every
+    quality gives the same file. card: the model card.
+    """
 
     name: str
     lossless: bool
-    card: dict[str, Any]  # the model card
+    fixed_rate: bool
+    card: dict[str, Any]
 
     @classmethod
     def load(cls, path: Path | None = None) -> Codec:
-        """From a folder of weights; None is the set in the package."""
+        """Load a folder of weights; None is the set in the package. Raises CodecUnavailable."""
         ...
 
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
+        *,
         quality: float | None = None,
+        effort: int = 2,
         bpp: float | None = None,
         psnr: float | None = None,
-        effort: int = 2,
     ) -> bytes:
-        """A complete file, with the image's metadata; `images.from_any` takes all three kinds of image."""
+        """Encode an image with its metadata into a complete file; `images.from_any` takes all three kinds of image.
+
+        The settings are those of `hvaecodec.encode`. Raises ValueError or TypeError for wrong ones.
+        """
         ...
 
     def decode(
         self,
         data: bytes,
+        *,
         temperature: float = 0.0,
         seed: int = 0,
         scale: float = 1,
         partial: bool = False,
         generator: str = "file",
     ) -> np.ndarray:
-        """The picture of a complete file."""
+        """Return the picture of a complete file; the settings are those of `hvaecodec.decode`. Raises CodecError."""
         ...
 
     def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """The same, with the settings of `decode` as keywords, and with ICC profile and EXIF."""
+        """Return the picture with ICC profile and EXIF; the settings are the keywords of `decode`. Raises CodecError."""
         ...
 
     def info(self, data: bytes) -> dict[str, Any]:
-        """What a file holds."""
+        """Describe what a file holds, as `hvaecodec.info` does. Raises CodecError."""
         ...
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
-        """The decoded integers, one array per level, coarse to fine."""
+        """Return the decoded integers of a file, one array per level, coarse to fine. Raises CodecError."""
         ...
 
 
 def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
-    """A fresh codec object, by name or from a folder that holds a card.json and weights.
+    """Load a fresh codec object, by name or from a folder that holds a card.json and weights.
 
     Raises CodecUnavailable if there is no such codec or its weights are missing.
     """
@@ -100,73 +102,74 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
     return _class_of(_read_card(folder)["codec"]).load(folder)
 
 
-def has_one_rate(name_or_path: str | PathLike[str]) -> bool:
-    """Whether a codec, by name or folder of weights, gives the same file at every quality; nothing is loaded for it.
+def has_fixed_rate(name_or_path: str | PathLike[str]) -> bool:
+    """Return whether a codec, by name or folder of weights, gives the same file at every quality; no weights are loaded.
 
-    Raises CodecUnavailable for a folder without a model card.
+    Raises CodecUnavailable for a folder without a model card, or for an unknown codec.
     """
     known = isinstance(name_or_path, str) and name_or_path in CODECS
-    return (name_or_path if known else _read_card(Path(name_or_path))["codec"]) in ONE_RATE
+    return _class_of(str(name_or_path) if known else _read_card(Path(name_or_path))["codec"]).fixed_rate
 
 
 def for_file(data: bytes, model: str | PathLike[str] | None = None) -> Codec:
-    """The codec that a file names, loaded once and shared, or a fresh one with weights of one's own.
+    """Return the codec that a file names, loaded once and shared, or a fresh one with weights of one's own.
 
     model: a name or a folder, as for `load`. Raises CodecError, ModelMismatch among them if `model` is another codec.
     """
-    named = read_header(data).codec
+    name = read_header(data).codec
     if model is None:
-        return shared(named)
+        return shared(name)
     codec = load(model)
-    if codec.name != named:
-        raise ModelMismatch(
-            f"written by {named}, and {str(model)!r} is {codec.name}; give the weights it was made with"
-        )
+    if codec.name != name:
+        raise ModelMismatch(f"written by {name}, and {str(model)!r} is {codec.name}; give the weights it was made with")
     return codec
 
 
 @cache
 def shared(name: str) -> Codec:
-    """Like `load`, but the same object at every call: loading weights costs more than a small picture."""
+    """Load a codec as `load` does, but return the same object at every call: weights cost more than a small picture."""
     return load(name)
 
 
 def models() -> list[dict[str, Any]]:
-    """What is installed: one dict for each codec, `name`, `installed` and its model `card` (None without weights)."""
-    found = []
+    """List what is installed: one dict for each codec, `name`, `installed` and its model `card` (None without weights).
+
+    Raises CodecUnavailable if a card cannot be read.
+    """
+    installed = []
     for name in CODECS:
         folder = WEIGHTS / name
-        installed = (folder / "card.json").is_file()
-        found.append({"name": name, "installed": installed, "card": _read_card(folder) if installed else None})
-    return found
+        has_card = (folder / "card.json").is_file()
+        installed.append({"name": name, "installed": has_card, "card": _read_card(folder) if has_card else None})
+    return installed
 
 
 def encode(image: np.ndarray | Image.Image, model: str | PathLike[str] = DEFAULT, **settings: Any) -> bytes:
-    """See `hvaecodec.encode`."""
+    """Encode an image as `hvaecodec.encode` does; the settings are its keywords."""
     codec = shared(model) if isinstance(model, str) else load(model)
     return codec.encode(image, **settings)
 
 
 def decode(data: bytes, **settings: Any) -> np.ndarray:
-    """See `hvaecodec.decode`."""
+    """Decode a file as `hvaecodec.decode` does; the settings are its keywords."""
     return for_file(data).decode(data, **settings)
 
 
 def info(data: bytes) -> dict[str, Any]:
-    """See `hvaecodec.info`."""
+    """Describe a file as `hvaecodec.info` does."""
     return for_file(data).info(data)
 
 
 def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
-    """See `hvaecodec.symbols`."""
+    """Return the integers of a file as `hvaecodec.symbols` does."""
     return for_file(data).symbols(data, backend=backend)
 
 
 def _class_of(name: str) -> type[Codec]:
+    """Import a codec's module and return the class that it declares as its `CODEC`. Raises CodecUnavailable."""
     if name not in CODECS:
         raise CodecUnavailable(f"codec {name!r} is not part of this version; known are {', '.join(CODECS)}")
-    module, class_name = CODECS[name]
-    return cast("type[Codec]", getattr(import_module(module), class_name))
+    return cast("type[Codec]", import_module(CODECS[name].module).CODEC)
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

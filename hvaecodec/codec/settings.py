@@ -1,4 +1,4 @@
-"""The settings that every codec of ours takes, and what it checks of them. What cannot work raises ValueError."""
+"""The settings that every codec of the package takes, and the checks of them; what cannot work raises ValueError."""
 
 from __future__ import annotations
 
@@ -8,13 +8,16 @@ from fractions import Fraction
 
 
 def check_quality(quality: float) -> None:
-    """A real number in 1..100."""
+    """Raise ValueError unless the quality is a real number in 1..100."""
     if not 1 <= quality <= 100:
         raise ValueError(f"quality must lie in 1..100, got {quality}")
 
 
 def check_targets(quality: float | None, bpp: float | None, psnr: float | None, effort: int) -> None:
-    """At most one target, and an effort of 1, 2 or 3 (0, plain rounding, is there to measure what the search brings)."""
+    """Raise ValueError unless there is at most one target, with a value that can be, and an effort of 1, 2 or 3.
+
+    bpp: bits of the whole file per pixel. psnr: dB. Effort 0, plain rounding, is there to measure what the search brings.
+    """
     if sum(target is not None for target in (quality, bpp, psnr)) > 1:
         raise ValueError("give one of quality, bpp and psnr, not several")
     if bpp is not None and not 0 < bpp < math.inf:
@@ -26,13 +29,13 @@ def check_targets(quality: float | None, bpp: float | None, psnr: float | None, 
 
 
 def check_backend(backend: str) -> None:
-    """Of the arithmetic that reads symbols."""
+    """Raise ValueError unless there is a backend of this name for the arithmetic that reads symbols."""
     if backend not in ("torch", "numpy"):
         raise ValueError(f"backend must be torch or numpy, got {backend!r}")
 
 
 def thumbnail_size(scale: float | Fraction) -> int:
-    """Pixels a tile of 32 x 32 has at a scale."""
+    """Return how many pixels a side of 32 has at a scale of 1, 1/2 ... 1/32. Raises ValueError for other scales."""
     for size in (32, 16, 8, 4, 2, 1):
         if abs(float(scale) - size / 32) < 1e-9:
             return size
@@ -41,7 +44,7 @@ def thumbnail_size(scale: float | Fraction) -> int:
 
 @dataclass(frozen=True)
 class Decoding:
-    """How a file is to be decoded, as `registry.Codec.decode` takes it."""
+    """The settings of `registry.Codec.decode`, checked: how a file is to be decoded. Raises ValueError."""
 
     temperature: float = 0.0
     seed: int = 0
@@ -60,5 +63,5 @@ class Decoding:
 
     @property
     def size(self) -> int:
-        """Pixels a tile of 32 x 32 is to have on each side."""
+        """The number of pixels that a side of 32 is to have at this scale."""
         return thumbnail_size(self.scale)

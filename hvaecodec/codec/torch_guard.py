@@ -1,4 +1,4 @@
-"""Nets that run for a codec: whatever the caller has set for PyTorch, pictures and symbols stay what they are."""
+"""Guards around the nets of a codec: whatever the caller has set for PyTorch, pictures and symbols stay what they are."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 
 @contextmanager
 def without_autocast() -> Iterator[None]:
-    """No gradients, and none of the caller's autocast."""
+    """Run nets without gradients, and without the caller's autocast."""
     with torch.no_grad(), torch.autocast("cpu", enabled=False):
         yield
 
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """`without_autocast`, and whole float32 products: codes that are chosen by less are others."""
+    """Run nets as `without_autocast` does, with products in full float32: codes chosen by less precise ones are others."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:
@@ -28,5 +28,5 @@ def exact_float32() -> Iterator[None]:
 
 
 def has_bfloat16() -> bool:
-    """Whether the processor has instructions for bfloat16 matrix products and PyTorch may use them."""
+    """Return whether the processor has instructions for bfloat16 matrix products and PyTorch may use them."""
     return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported()

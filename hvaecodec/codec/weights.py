@@ -1,4 +1,7 @@
-"""Folders of weights: the bitstream weights that a file's digest names, the generators, and what goes on top of one."""
+"""Folders of weights: the bitstream weights that a file's digest names, the generators, and what goes on top of one.
+
+Weights are read as numpy arrays; whoever runs the nets makes of them what they need. So nothing here imports torch.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load as load_arrays
-from safetensors.torch import load as load_tensors
-from torch import nn
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.models.texture import Texture, TextureConfig
 
 BITSTREAM = "bitstream.safetensors"
 GENERATORS = "generator*.safetensors"
@@ -28,47 +27,42 @@ SAMPLED = "generator-sampler.safetensors"  # likewise, what draws the lower laye
 OVERLAYS = ("sampler", "texture")  # the kinds of files that go on top of a generator; lower ones first
 
 T = TypeVar("T")
-Build = Callable[[Mapping[str, str], Mapping[str, torch.Tensor]], Any]  # a file's metadata and tensors to a net
+Build = Callable[[Mapping[str, str], Mapping[str, np.ndarray]], Any]  # a file's metadata and arrays to a net
 
 
-def load_tables(folder: Path, of: Callable[[Mapping[str, np.ndarray]], T]) -> tuple[bytes, T]:
-    """The digest and the tables of a folder whose bitstream weights are nothing else. of: makes them from the arrays.
+def load_tables(folder: Path, build: Callable[[Mapping[str, np.ndarray]], T]) -> tuple[bytes, T]:
+    """Read a folder whose bitstream weights are tables and nothing else; return their digest and the tables.
 
-    Raises CodecUnavailable, also where `of` raises KeyError or ValueError.
+    build: makes the tables from the arrays of the file. Raises CodecUnavailable, also where `build` raises KeyError or
+    ValueError.
     """
     try:
         data = (folder / BITSTREAM).read_bytes()
-        return bitstream_digest(data), of(load_arrays(data))
+        return bitstream_digest(data), build(load_arrays(data))
     except (OSError, KeyError, ValueError) as cause:
         raise CodecUnavailable(f"cannot read the tables {folder / BITSTREAM}: {cause}") from cause
 
 
 def bitstream_digest(data: bytes) -> bytes:
-    """The 4 bytes by which a file names its bitstream weights. data: their whole file."""
+    """Return the 4 bytes by which a picture's file names its bitstream weights. data: the whole file of the weights."""
     return hashlib.sha256(data).digest()[:4]
-
-
-def build_texture(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Texture:
-    """A texture in inference form, float32."""
-    net = Texture(TextureConfig(**json.loads(metadata["config"])))
-    net.load_state_dict({name: value.float() for name, value in tensors.items()})
-    return net.eval().requires_grad_(False)
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A generator's net and what is on top of it for temperatures above 0."""
+    """A generator's net, and the nets on top of it that temperatures above 0 use."""
 
     net: Any
     sampler: Any = None
-    texture: Texture | None = None
+    texture: Any = None
 
 
 class Generators:
-    """The generators installed in a folder, by digest (2 bytes); each loaded when first asked for.
+    """The generators that are installed in a folder, by digest (2 bytes); each is loaded when first asked for.
 
-    build: makes the net from a file's metadata and tensors. overlays: likewise what goes on top of it, by the kind in
-    the file's metadata.
+    newest: the name of the file that pictures are encoded for. build: makes a net from a file's metadata and arrays.
+    overlays: the same for the nets that go on top of a generator, by the kind that their metadata state. Raises
+    CodecUnavailable if `newest` is missing.
     """
 
     def __init__(self, folder: Path, newest: str, build: Build, overlays: Mapping[str, Build] | None = None) -> None:
@@ -80,36 +74,53 @@ class Generators:
         self.loaded: dict[bytes, Drawing] = {}
 
     def get(self, digest: bytes) -> Any:
-        """The net of a digest in `paths`, without what it may have on top."""
+        """Return the net of a digest in `paths`, without the nets that may go on top. Raises CodecUnavailable."""
         return self.drawing(digest).net
 
     def drawing(self, digest: bytes) -> Drawing:
-        """That net and what is on top of it. Raises CodecUnavailable."""
+        """Return the net of a digest in `paths` and the nets on top of it. Raises CodecUnavailable."""
         if digest not in self.loaded:
             data, metadata = read_weights(self.paths[digest])
-            self.loaded[digest] = self._built(digest, metadata, load_tensors(data))
+            self.loaded[digest] = self._build(digest, metadata, load_arrays(data))
         return self.loaded[digest]
 
     def base(self, digest: bytes, *kinds: str) -> bytes:
-        """The digest of what is under files of these kinds."""
+        """Return the digest of the generator that lies under overlays of these kinds. Raises CodecUnavailable."""
         _, metadata = read_weights(self.paths[digest])
         if "base" in metadata and _kind(metadata) in kinds:
             return self.base(self._under(digest, metadata), *kinds)
         return digest
 
-    def _built(self, digest: bytes, metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Drawing:
+    def choose(self, named: bytes, generator: str) -> bytes:
+        """Return the digest of the generator to decode with.
+
+        named: the digest that the picture's file names. generator: "file" decodes with that one, or, with a warning,
+        with the newest if that one is not installed; "latest" decodes with the newest.
+        """
+        if generator == "latest" or named == self.newest:
+            return self.newest
+        if named in self.paths:
+            return named
+        warnings.warn(
+            f"generator {named.hex()} is not installed; decoding with {self.newest.hex()}, the picture may differ a "
+            "little from the one that was encoded",
+            stacklevel=4,
+        )
+        return self.newest
+
+    def _build(self, digest: bytes, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Drawing:
         if "base" not in metadata:
-            return Drawing(self.build(metadata, tensors))
+            return Drawing(self.build(metadata, arrays))
         kind = _kind(metadata)
         if kind not in self.overlays:
             raise CodecUnavailable(
                 f"{self.paths[digest]} is a {kind}, which this version does not know; update hvaecodec"
             )
         try:
-            added = self.overlays[kind](metadata, tensors)
+            overlay = self.overlays[kind](metadata, arrays)
         except (KeyError, RuntimeError, ValueError) as cause:
             raise CodecUnavailable(f"{self.paths[digest]} is no {kind} as its config says: {cause}") from cause
-        return replace(self.drawing(self._under(digest, metadata)), **{kind: added})
+        return replace(self.drawing(self._under(digest, metadata)), **{kind: overlay})
 
     def _under(self, digest: bytes, metadata: Mapping[str, str]) -> bytes:
         base = bytes.fromhex(metadata["base"])
@@ -120,22 +131,9 @@ class Generators:
             )
         return base
 
-    def choose(self, wanted: bytes, generator: str) -> bytes:
-        """The digest to decode with: the one a file names, or the newest if told so or, with a warning, at need."""
-        if generator == "latest" or wanted == self.newest:
-            return self.newest
-        if wanted in self.paths:
-            return wanted
-        warnings.warn(
-            f"generator {wanted.hex()} is not installed; decoding with {self.newest.hex()}, the picture may differ a "
-            "little from the one that was encoded",
-            stacklevel=4,
-        )
-        return self.newest
-
 
 def read_card(folder: Path) -> dict[str, Any]:
-    """The model card of a folder of weights. Raises CodecUnavailable."""
+    """Read the model card of a folder of weights. Raises CodecUnavailable."""
     try:
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as cause:
@@ -145,33 +143,13 @@ def read_card(folder: Path) -> dict[str, Any]:
     return card
 
 
-def half_precision(net: nn.Module) -> dict[str, torch.Tensor]:
-    """A net's weights as files keep them: on the CPU, floats in half precision. Raises ValueError if one does not fit."""
-    tensors = {}
-    for name, value in net.state_dict().items():
-        kept = value.detach().cpu()
-        tensors[name] = (kept.half() if kept.is_floating_point() else kept).contiguous()
-        if not tensors[name].isfinite().all():
-            raise ValueError(f"{name} is too large for half precision, or not a number")
-    return tensors
-
-
-def _kind(metadata: Mapping[str, str]) -> str:
-    """Of a file that goes on top of a generator; the first ones were textures and did not say so."""
-    return metadata.get("kind", "texture")
-
-
 def generators_in(folder: Path) -> dict[bytes, Path]:
-    """The generators of a folder by digest, those on top of others among them."""
+    """List the generators of a folder by digest (2 bytes), those on top of others among them."""
     return {_digest(path): path for path in sorted(folder.glob(GENERATORS))}
 
 
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()[:2]
-
-
 def read_weights(path: Path) -> tuple[bytes, dict[str, str]]:
-    """A whole file of weights and its metadata. Raises CodecUnavailable."""
+    """Read a file of weights; return its bytes and its metadata. Raises CodecUnavailable."""
     try:
         with safe_open(path, "np") as file:
             metadata = file.metadata() or {}
@@ -180,3 +158,12 @@ def read_weights(path: Path) -> tuple[bytes, dict[str, str]]:
         return path.read_bytes(), metadata
     except (OSError, SafetensorError) as cause:
         raise CodecUnavailable(f"cannot read the weights {path}: {cause}") from cause
+
+
+def _kind(metadata: Mapping[str, str]) -> str:
+    """The kind of a file that goes on top of a generator; the first ones were textures and did not say so."""
+    return metadata.get("kind", "texture")
+
+
+def _digest(path: Path) -> bytes:
+    return hashlib.sha256(path.read_bytes()).digest()[:2]

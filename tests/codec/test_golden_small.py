@@ -33,5 +33,5 @@ def coded_again(name: str, data: bytes, symbols: np.ndarray) -> bytes:
     codec = hvaecodec.load(name)
     if name == "dct-vae-cifar10":
         return encode_context(codec.tables, symbols.astype(np.int32))[0]
-    arithmetic = codec.bitstream.arithmetic[unpack(data).header.step_index - 1]
+    arithmetic = codec.nets.arithmetic[unpack(data).header.step_index - 1]
     return encode_indices(arithmetic, codec.bitstream.tables, symbols)[0]

@@ -81,10 +81,9 @@ def move_to_cuda(codec: Any) -> None:
     bitstream = codec.bitstream
     if codec.name == "hqa-photo":
         layers = [bitstream.layer(number) for number in range(bitstream.n_layers)]
-        moved: Any = [ExactIndexArithmetic(layer, bitstream.config, "cuda") for layer in layers]
+        vars(codec.nets)["arithmetic"] = [ExactIndexArithmetic(layer, bitstream.config, "cuda") for layer in layers]
     else:
-        moved = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
-    vars(bitstream)["arithmetic"] = moved
+        vars(bitstream)["arithmetic"] = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
 
 
 def digests(paths: Sequence[str | Path], weights: str | Path | None, configuration: Configuration) -> list[str]:

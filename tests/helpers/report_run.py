@@ -14,13 +14,14 @@ from PIL import Image
 
 from hvaecodec import bench
 from hvaecodec.codec import registry
+from hvaecodec.codec.format.wire_ids import CodecEntry
 
 
 @contextmanager
 def stand_in() -> Iterator[str]:
     """The fixture `stand_in` of conftest.py for longer than one test."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setitem(registry.CODECS, standin.NAME, ("standin", "StandIn"))
+        patch.setitem(registry.CODECS, standin.NAME, CodecEntry(2, "standin"))
         registry.shared.cache_clear()
         yield standin.NAME
     registry.shared.cache_clear()

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from hvaecodec.codec import images
-from hvaecodec.codec.format.container import ALPHA, EXIF, ICC, Header, pack, unpack
+from hvaecodec.codec.format.container import Header, pack, unpack
+from hvaecodec.codec.format.wire_ids import ALPHA, EXIF, ICC
 from hvaecodec.codec.images import LoadedImage
 
 NAME = "hqa-photo"  # a name with an id on the wire
@@ -20,13 +21,14 @@ class StandIn:
 
     name = NAME
     lossless = True
+    fixed_rate = False
     card = {"codec": NAME}
 
     @classmethod
     def load(cls, path: Path | None = None) -> StandIn:
         return cls()
 
-    def encode(self, image, quality=None, bpp=None, psnr=None, effort=2) -> bytes:
+    def encode(self, image, *, quality=None, effort=2, bpp=None, psnr=None) -> bytes:
         if sum(target is not None for target in (quality, bpp, psnr)) > 1:
             raise ValueError("give one of quality, bpp and psnr")
         loaded = images.from_any(image)
@@ -45,7 +47,7 @@ class StandIn:
         return self.decode_with_metadata(data, **settings).pixels
 
     def decode_with_metadata(
-        self, data, temperature=0.0, seed=0, scale=1, partial=False, generator="file"
+        self, data, *, temperature=0.0, seed=0, scale=1, partial=False, generator="file"
     ) -> LoadedImage:
         found = unpack(data, partial=partial)
         header = found.header
@@ -71,3 +73,6 @@ class StandIn:
 
     def symbols(self, data, backend="torch") -> list:
         return [np.frombuffer(level, np.uint8) for level in unpack(data).levels]
+
+
+CODEC = StandIn

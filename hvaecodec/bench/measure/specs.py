@@ -129,7 +129,7 @@ def _ours(text: str, name: str, options: dict[str, str], effort: int | None) -> 
         passed["effort"] = effort
         label += ("," if "@" in text else "@") + f"effort={effort}"
     told = {**passed, **decoding} if other is None else {**passed, **decoding, "like": other}
-    single = registry.has_one_rate(name)
+    single = registry.has_fixed_rate(name)
     return CodecSpec(
         label,
         False,

@@ -16,13 +16,13 @@ def use(codec: Any, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
     """How often every code of each layer, layer 1 first, is the nearest in some uint8 photos: (512,) counts."""
     import torch
 
-    from hvaecodec.codec.hqa.indices import encode_picture
+    from hvaecodec.codec.backends.torch_hqa import picture_to_indices
 
     stack = codec.generators.get(codec.generators.newest)
     counts = [np.zeros(len(stack[number].codebook), np.int64) for number in range(len(stack))]
     for photo in photos:
         with torch.no_grad():
-            grids = encode_picture(stack, photo, range(len(stack)))
+            grids = picture_to_indices(stack, photo, range(len(stack)))
         for count, grid in zip(counts, grids, strict=True):
             count += np.bincount(grid.ravel(), minlength=len(count))
     return counts

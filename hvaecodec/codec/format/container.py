@@ -9,49 +9,43 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
 from zlib import crc32
 
-from hvaecodec.codec.errors import (
-    CodecUnavailable,
-    CorruptFile,
-    NotThisFormat,
-    UnsupportedVersion,
+from hvaecodec.codec.errors import CorruptFile
+from hvaecodec.codec.format.fields import check_crc, compare_crc
+from hvaecodec.codec.format.header import (
+    MAGIC,
+    MAX_LEVELS,
+    MAX_PIXELS,
+    MAX_SIDE,
+    VERSION,
+    Header,
+    Stream,
+    StreamTable,
+    header_bytes,
+    header_problem,
+    read_stream_table,
+    size_problem,
 )
-from hvaecodec.codec.format.fields import Reader, varint
+from hvaecodec.codec.format.wire_ids import ALPHA, EXIF, EXTRA_NAMES, ICC
 
-MAGIC = b"HVC"
-VERSION = 1
-MAX_SIDE = 2**16 - 1
-MAX_PIXELS = 2**28
-MAX_LEVELS = 31
-
-CODEC_IDS = {"dct-vae-photo": 1, "hqa-photo": 2, "dct-vae-cifar10": 3, "srvae-cifar10": 4}
-MODES = ("L", "LA", "RGB", "RGBA")
-ALPHA, ICC, EXIF = 1, 2, 3
-EXTRA_NAMES = {ALPHA: "alpha", ICC: "icc", EXIF: "exif"}
-LATENT_TYPES = range(16, 32)
-
-_HAS_EXTRAS = 0b100
-_FIXED = struct.Struct("<3sBB4s2s")
-_MAX_LENGTH = 2**32 - 1
-
-
-@dataclass(frozen=True)
-class Header:
-    """What a file says about itself before its streams.
-
-    mode: "L", "LA", "RGB" or "RGBA". weights, generator: the first 4 and 2 bytes of the SHA-256 of
-    the bitstream weights and of the generator. step_index: 0..65535, quality on the wire.
-    """
-
-    codec: str
-    mode: str
-    height: int
-    width: int
-    step_index: int
-    weights: bytes
-    generator: bytes
+__all__ = [
+    "ALPHA",
+    "EXIF",
+    "EXTRA_NAMES",
+    "ICC",
+    "MAGIC",
+    "MAX_LEVELS",
+    "MAX_PIXELS",
+    "MAX_SIDE",
+    "VERSION",
+    "Container",
+    "Header",
+    "pack",
+    "read_header",
+    "size_problem",
+    "unpack",
+]
 
 
 @dataclass(frozen=True)
@@ -70,74 +64,29 @@ class Container:
     truncated: bool
 
     def extra(self, kind: int) -> bytes | None:
-        """The payload of one extra stream (ALPHA, ICC, EXIF), or None."""
+        """Return the payload of one extra stream (ALPHA, ICC, EXIF), or None if there is no such stream."""
         return dict(self.extras).get(kind)
 
 
-@dataclass(frozen=True)
-class _Stream:
-    name: str
-    kind: int  # type of an extra stream, 0 for a level
-    start: int
-    length: int
-    crc: int
-
-    @property
-    def end(self) -> int:
-        return self.start + self.length
-
-
-@dataclass(frozen=True)
-class _Table:
-    header: Header
-    extras: tuple[_Stream, ...]
-    levels: tuple[_Stream, ...]
-    end: int  # where the first payload starts
-
-    @property
-    def payload_end(self) -> int:
-        return self.levels[-1].end
-
-
 def pack(header: Header, levels: Sequence[bytes], extras: Sequence[tuple[int, bytes]] = ()) -> bytes:
-    """A complete file from a header, the level streams coarse to fine, and the extra streams.
+    """Pack a header, the level streams coarse to fine, and the extra streams into a complete file.
 
-    Raises ValueError for anything that FORMAT.md does not allow.
+    extras: (type, payload) in any order. Raises ValueError for anything that FORMAT.md does not allow.
     """
-    if not 1 <= len(levels) <= MAX_LEVELS:
-        raise ValueError(f"a file holds 1 to {MAX_LEVELS} level streams, not {len(levels)}")
-    if header.codec not in CODEC_IDS or header.mode not in MODES:
-        raise ValueError(f"no wire id for codec {header.codec!r} with mode {header.mode!r}")
-    if len(header.weights) != 4 or len(header.generator) != 2:
-        raise ValueError("digests are 4 bytes (weights) and 2 bytes (generator)")
-    if not 0 <= header.step_index <= 0xFFFF:
-        raise ValueError(f"step index {header.step_index} is outside 0..65535")
-    if problem := size_problem(header.height, header.width):
-        raise ValueError(problem)
     extras = sorted(extras)
-    if problem := _extras_problem(header.mode, [kind for kind, _ in extras]):
+    if problem := header_problem(header, len(levels), [kind for kind, _ in extras]):
         raise ValueError(problem)
-
-    flags = MODES.index(header.mode) | (_HAS_EXTRAS if extras else 0) | len(levels) << 3
-    codec = CODEC_IDS[header.codec]
-    out = bytearray(_FIXED.pack(MAGIC, codec << 4 | VERSION, flags, header.weights, header.generator))
-    out += varint(header.height) + varint(header.width) + struct.pack("<H", header.step_index)
-    if extras:
-        out.append(len(extras))
-    for kind, payload in extras:
-        out += bytes([kind]) + varint(len(payload)) + struct.pack("<I", crc32(payload))
-    for payload in levels:
-        out += varint(len(payload)) + struct.pack("<I", crc32(payload))
-    out += struct.pack("<I", crc32(out))
-    for payload in (*(payload for _, payload in extras), *levels):
-        out += payload
-    out += struct.pack("<I", crc32(out))
-    return bytes(out)
+    payloads = *(payload for _, payload in extras), *levels
+    data = b"".join((header_bytes(header, levels, extras), *payloads))
+    return data + struct.pack("<I", crc32(data))
 
 
 def read_header(data: bytes) -> Header:
-    """The header alone, checked against its own checksum; the payloads are not looked at."""
-    return _read_table(_as_bytes(data)).header
+    """Read the header alone, checked against its own checksum; the payloads are not looked at.
+
+    Raises CodecError, or TypeError for something else than bytes.
+    """
+    return read_stream_table(_as_bytes(data)).header
 
 
 def unpack(data: bytes, *, partial: bool = False, max_levels: int | None = None) -> Container:
@@ -150,10 +99,10 @@ def unpack(data: bytes, *, partial: bool = False, max_levels: int | None = None)
     if max_levels is not None and max_levels < 1:
         raise ValueError(f"max_levels is {max_levels}, must be at least 1")
     data = _as_bytes(data)
-    table = _read_table(data)
+    table = read_stream_table(data)
     truncated = _check_lengths(table, len(data), partial)
     if not truncated:
-        _check_crc(data, len(data) - 4, "file")
+        check_crc(data, len(data) - 4, "file")
     present = [level for level in table.levels if level.end <= len(data)]
     for stream in (*table.extras, *present):
         _check_stream(data, stream)
@@ -173,71 +122,8 @@ def _as_bytes(data: bytes) -> bytes:
     return bytes(data)
 
 
-def _read_table(data: bytes) -> _Table:
-    """Header and length table, everything checked that can be without the payloads."""
-    _check_magic(data)
-    reader = Reader(data)
-    _, version_and_codec, flags, weights, generator = _FIXED.unpack(reader.take(_FIXED.size, "header"))
-    height = reader.varint("height", MAX_SIDE)
-    width = reader.varint("width", MAX_SIDE)
-    if problem := size_problem(height, width):
-        raise CorruptFile(problem)
-    step_index = reader.uint(2, "step index")
-    n_levels = flags >> 3
-    if n_levels == 0:
-        raise CorruptFile("the header declares no level stream, expected 1 to 31")
-    n_extras = reader.uint(1, "number of extra streams") if flags & _HAS_EXTRAS else 0
-    if flags & _HAS_EXTRAS and n_extras == 0:
-        raise CorruptFile("the header promises extra streams but counts none")
-
-    rows = []  # (name, type, length, crc), in the order of the payloads
-    for index in range(n_extras + n_levels):
-        level = index - n_extras
-        kind = reader.uint(1, "type of an extra stream") if level < 0 else 0
-        name = f"level {level}" if level >= 0 else f"{EXTRA_NAMES.get(kind, f'type {kind}')} stream"
-        length = reader.varint(f"length of {name}", _MAX_LENGTH)
-        rows.append((name, kind, length, reader.uint(4, f"checksum of {name}")))
-    _check_crc(data, reader.at, "header")
-    reader.take(4, "header checksum")
-
-    mode = MODES[flags & 0b11]
-    codec = _check_ids(version_and_codec >> 4, mode, [kind for _, kind, _, _ in rows[:n_extras]])
-    starts = accumulate((length for _, _, length, _ in rows), initial=reader.at)
-    streams = tuple(
-        _Stream(name, kind, start, length, crc) for (name, kind, length, crc), start in zip(rows, starts, strict=False)
-    )
-    header = Header(codec, mode, height, width, step_index, weights, generator)
-    return _Table(header, streams[:n_extras], streams[n_extras:], reader.at)
-
-
-def _check_ids(codec_id: int, mode: str, kinds: list[int]) -> str:
-    """The codec's name, once codec and extra streams are known ones."""
-    codec = next((name for name, wire in CODEC_IDS.items() if wire == codec_id), None)
-    if codec is None:
-        raise CodecUnavailable(f"codec id {codec_id} is unknown to this version; upgrade hvaecodec")
-    if unknown := [kind for kind in kinds if kind not in EXTRA_NAMES]:
-        what = "quantised latents" if unknown[0] in LATENT_TYPES else "something newer"
-        raise UnsupportedVersion(f"stream type {unknown[0]} ({what}) is unknown to this version; upgrade hvaecodec")
-    if problem := _extras_problem(mode, kinds):
-        raise CorruptFile(problem)
-    return codec
-
-
-def _check_magic(data: bytes) -> None:
-    if not data:
-        raise NotThisFormat("the file is empty, expected an .hvc file")
-    if not data.startswith(MAGIC):
-        if MAGIC.startswith(data):
-            raise CorruptFile(f"the file ends after {len(data)} bytes; it is truncated")
-        raise NotThisFormat(f"starts with {data[:3].hex()}, not with HVC; this is not an .hvc file")
-    if len(data) > 3 and data[3] & 0x0F != VERSION:
-        raise UnsupportedVersion(
-            f"format version {data[3] & 0x0F}, this program reads version {VERSION}; upgrade hvaecodec"
-        )
-
-
-def _check_lengths(table: _Table, n_bytes: int, partial: bool) -> bool:
-    """True if the file is cut where `partial` allows it; anything else out of step is an error."""
+def _check_lengths(table: StreamTable, n_bytes: int, partial: bool) -> bool:
+    """Return whether the file is cut where `partial` allows it; raise CorruptFile for any other length but the right one."""
     total = table.payload_end + 4
     if n_bytes > total:
         raise CorruptFile(f"{n_bytes - total} bytes follow the end of the file at offset {total}")
@@ -255,39 +141,5 @@ def _check_lengths(table: _Table, n_bytes: int, partial: bool) -> bool:
     return True
 
 
-def _check_crc(data: bytes, end: int, what: str) -> None:
-    """`data[:end]` against the four bytes that follow it."""
-    stored = data[end : end + 4]
-    if len(stored) < 4:
-        raise CorruptFile(
-            f"{what} checksum needs 4 bytes at offset {end}, only {len(stored)} remain; the file is truncated"
-        )
-    _compare(crc32(memoryview(data)[:end]), int.from_bytes(stored, "little"), what)
-
-
-def _check_stream(data: bytes, stream: _Stream) -> None:
-    _compare(crc32(memoryview(data)[stream.start : stream.end]), stream.crc, stream.name)
-
-
-def _compare(actual: int, stored: int, what: str) -> None:
-    if actual != stored:
-        raise CorruptFile(f"{what} checksum is {actual:08x}, file says {stored:08x}; it changed after it was written")
-
-
-def size_problem(height: int, width: int) -> str | None:
-    """Why no file can hold a picture of this size, or None."""
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-        return f"picture of {height} x {width} pixels (height x width); each side is 1 to {MAX_SIDE}"
-    if height * width > MAX_PIXELS:
-        return f"picture of {height} x {width} pixels is above the limit of {MAX_PIXELS} pixels"
-    return None
-
-
-def _extras_problem(mode: str, kinds: list[int]) -> str | None:
-    if unknown := [kind for kind in kinds if kind not in EXTRA_NAMES]:
-        return f"extra stream type {unknown[0]} is not one of {sorted(EXTRA_NAMES)}"
-    if any(first >= second for first, second in pairwise(kinds)):
-        return f"extra stream types {kinds} are not in rising order"
-    if (ALPHA in kinds) != mode.endswith("A"):
-        return f"mode {mode} {'without' if mode.endswith('A') else 'with'} an alpha stream"
-    return None
+def _check_stream(data: bytes, stream: Stream) -> None:
+    compare_crc(crc32(memoryview(data)[stream.start : stream.end]), stream.crc, stream.name)

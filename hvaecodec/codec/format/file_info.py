@@ -1,4 +1,4 @@
-"""What every codec of ours checks and tells of a file that the container found sound."""
+"""What every codec of the package checks and tells of a file whose container is sound."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hvaecodec.codec.errors import CorruptFile, ModelMismatch
-from hvaecodec.codec.format.container import EXTRA_NAMES, Container, Header
+from hvaecodec.codec.format.container import Container, Header
+from hvaecodec.codec.format.wire_ids import EXTRA_NAMES
 
 
 def check_weights(header: Header, digest: bytes) -> None:
@@ -18,23 +19,27 @@ def check_weights(header: Header, digest: bytes) -> None:
         )
 
 
-def check_level_count(found: Container, expected: int) -> None:
+def check_level_count(container: Container, expected: int) -> None:
     """Raise CorruptFile for a file that declares more or fewer level streams."""
-    if len(found.level_lengths) != expected:
-        raise CorruptFile(f"{len(found.level_lengths)} level streams, expected {expected}")
+    if len(container.level_lengths) != expected:
+        raise CorruptFile(f"{len(container.level_lengths)} level streams, expected {expected}")
 
 
 def describe(
-    data: bytes, found: Container, quality: float, est_bits: Sequence[float], details: Mapping[str, Any] | None = None
+    data: bytes,
+    container: Container,
+    quality: float,
+    est_bits: Sequence[float],
+    details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """A codec's `info` of the file `data`, which `found` was unpacked from.
+    """Return what a codec's `info` says of the file `data`. container: what `unpack` made of it.
 
-    quality: what the file was encoded for. est_bits: the model's estimate for each level. details: what else the codec
-    has to say.
+    quality: 1..100, what the file was encoded for. est_bits: the model's estimate in bits for each level. details: what
+    else the codec has to say.
     """
-    header = found.header
-    payload = {f"level {level}": length for level, length in enumerate(found.level_lengths)}
-    extras = {EXTRA_NAMES[kind]: len(part) for kind, part in found.extras}
+    header = container.header
+    payload = {f"level {level}": length for level, length in enumerate(container.level_lengths)}
+    extras = {EXTRA_NAMES[kind]: len(part) for kind, part in container.extras}
     return {
         "codec": header.codec,
         "weights": header.weights.hex(),
@@ -46,8 +51,8 @@ def describe(
         **(details or {}),
         "n_bytes": len(data),
         "bpp": 8 * len(data) / (header.height * header.width),
-        "framing_bytes": found.framing_bytes,
+        "framing_bytes": container.framing_bytes,
         "payload_bytes": payload | extras,
         "est_bits": {f"level {level}": bits for level, bits in enumerate(est_bits)},
-        "levels": len(found.level_lengths),
+        "levels": len(container.level_lengths),
     }

@@ -6,7 +6,7 @@ below it up, taking their modes or drawing them.
 
 from __future__ import annotations
 
-from fractions import Fraction
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,183 +14,183 @@ import numpy as np
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.add_texture import add_texture
+from hvaecodec.codec.backends import load_backend
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.format.container import Container, unpack
 from hvaecodec.codec.format.file_info import check_level_count, check_weights, describe
+from hvaecodec.codec.hqa.blocks import index_grid
 from hvaecodec.codec.hqa.index_stream import decode_indices, encode_indices
-from hvaecodec.codec.hqa.indices import decode_picture, encode_picture, index_grid
-from hvaecodec.codec.hqa.weights import HqaBitstream, build_sampler, load_hqa_bitstream
+from hvaecodec.codec.hqa.nets import HqaNets
+from hvaecodec.codec.hqa.weights import HqaBitstream, load_hqa_bitstream
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.images.alpha_and_grey import assemble, colour, pack_picture, psnr_db, shrunk
+from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db, shrink
+from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
-from hvaecodec.codec.torch_guard import exact_float32
-from hvaecodec.codec.weights import Generators, build_texture, read_card
-from hvaecodec.models.hqa.index_prior import CODES
-from hvaecodec.models.texture import layer_features
+from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.models.hqa.index_prior import CODES, Arithmetic
 
 PACKAGE_WEIGHTS = WEIGHTS / "hqa-photo"
 BAND = 20  # qualities below 20 are layer 5, below 40 layer 4 ... from 80 on layer 1
 
 
-class HqaPhotoCodec:
-    """Five rates, lossy in colour, lossless in alpha; every size from 1 x 1."""
+class HqaPhotoCodec(PictureDecoder):
+    """Five rates, lossy in colour, lossless in alpha; every size from 1 x 1.
+
+    Decoding at temperature 0 takes the mode of every layer below the coded one. Above 0 those layers are drawn, by the
+    generator's sampler if it has one, and so is its texture. At a scale below 1 the picture is decoded whole and
+    averaged. There is one stream, so a file without all of it is refused even if `partial`.
+    """
 
     name = "hqa-photo"
     lossless = False
+    fixed_rate = False
 
-    def __init__(self, bitstream: HqaBitstream, generators: Generators, card: dict[str, Any]) -> None:
-        self.bitstream, self.generators, self.card = bitstream, generators, card
+    def __init__(self, bitstream: HqaBitstream, nets: HqaNets, card: dict[str, Any]) -> None:
+        self.bitstream, self.nets, self.card = bitstream, nets, card
 
     @classmethod
     def load(cls, path: Path | None = None) -> HqaPhotoCodec:
-        """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
+        """Load a folder with card.json, bitstream.safetensors and generators; None is the set in the package.
+
+        Raises CodecUnavailable.
+        """
         folder = path or PACKAGE_WEIGHTS
         card, bitstream = read_card(folder), load_hqa_bitstream(folder)
         newest = card.get("generator", "generator.safetensors")
-        return cls(
-            bitstream,
-            Generators(folder, newest, bitstream.build_stack, {"sampler": build_sampler, "texture": build_texture}),
-            card,
-        )
+        return cls(bitstream, load_backend("hqa").Nets(bitstream, folder, newest), card)
+
+    @property
+    def generators(self) -> Generators:
+        """The generators that are installed with these weights."""
+        return self.nets.generators
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
+        *,
         quality: float | None = None,
+        effort: int = 2,
         bpp: float | None = None,
         psnr: float | None = None,
-        effort: int = 2,
     ) -> bytes:
-        """A complete file.
+        """Encode a picture into a complete file, by one of quality, bpp and psnr; by quality 50 if by none.
 
-        One of quality (1..100, 50 when none is given; see `layer_of`), bpp (the largest of the five files not above so
-        many bits per pixel of the whole file) and psnr (the smallest that decodes to so many dB). effort: nothing is
-        searched, all efforts give the same file.
-        ValueError for settings out of range or a target that no layer reaches.
+        quality: 1..100, see `layer_of`. bpp: the largest of the five files that is not above so many bits per pixel of
+        the whole file. psnr: the smallest that decodes to so many dB. effort: nothing is searched, so every effort
+        gives the same file. Raises ValueError for settings out of range or a target that no layer reaches.
         """
         check_targets(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
         if bpp is not None:
-            return self._within_bpp(loaded, bpp)
+            return self._search_bpp(loaded, bpp)
         if psnr is not None:
-            return self._reaching_psnr(loaded, psnr)
+            return self._search_psnr(loaded, psnr)
         return self._encode(loaded, layer_of(50 if quality is None else quality, self.bitstream.n_layers))
 
-    def _encode(self, loaded: LoadedImage, layer: int) -> bytes:
-        stack = self.generators.get(self.generators.newest)
-        with exact_float32():
-            (indices,) = encode_picture(stack, colour(loaded.pixels), [layer - 1])
-            stream, _ = encode_indices(self.bitstream.arithmetic[layer - 1], self.bitstream.tables, indices)
-        return pack_picture(loaded, [stream], self.name, layer, self.bitstream.digest, self.generators.newest)
+    def _encode(self, loaded: LoadedImage, step_index: int) -> bytes:
+        """Encode the indices of a layer, counted from 1: that number is the step index of the file."""
+        layer = step_index - 1
+        indices = self.nets.to_indices(colour(loaded.pixels), layer)
+        stream, _ = encode_indices(self.nets.arithmetic[layer], self.bitstream.tables, indices)
+        origin = Origin(self.name, step_index, self.bitstream.digest, self.generators.newest)
+        return pack_picture(loaded, [stream], origin)
 
-    def _layers(self) -> range:
-        """From the lowest rate to the highest."""
+    def _files(self, loaded: LoadedImage) -> dict[int, bytes]:
+        """The files of all layers, counted from 1, from the lowest rate to the highest."""
+        return {layer: self._encode(loaded, layer) for layer in self._layers()}
+
+    def _layers(self) -> Sequence[int]:
         return range(self.bitstream.n_layers, 0, -1)
 
-    def _within_bpp(self, loaded: LoadedImage, bpp: float) -> bytes:
+    def _search_bpp(self, loaded: LoadedImage, bpp: float) -> bytes:
         pixels = loaded.pixels.shape[0] * loaded.pixels.shape[1]
-        files = {layer: self._encode(loaded, layer) for layer in self._layers()}
+        files = self._files(loaded)
         fitting = [data for data in files.values() if 8 * len(data) / pixels <= bpp]
         if not fitting:
             legal = ", ".join(f"{8 * len(data) / pixels:.4f} (layer {layer})" for layer, data in files.items())
             raise ValueError(f"bpp {bpp} is out of reach, for this picture there are {legal}")
         return max(fitting, key=len)
 
-    def _reaching_psnr(self, loaded: LoadedImage, psnr: float) -> bytes:
-        found = []
+    def _search_psnr(self, loaded: LoadedImage, psnr: float) -> bytes:
+        too_low = []
         for layer in self._layers():
             data = self._encode(loaded, layer)
             reached = psnr_db(loaded.pixels, self.decode(data))
             if reached >= psnr:
                 return data
-            found.append(f"{reached:.2f} dB (layer {layer})")
-        raise ValueError(f"psnr {psnr} is out of reach, for this picture there are {', '.join(found)}")
+            too_low.append(f"{reached:.2f} dB (layer {layer})")
+        raise ValueError(f"psnr {psnr} is out of reach, for this picture there are {', '.join(too_low)}")
 
     # -- decoding -------------------------------------------------------------------------------------------------
 
-    def decode(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> np.ndarray:
-        """The picture, uint8, of the shape that was encoded (smaller by `scale`).
-
-        temperature: 0 takes the mode of every layer below the coded one, above 0 they are drawn under `seed`, by the
-        generator's sampler if it has one, and so is its texture. scale: 1, 1/2 ... 1/32; the picture is decoded whole
-        and averaged. partial: there is one stream, a file without all of it is refused. generator: "file" or "latest".
-        """
-        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
-
-    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """`decode`, with the same settings, and with the ICC profile and EXIF that the file carries."""
-        return self._decode(data, Decoding(**settings))
-
-    def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
-        found = unpack(data, partial=how.partial)
-        header = found.header
-        indices, _ = self._decode_indices(found)
-        chosen = self.generators.choose(header.generator, how.generator)
-        drawing = self.generators.drawing(chosen)
-        stack, texture = drawing.net, drawing.texture
-        with exact_float32():
-            layer, sampler = header.step_index - 1, drawing.sampler
-            picture = decode_picture(stack, indices, layer, how.temperature, how.seed, sampler)
-        if texture is not None and how.temperature:
-            rate = layer_features(header.step_index, self.bitstream.n_layers)
-            picture = add_texture(picture, texture, rate, how.temperature, how.seed)
+    def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
+        container = unpack(data, partial=settings.partial)
+        header = container.header
+        indices, _ = self._decode_indices(container)
+        generator = self.generators.choose(header.generator, settings.generator)
+        picture = self.nets.to_picture(indices, header.step_index - 1, generator, settings)
         picture = picture[: header.height, : header.width]
-        if how.size < 32:
-            height, width = (-(-n * how.size // 32) for n in picture.shape[:2])
-            picture = shrunk(picture, height, width)
-        return assemble(picture, found, how.size)
+        if settings.size < 32:
+            height, width = (-(-n * settings.size // 32) for n in picture.shape[:2])
+            picture = shrink(picture, height, width)
+        return assemble(picture, container, settings.size)
 
-    def _decode_indices(self, found: Container, backend: str = "torch") -> tuple[np.ndarray, float]:
-        header = found.header
+    def _decode_indices(self, container: Container, backend: str = "torch") -> tuple[np.ndarray, float]:
+        """Return a file's indices, int16 (rows, columns), and their estimated bits.
+
+        backend: "numpy" is the plain reference. Raises ModelMismatch or CorruptFile.
+        """
+        header, n_layers = container.header, self.bitstream.n_layers
         check_weights(header, self.bitstream.digest)
-        if not 1 <= header.step_index <= self.bitstream.n_layers:
-            raise CorruptFile(f"layer {header.step_index} is outside 1..{self.bitstream.n_layers}")
-        check_level_count(found, 1)
-        number = header.step_index - 1
-        bitstream = self.bitstream
-        arithmetic: Any = bitstream.arithmetic[number] if backend == "torch" else bitstream.reference(number)
-        grid = index_grid(header.height, header.width, number)
-        with exact_float32():
-            return decode_indices(arithmetic, bitstream.tables, found.levels[0], grid)
+        if not 1 <= header.step_index <= n_layers:
+            raise CorruptFile(f"layer {header.step_index} is outside 1..{n_layers}")
+        check_level_count(container, 1)
+        layer = header.step_index - 1
+        arithmetic = self._arithmetic(layer, backend)
+        grid = index_grid(header.height, header.width, layer)
+        return decode_indices(arithmetic, self.bitstream.tables, container.levels[0], grid)
+
+    def _arithmetic(self, layer: int, backend: str) -> Arithmetic:
+        return self.bitstream.reference(layer) if backend == "numpy" else self.nets.arithmetic[layer]
 
     # -- looking into files ---------------------------------------------------------------------------------------
 
     def info(self, data: bytes) -> dict[str, Any]:
-        """What a file holds; est_bits is the prior's estimate for the indices, payload_bytes what is in the file."""
-        found = unpack(data)
-        header = found.header
-        indices, bits = self._decode_indices(found)
+        """Describe a file; est_bits is the prior's estimate for the indices, payload_bytes what is in the file.
+
+        Raises CodecError.
+        """
+        container = unpack(data)
+        header = container.header
+        indices, bits = self._decode_indices(container)
         details = {"layer": header.step_index, "grid": list(indices.shape), "codebook_size": CODES}
-        return describe(data, found, quality_of(header.step_index, self.bitstream.n_layers), [bits], details)
+        return describe(data, container, quality_of(header.step_index, self.bitstream.n_layers), [bits], details)
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
-        """The decoded integers: one array, the grid of indices, int16 (rows, columns) in 0..511.
+        """Return the decoded integers of a file: one array, the grid of indices, int16 (rows, columns) in 0..511.
 
-        backend: "torch", or "numpy" for the plain reference implementation.
+        backend: "torch", or "numpy" for the plain reference implementation. Raises CodecError.
         """
         check_backend(backend)
         return [self._decode_indices(unpack(data), backend)[0]]
 
 
 def layer_of(quality: float, n_layers: int = 5) -> int:
-    """The step table: qualities 1..20 (exclusive) layer 5, 20..40 layer 4, 40..60 layer 3, 60..80 layer 2, 80..100
-    layer 1. ValueError outside 1..100."""
+    """Return the layer, counted from 1, that a quality stands for.
+
+    The step table: qualities 1..20 (exclusive) are layer 5, 20..40 layer 4, 40..60 layer 3, 60..80 layer 2, 80..100
+    layer 1. Raises ValueError outside 1..100.
+    """
     check_quality(quality)
     return n_layers - min(int(quality // BAND), n_layers - 1)
 
 
 def quality_of(layer: int, n_layers: int = 5) -> float:
-    """The middle of the qualities that stand for a layer."""
+    """Return the middle of the qualities that stand for a layer, counted from 1."""
     return BAND * (n_layers - layer + 0.5)
+
+
+CODEC = HqaPhotoCodec

@@ -9,40 +9,45 @@ import numpy as np
 from hvaecodec.codec.entropy.bits import BitDecoder, BitEncoder, BitTables
 from hvaecodec.models.hqa.index_prior import DEPTH, Arithmetic, table_of, walk
 
+CodeBits = Callable[[np.ndarray, np.ndarray, int], np.ndarray]  # (tables, flips, tree depth) to bits, (n,) each
 
-def encode_indices(a: Arithmetic, tables: BitTables, indices: np.ndarray) -> tuple[bytes, float]:
-    """The stream of indices int16 (rows, columns) in 0..511, and its estimated bits."""
+
+def encode_indices(arithmetic: Arithmetic, tables: BitTables, indices: np.ndarray) -> tuple[bytes, float]:
+    """Encode indices, int16 (rows, columns) in 0..511; return their stream and its estimated bits."""
     coder, flat = BitEncoder(tables), indices.ravel().astype(np.int32)
 
-    def write(logits: np.ndarray, at: np.ndarray) -> np.ndarray:
-        wanted = flat[at]
+    def write_chunk(logits: np.ndarray, at: np.ndarray) -> np.ndarray:
+        chunk = flat[at]
 
-        def code(table: np.ndarray, flip: np.ndarray, level: int) -> np.ndarray:
-            bits = (wanted >> (DEPTH - 1 - level)) & 1
+        def write_bits(table: np.ndarray, flip: np.ndarray, tree_depth: int) -> np.ndarray:
+            bits = (chunk >> (DEPTH - 1 - tree_depth)) & 1
             coder.write(bits ^ flip, table)
             return bits
 
-        return _descend(logits, code)
+        return _descend_tree(logits, write_bits)
 
-    walk(a, (indices.shape[0], indices.shape[1]), write)
+    walk(arithmetic, (indices.shape[0], indices.shape[1]), write_chunk)
     return coder.bytes(), coder.est_bits
 
 
-def decode_indices(a: Arithmetic, tables: BitTables, stream: bytes, grid: tuple[int, int]) -> tuple[np.ndarray, float]:
-    """Indices int16 (rows, columns) of a stream, and their estimated bits. Raises CorruptFile."""
+def decode_indices(
+    arithmetic: Arithmetic, tables: BitTables, stream: bytes, grid: tuple[int, int]
+) -> tuple[np.ndarray, float]:
+    """Decode a stream; return its indices, int16 (rows, columns), and their estimated bits. Raises CorruptFile."""
     coder = BitDecoder(tables, stream)
 
-    def read(logits: np.ndarray, at: np.ndarray) -> np.ndarray:
-        return _descend(logits, lambda table, flip, level: coder.read(table) ^ flip)
+    def read_bits(table: np.ndarray, flip: np.ndarray, tree_depth: int) -> np.ndarray:
+        return coder.read(table) ^ flip
 
-    return walk(a, grid, read), coder.est_bits
+    indices = walk(arithmetic, grid, lambda logits, at: _descend_tree(logits, read_bits))
+    return indices, coder.est_bits
 
 
-def _descend(logits: np.ndarray, code: Callable[[np.ndarray, np.ndarray, int], np.ndarray]) -> np.ndarray:
-    """Indices of a chunk, int32 (n,), one level of the tree a pass. logits: (n, 511)."""
+def _descend_tree(logits: np.ndarray, code_bits: CodeBits) -> np.ndarray:
+    """Code the indices of a chunk, int32 (n,), one depth of the tree a pass. logits: of the tree's nodes, (n, 511)."""
     rows = np.arange(len(logits))
     indices = np.zeros(len(logits), np.int32)
-    for level in range(DEPTH):
-        table, flip = table_of(logits[rows, (1 << level) - 1 + indices])
-        indices = 2 * indices + code(table, flip, level)
+    for tree_depth in range(DEPTH):
+        table, flip = table_of(logits[rows, (1 << tree_depth) - 1 + indices])
+        indices = 2 * indices + code_bits(table, flip, tree_depth)
     return indices

@@ -1,4 +1,4 @@
-"""Weights of HQA stacks as safetensors: half precision, the configuration of every layer in the metadata."""
+"""Weights of whole HQA stacks as safetensors: half precision, the configuration of every layer in the metadata."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.weights import half_precision
+from hvaecodec.codec.torch_weights import half_precision
 from hvaecodec.models.hqa.build import config_from, make_stack
 from hvaecodec.models.hqa.stack import HqaStack
 
@@ -23,12 +23,17 @@ FILE = "layers.safetensors"
 
 
 def stack_bytes(stack: HqaStack, configs: Sequence[Config]) -> bytes:
-    """A file's content. configs: of the layers, bottom first. Raises ValueError if a weight does not fit."""
+    """Serialise a stack as the content of a file.
+
+    configs: those of its layers, the bottom layer first. Raises ValueError if a weight does not fit half precision.
+    """
     return save(half_precision(stack), {"config": json.dumps([asdict(config) for config in configs])})
 
 
 def load_stack(path: Path) -> HqaStack:
-    """A stack in evaluation mode, float32, from a file or from the folder that holds it. Raises CodecUnavailable.
+    """Load a stack from a file or from the folder that holds it: float32, in evaluation mode, without gradients.
+
+    Raises CodecUnavailable.
 
     >>> from hvaecodec.codec.registry import WEIGHTS
     >>> digits = load_stack(WEIGHTS / "hqa-mnist")          # layers of 2048, 512, 128, 32 and 8 bits a digit

@@ -1,68 +1,80 @@
-"""Grey, colour and alpha around a codec of colour: what goes in besides the pixels, and the picture put together again."""
+"""Grey, alpha and metadata around a codec of colour: what a file holds besides the colour, and the picture put together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.format.container import ALPHA, EXIF, ICC, Container, Header, pack
+from hvaecodec.codec.format.container import Container, Header, pack
+from hvaecodec.codec.format.wire_ids import ALPHA, EXIF, ICC
 from hvaecodec.codec.images import LoadedImage
 
-LUMA = np.array([0.299, 0.587, 0.114])
+LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as JFIF has it
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The part of a file's header that says how it was made: the fields of `container.Header` of the same names."""
+
+    codec: str
+    step_index: int
+    weights: bytes
+    generator: bytes
 
 
 def colour(pixels: np.ndarray) -> np.ndarray:
-    """The pixels without alpha, (H, W) or (H, W, 3)."""
+    """Return uint8 pixels of any mode without their alpha, (H, W) or (H, W, 3)."""
     if pixels.ndim == 2:
         return pixels
     return {2: pixels[..., 0], 3: pixels, 4: pixels[..., :3]}[pixels.shape[2]]
 
 
-def pack_picture(
-    loaded: LoadedImage, levels: Sequence[bytes], codec: str, step_index: int, weights: bytes, generator: bytes
-) -> bytes:
-    """The file of a picture. levels: streams of its colour; the rest of its header as `container.Header` has it."""
+def pack_picture(loaded: LoadedImage, levels: Sequence[bytes], origin: Origin) -> bytes:
+    """Pack a picture into a complete file. levels: the streams of its colour, coarse to fine."""
     height, width = loaded.pixels.shape[:2]
-    header = Header(codec, images.mode_of(loaded.pixels), height, width, step_index, weights, generator)
+    mode = images.mode_of(loaded.pixels)
+    header = Header(origin.codec, mode, height, width, origin.step_index, origin.weights, origin.generator)
     return pack(header, levels, _extras(loaded))
 
 
 def _extras(loaded: LoadedImage) -> list[tuple[int, bytes]]:
-    """The extra streams of a picture: its metadata, and its alpha plane without loss."""
+    """Return the extra streams of a picture: its metadata, and its alpha plane without loss."""
     extras = [(kind, data) for kind, data in ((ICC, loaded.icc), (EXIF, loaded.exif)) if data]
     if images.mode_of(loaded.pixels).endswith("A"):
         extras.append((ALPHA, images.encode_alpha(np.ascontiguousarray(loaded.pixels[..., -1]))))
     return extras
 
 
-def assemble(picture: np.ndarray, found: Container, size: int) -> LoadedImage:
-    """Crop to the file's size (times size / 32, rounded up), put grey and alpha back, add the metadata.
+def assemble(picture: np.ndarray, container: Container, size: int) -> LoadedImage:
+    """Crop a decoded picture to the file's size, put grey and alpha back, and add the metadata.
 
-    picture: uint8 (H', W', 3) that covers it.
+    picture: uint8 (H', W', 3) that covers the file's height and width times size / 32, rounded up. Raises CorruptFile
+    for an alpha stream that is no such plane.
     """
-    header = found.header
+    header = container.header
     height, width = (-(-n * size // 32) for n in (header.height, header.width))
     picture = picture[:height, :width]
     if header.mode.startswith("L"):
         # Grey went in as three equal channels; luma is what comes out of them.
         picture = np.rint(picture @ LUMA).astype(np.uint8)
     if header.mode.endswith("A"):
-        alpha = images.decode_alpha(found.extra(ALPHA) or b"", header.height, header.width)
+        alpha = images.decode_alpha(container.extra(ALPHA) or b"", header.height, header.width)
         if size < 32:
-            alpha = shrunk(alpha, height, width)
+            alpha = shrink(alpha, height, width)
         picture = np.dstack([picture, alpha])
-    return LoadedImage(np.ascontiguousarray(picture), found.extra(ICC), found.extra(EXIF))
+    return LoadedImage(np.ascontiguousarray(picture), container.extra(ICC), container.extra(EXIF))
 
 
-def shrunk(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """A smaller picture whose pixels are means of the larger one's, uint8."""
+def shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Return a picture of (height, width) pixels, uint8, each the mean of the pixels of the larger one that it covers."""
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
 
 
 def psnr_db(x: np.ndarray, x_hat: np.ndarray) -> float:
-    """Peak signal-to-noise ratio of the colour of two uint8 pictures, peak 255."""
+    """Return the peak signal-to-noise ratio of the colour of two uint8 pictures in dB: 10 log10(255**2 / MSE)."""
     mse = float(np.mean((colour(x).astype(np.float64) - colour(x_hat)) ** 2))
     return float(10 * np.log10(255**2 / mse)) if mse else np.inf

@@ -19,7 +19,7 @@ from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.format.container import Container, Header, unpack
 from hvaecodec.codec.format.file_info import check_level_count, check_weights, describe
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.images.alpha_and_grey import assemble, colour, pack_picture, psnr_db
+from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db
 from hvaecodec.codec.photo.curvature import Curvature
 from hvaecodec.codec.photo.encoder import Encoding, encode_picture
 from hvaecodec.codec.photo.picture import dequantised_picture, render, thumbnail, tile_grid
@@ -28,7 +28,8 @@ from hvaecodec.codec.photo.weights import Bitstream, build_generator, load_bitst
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_targets
 from hvaecodec.codec.target_search import Ladder
-from hvaecodec.codec.weights import Generators, build_texture, read_card
+from hvaecodec.codec.torch_weights import build_texture
+from hvaecodec.codec.weights import Generators, read_card
 from hvaecodec.models.photo.generator import Generator, rate_features
 from hvaecodec.models.photo.layout import N_LEVELS
 from hvaecodec.models.photo.quantiser import N_INDICES, quality_of, step_index
@@ -43,6 +44,7 @@ class DctVaeCodec:
 
     name = "dct-vae-photo"
     lossless = False
+    fixed_rate = False
 
     def __init__(
         self, bitstream: Bitstream, generators: Generators, card: dict[str, Any], curvature: Curvature | None = None
@@ -66,10 +68,11 @@ class DctVaeCodec:
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
+        *,
         quality: float | None = None,
+        effort: int = 2,
         bpp: float | None = None,
         psnr: float | None = None,
-        effort: int = 2,
     ) -> bytes:
         """A complete file.
 
@@ -90,7 +93,7 @@ class DctVaeCodec:
     def _encode(self, loaded: LoadedImage, index: int, effort: int) -> bytes:
         encoding = self._symbols_for(colour(loaded.pixels), index, effort)
         weights, generator = self.bitstream.digest, self.generators.newest
-        return pack_picture(loaded, encoding.streams, self.name, index, weights, generator)
+        return pack_picture(loaded, encoding.streams, Origin(self.name, index, weights, generator))
 
     def _symbols_for(self, colour: np.ndarray, index: int, effort: int) -> Encoding:
         with torch.no_grad():
@@ -129,6 +132,7 @@ class DctVaeCodec:
     def decode(
         self,
         data: bytes,
+        *,
         temperature: float = 0.0,
         seed: int = 0,
         scale: float | Fraction = 1,
@@ -222,3 +226,6 @@ class DctVaeCodec:
             low, high = slice(0, half), slice(half, 2 * half)
             levels.append(np.stack([symbols[:, u, v] for u, v in ((low, high), (high, low), (high, high))], 1))
         return levels
+
+
+CODEC = DctVaeCodec

@@ -14,6 +14,7 @@ import torch
 from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec.entropy.coder import Tables
+from hvaecodec.codec.torch_weights import float_tensors
 from hvaecodec.codec.weights import BITSTREAM, bitstream_digest, read_weights
 from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig
 from hvaecodec.models.photo.prior_exact import ExactArithmetic
@@ -68,10 +69,10 @@ def load_bitstream(folder: Path) -> Bitstream:
     return Bitstream(bitstream_digest(data), config, load_arrays(data))
 
 
-def build_generator(metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Generator:
+def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Generator:
     """The generator of `dct-vae-photo` in inference form, float32."""
     raw = json.loads(metadata["config"])
     raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
     net = Generator(GeneratorConfig(**raw))
-    net.load_state_dict({name: value.float() for name, value in tensors.items()})
+    net.load_state_dict(float_tensors(arrays))
     return net.eval().requires_grad_(False)

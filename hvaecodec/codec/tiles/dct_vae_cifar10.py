@@ -18,12 +18,12 @@ import torch
 
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.format.container import Header
-from hvaecodec.codec.images.alpha_and_grey import shrunk
+from hvaecodec.codec.images.alpha_and_grey import shrink
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.tiles.context_stream import ContextTables, decode_context, encode_context
-from hvaecodec.codec.tiles.fixed_rate import OneRateCodec
-from hvaecodec.codec.tiles.tiles32 import SIDE, cut, join, rendered, tile_noise, to_pixels, to_tensor
+from hvaecodec.codec.tiles.fixed_rate import FixedRateCodec
+from hvaecodec.codec.tiles.tiles32 import SIDE, cut, join, render_tiles, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.tiles.vae_weights import FILE, build_vae
 from hvaecodec.codec.torch_guard import without_autocast
 from hvaecodec.codec.weights import Generators, load_tables, read_card
@@ -34,8 +34,8 @@ from hvaecodec.models.vdvae.net import Vdvae
 PACKAGE_WEIGHTS = WEIGHTS / "dct-vae-cifar10"
 
 
-class DctVaeCifarCodec(OneRateCodec):
-    """The integers are the contexts of all tiles: int32 (tiles, 3, d, d), tiles in raster order."""
+class DctVaeCifarCodec(FixedRateCodec):
+    """A codec whose integers are the contexts of all tiles: int32 (tiles, 3, d, d), tiles in raster order."""
 
     name = "dct-vae-cifar10"
 
@@ -47,58 +47,65 @@ class DctVaeCifarCodec(OneRateCodec):
 
     @classmethod
     def load(cls, path: Path | None = None) -> DctVaeCifarCodec:
-        """From a folder with card.json, bitstream.safetensors and generators; None: the set in the package."""
+        """Load a folder with card.json, bitstream.safetensors and generators; None is the set in the package.
+
+        Raises CodecUnavailable.
+        """
         folder = path or PACKAGE_WEIGHTS
         card = read_card(folder)
         digest, tables = load_tables(folder, ContextTables.of)
-        context = _context(tables)
-        return cls(digest, tables, context, Generators(folder, FILE, partial(_build, context)), card)
+        context = _context_of(tables)
+        return cls(digest, tables, context, Generators(folder, FILE, partial(_build_net, context)), card)
 
-    def _stream(self, pixels: np.ndarray) -> bytes:
+    def _encode_colour(self, pixels: np.ndarray) -> bytes:
         with without_autocast():
             symbols = self.context.symbols(to_tensor(cut(pixels)) / 255)
         return encode_context(self.tables, symbols.int().numpy())[0]
 
-    def _integers(self, header: Header, stream: bytes) -> tuple[np.ndarray, float]:
-        rows, columns = _grid(header)
+    def _decode_integers(self, header: Header, stream: bytes) -> tuple[np.ndarray, float]:
+        rows, columns = _tile_grid(header)
         symbols, bits = decode_context(self.tables, stream, rows * columns)
         half = self.tables.half
         if np.abs(symbols).max() > half:
             raise CorruptFile(f"a stream holds symbols outside -{half}..{half}; the file was made by something else")
         return symbols, bits
 
-    def _small(self, integers: np.ndarray, header: Header, size: int) -> np.ndarray:
-        rows, columns = _grid(header)
+    def _render_small(self, integers: np.ndarray, header: Header, size: int) -> np.ndarray:
+        rows, columns = _tile_grid(header)
         with without_autocast():
             flat = to_pixels(self.context.picture(torch.from_numpy(integers)) * 255)
-        return shrunk(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), rows * size, columns * size)
+        return shrink(join(flat.reshape(rows, columns, SIDE, SIDE, 3)), rows * size, columns * size)
 
-    def _whole(self, net: Vdvae, integers: np.ndarray, header: Header, how: Decoding) -> np.ndarray:
-        return join(render(net, integers, how.temperature, how.seed).reshape(*_grid(header), SIDE, SIDE, 3))
+    def _render_whole(self, net: Vdvae, integers: np.ndarray, header: Header, settings: Decoding) -> np.ndarray:
+        tiles = render_contexts(net, integers, settings.temperature, settings.seed)
+        return join(tiles.reshape(*_tile_grid(header), SIDE, SIDE, 3))
 
 
-def render(net: Vdvae, symbols: np.ndarray, temperature: float, seed: int) -> np.ndarray:
-    """uint8 (tiles, 32, 32, 3) from contexts, int32 (tiles, 3, d, d)."""
+def render_contexts(net: Vdvae, symbols: np.ndarray, temperature: float, seed: int) -> np.ndarray:
+    """Render the tiles of contexts, int32 (tiles, 3, d, d), as uint8 (tiles, 32, 32, 3).
 
-    def render_some(first: int, n: int) -> torch.Tensor:
-        def choose(level: int, p: Gaussian, q: Any) -> torch.Tensor:
+    Temperature 0 takes the latents at their prior's means; above it they are drawn under `seed`.
+    """
+
+    def render(first: int, count: int) -> torch.Tensor:
+        def choose(latent_number: int, p: Gaussian, q: Any) -> torch.Tensor:
             if temperature == 0:
                 return p.mean
             z, rows, columns = p.mean.shape[1:]
-            return p.sample(tile_noise(seed, level, (z, rows, columns), first, n), temperature)
+            return p.sample(tile_noise(seed, latent_number, (z, rows, columns), first, count), temperature)
 
-        context = torch.from_numpy(symbols[first : first + n]).float()
-        return net.likelihood.mean(net.walk(choose, n, None, context))
+        context = torch.from_numpy(symbols[first : first + count]).float()
+        return net.likelihood.mean(net.walk(choose, count, None, context))
 
-    return rendered(len(symbols), render_some)
+    return render_tiles(len(symbols), render)
 
 
-def _grid(header: Header) -> tuple[int, int]:
+def _tile_grid(header: Header) -> tuple[int, int]:
     return -(-header.height // SIDE), -(-header.width // SIDE)
 
 
-def _context(tables: ContextTables) -> Context:
-    """The context that the integers of files are of."""
+def _context_of(tables: ContextTables) -> Context:
+    """Make the context whose integers are in the files that these tables code."""
     channels, size = tables.linear.shape[:2]
     kind: Literal["dct", "downsample"] = "downsample" if tables.s is None else "dct"
     context = make_context(ContextConfig(kind, SIDE, channels, size, tables.half, centre=0.5))
@@ -107,10 +114,13 @@ def _context(tables: ContextTables) -> Context:
     return context
 
 
-def _build(context: Context, metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]) -> Vdvae:
-    """A generator's net that reads integers as the bitstream weights do. Raises CodecUnavailable."""
-    net = build_vae(metadata, tensors)
+def _build_net(context: Context, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Vdvae:
+    """Build a generator's net that reads integers as the bitstream weights do. Raises CodecUnavailable."""
+    net = build_vae(metadata, arrays)
     if net.context is None or net.context.config != context.config:
         raise CodecUnavailable("these weights are of a net without a context, or with another than the tables'")
     net.context = context
     return net
+
+
+CODEC = DctVaeCifarCodec

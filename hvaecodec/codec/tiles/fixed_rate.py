@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from fractions import Fraction
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,8 @@ from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.format.container import Container, Header, unpack
 from hvaecodec.codec.format.file_info import check_weights, describe
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.images.alpha_and_grey import assemble, colour, pack_picture, psnr_db
+from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db
+from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
 from hvaecodec.codec.tiles.tiles32 import SIDE
 from hvaecodec.codec.weights import Generators
@@ -23,14 +23,18 @@ STEP_INDEX = 1  # of every file
 QUALITY = 50.0  # what such a file is said to be of
 
 
-class OneRateCodec(ABC):
-    """Some integers of every tile of 32 x 32 are exact in the file, in one stream, and the rest is the decoder's.
+class FixedRateCodec(PictureDecoder):
+    """A codec whose file holds some integers of every tile of 32 x 32 exactly, in one stream; the rest is the decoder's.
 
-    Lossy in colour, lossless in alpha; every size from 1 x 1.
+    Lossy in colour, lossless in alpha; every size from 1 x 1. Decoding at temperature 0 takes the latents at their means,
+    above 0 they are drawn; the pixels are the likelihood's means. At a scale below 1 the picture is the one that the
+    integers alone give, which needs no latents. There is one stream, so a file without all of it is refused even if
+    `partial`.
     """
 
     name: str
     lossless = False
+    fixed_rate = True
 
     def __init__(self, digest: bytes, generators: Generators, card: dict[str, Any]) -> None:
         self.digest, self.generators, self.card = digest, generators, card
@@ -38,102 +42,90 @@ class OneRateCodec(ABC):
     # -- what a codec of this kind defines ------------------------------------------------------------------------
 
     @abstractmethod
-    def _stream(self, pixels: np.ndarray) -> bytes:
-        """The one stream of a picture, uint8 (H, W, 3)."""
+    def _encode_colour(self, pixels: np.ndarray) -> bytes:
+        """Encode the colour of a picture, uint8 (H, W) or (H, W, 3), into the one stream."""
 
     @abstractmethod
-    def _integers(self, header: Header, stream: bytes) -> tuple[np.ndarray, float]:
-        """What a stream holds, and its estimated bits. Raises CorruptFile."""
+    def _decode_integers(self, header: Header, stream: bytes) -> tuple[np.ndarray, float]:
+        """Return the integers that a stream holds, and its estimated bits. Raises CorruptFile."""
 
     @abstractmethod
-    def _small(self, integers: np.ndarray, header: Header, size: int) -> np.ndarray:
-        """All tiles at `size` pixels a side, 16 or less, side by side: uint8 (rows * size, columns * size, 3)."""
+    def _render_small(self, integers: np.ndarray, header: Header, size: int) -> np.ndarray:
+        """Render all tiles at `size` pixels a side, 16 or less, side by side: uint8 (rows * size, columns * size, 3)."""
 
     @abstractmethod
-    def _whole(self, net: Any, integers: np.ndarray, header: Header, how: Decoding) -> np.ndarray:
-        """The same at 32, with a generator's net."""
+    def _render_whole(self, net: Any, integers: np.ndarray, header: Header, settings: Decoding) -> np.ndarray:
+        """Render all tiles at 32 pixels a side with a generator's net, side by side: uint8 (32 rows, 32 columns, 3)."""
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
+        *,
         quality: float | None = None,
+        effort: int = 2,
         bpp: float | None = None,
         psnr: float | None = None,
-        effort: int = 2,
     ) -> bytes:
-        """A complete file; every quality (1..100) and effort gives the same.
+        """Encode a picture into a complete file; every quality (1..100) and effort gives the same.
 
-        bpp, psnr: raise ValueError if the file is larger than so many bits per pixel, or decodes to less.
+        Raises ValueError if the file has more bits per pixel than `bpp` or decodes to fewer dB than `psnr`, and for
+        settings out of range.
         """
         check_targets(quality, bpp, psnr, effort)
         if quality is not None:
             check_quality(quality)
         loaded = images.from_any(image)
-        stream = self._stream(colour(loaded.pixels))
-        data = pack_picture(loaded, [stream], self.name, STEP_INDEX, self.digest, self.generators.newest)
+        stream = self._encode_colour(colour(loaded.pixels))
+        data = pack_picture(loaded, [stream], Origin(self.name, STEP_INDEX, self.digest, self.generators.newest))
         self._check_reached(data, loaded.pixels, bpp, psnr)
         return data
 
     def _check_reached(self, data: bytes, pixels: np.ndarray, bpp: float | None, psnr: float | None) -> None:
         height, width = pixels.shape[:2]
-        found = 8 * len(data) / height / width
-        if bpp is not None and found > bpp:
-            raise ValueError(f"bpp {bpp} is out of reach, for this picture there is {found:.4f}")
+        file_bpp = 8 * len(data) / height / width
+        if bpp is not None and file_bpp > bpp:
+            raise ValueError(f"bpp {bpp} is out of reach, for this picture there is {file_bpp:.4f}")
         if psnr is not None and (reached := psnr_db(pixels, self.decode(data))) < psnr:
             raise ValueError(f"psnr {psnr} is out of reach, for this picture there is {reached:.2f} dB")
 
     # -- decoding -------------------------------------------------------------------------------------------------
 
-    def decode(
-        self,
-        data: bytes,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> np.ndarray:
-        """The picture, uint8, of the shape that was encoded (smaller by `scale`).
+    def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
+        container = unpack(data, partial=settings.partial)
+        header = container.header
+        integers, _ = self._read_integers(container)
+        if settings.size < SIDE:
+            return assemble(self._render_small(integers, header, settings.size), container, settings.size)
+        net = self.generators.get(self.generators.choose(header.generator, settings.generator))
+        return assemble(self._render_whole(net, integers, header, settings), container, settings.size)
 
-        temperature: 0 takes the latents at their means, above 0 they are drawn under `seed`; the pixels are the
-        likelihood's means. scale: 1, or 1/2 ... 1/32 of the picture that the integers alone give, which needs no
-        latents. partial: there is one stream, a file without all of it is refused. generator: "file" or "latest".
+    def _read_integers(self, container: Container) -> tuple[np.ndarray, float]:
+        """Return the integers of a file, and their estimated bits.
+
+        Raises ModelMismatch for other bitstream weights, CorruptFile for another step index or more than one stream.
         """
-        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
-
-    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """`decode`, with the same settings, and with the ICC profile and EXIF that the file carries."""
-        return self._decode(data, Decoding(**settings))
-
-    def _decode(self, data: bytes, how: Decoding) -> LoadedImage:
-        found = unpack(data, partial=how.partial)
-        integers, _ = self._read(found)
-        if how.size < SIDE:
-            return assemble(self._small(integers, found.header, how.size), found, how.size)
-        net = self.generators.get(self.generators.choose(found.header.generator, how.generator))
-        return assemble(self._whole(net, integers, found.header, how), found, how.size)
-
-    def _read(self, found: Container) -> tuple[np.ndarray, float]:
-        """`_integers` of a file. Raises ModelMismatch for other bitstream weights, CorruptFile for more rates or streams."""
-        header, n_levels = found.header, len(found.level_lengths)
+        header, n_levels = container.header, len(container.level_lengths)
         check_weights(header, self.digest)
         if header.step_index != STEP_INDEX or n_levels != 1:
             raise CorruptFile(
                 f"step index {header.step_index} with {n_levels} level streams, expected {STEP_INDEX} with 1"
             )
-        return self._integers(header, found.levels[0])
+        return self._decode_integers(header, container.levels[0])
 
     # -- looking into files ---------------------------------------------------------------------------------------
 
     def info(self, data: bytes) -> dict[str, Any]:
-        """What a file holds; est_bits is what the tables say of the integers, payload_bytes what is in the file."""
-        found = unpack(data)
-        _, bits = self._read(found)
-        return describe(data, found, QUALITY, [bits])
+        """Describe a file; est_bits is what the tables say of the integers, payload_bytes what is in the file.
+
+        Raises CodecError.
+        """
+        container = unpack(data)
+        _, bits = self._read_integers(container)
+        return describe(data, container, QUALITY, [bits])
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
-        """The decoded integers, one int16 array. Both backends are numpy here."""
+        """Return the decoded integers of a file, one int16 array. Both backends are numpy here. Raises CodecError."""
         check_backend(backend)
-        return [self._read(unpack(data))[0].astype(np.int16)]
+        return [self._read_integers(unpack(data))[0].astype(np.int16)]

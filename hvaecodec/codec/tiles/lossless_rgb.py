@@ -28,7 +28,7 @@ _CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class Pass:
-    """Positions that are coded together, and the offsets of their neighbours; none for the coarsest grid."""
+    """The positions that are coded together, and the offsets of their neighbours in steps; none for the coarsest grid."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -37,7 +37,7 @@ class Pass:
 
 
 def passes(height: int, width: int) -> Iterator[Pass]:
-    """All positions of a plane once, in coding order."""
+    """Go through all positions of a plane once, in coding order."""
     rows, columns = np.meshgrid(np.arange(height), np.arange(width), indexing="ij")
     known = (rows % BASE == 0) & (columns % BASE == 0)
     yield Pass(rows[known], columns[known], BASE, ())
@@ -52,8 +52,8 @@ def passes(height: int, width: int) -> Iterator[Pass]:
         step //= 2
 
 
-def predicted(plane: np.ndarray, part: Pass, middle: int) -> tuple[np.ndarray, np.ndarray]:
-    """Prediction and class of spread for the positions of a pass, (..., n) int32, from what is known of the plane.
+def predict(plane: np.ndarray, part: Pass, middle: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return prediction and class of spread for the positions of a pass, (..., n) int32, from what is known of the plane.
 
     plane: int32 (..., H, W). middle: prediction where there are no neighbours. Neighbours outside do not count; the
     mean of n is rounded half up: floor((2 sum + n) / 2 n).
@@ -75,8 +75,11 @@ def predicted(plane: np.ndarray, part: Pass, middle: int) -> tuple[np.ndarray, n
     return (2 * total + count) // (2 * count), spread.astype(np.int32)
 
 
-def tables_of(number: int, part: Pass, spread: np.ndarray, missed: np.ndarray) -> np.ndarray:
-    """The table of every position. number: of the plane. missed: |residual of green| there; not looked at for green."""
+def choose_tables(number: int, part: Pass, spread: np.ndarray, missed: np.ndarray) -> np.ndarray:
+    """Choose the table of every position of a pass.
+
+    number: of the plane. missed: |residual of green| at the positions; not looked at for green itself.
+    """
     distance = 0 if part.step >= 4 else 3 - part.step  # steps 4 and up, 2, 1
     if number == 0:
         return distance * _CLASSES + spread
@@ -85,74 +88,81 @@ def tables_of(number: int, part: Pass, spread: np.ndarray, missed: np.ndarray) -
 
 
 def to_planes(picture: np.ndarray) -> np.ndarray:
-    """uint8 (..., H, W, 3) to int32 (3, ..., H, W): G, R - G, B - G."""
+    """Convert a picture, uint8 (..., H, W, 3), to its planes, int32 (3, ..., H, W): G, R - G, B - G."""
     red, green, blue = np.moveaxis(picture.astype(np.int32), -1, 0)
     return np.stack([green, red - green, blue - green])
 
 
 def from_planes(planes: np.ndarray) -> np.ndarray:
-    """The opposite of `to_planes`; None of its values may lie outside 0..255."""
+    """Convert planes back, the opposite of `to_planes`: int32 (..., H, W, 3). Values outside 0..255 stay as they are."""
     green, red, blue = planes[0], planes[1] + planes[0], planes[2] + planes[0]
     return np.stack([red, green, blue], -1)
 
 
 def walk(planes: np.ndarray, height: int, width: int) -> Iterator[tuple[int, Pass, np.ndarray, np.ndarray]]:
-    """(plane, pass, table, prediction) of all passes. The caller makes each plane known at a pass's positions before it
-    asks for the next one. planes: int32 (3, ..., H, W)."""
+    """Go through all passes of all planes; yield (plane number, pass, tables, predictions).
+
+    planes: int32 (3, ..., H, W), which the caller makes known at the positions of a pass before it asks for the next.
+    """
     missed = np.zeros_like(planes[0])
     for number in range(3):
         for part in passes(height, width):
-            mean, spread = predicted(planes[number], part, 128 if number == 0 else 0)
+            prediction, spread = predict(planes[number], part, 128 if number == 0 else 0)
             here = (..., part.rows, part.columns)
-            yield number, part, tables_of(number, part, spread, missed[here]), mean
+            yield number, part, choose_tables(number, part, spread, missed[here]), prediction
             if number == 0:
-                missed[here] = np.abs(planes[0][here] - mean)
+                missed[here] = np.abs(planes[0][here] - prediction)
 
 
 def coder_tables(frequencies: np.ndarray) -> Tables:
-    """int (N_TABLES, 2 RADIUS + 2) frequencies, each row summing to 2**22, ready for the coder."""
+    """Make tables for the coder of frequencies, int (N_TABLES, 2 RADIUS + 2), whose rows sum to 2**22.
+
+    Raises ValueError for another shape.
+    """
     if frequencies.shape != (N_TABLES, 2 * RADIUS + 2):
         raise ValueError(f"tables of {frequencies.shape}, expected {(N_TABLES, 2 * RADIUS + 2)}")
     return Tables(list(frequencies.astype(np.int64)), np.full(N_TABLES, RADIUS, np.int32))
 
 
-def encode_small(tables: Tables, picture: np.ndarray) -> tuple[bytes, float]:
-    """The stream of a uint8 (H, W, 3) picture, and its estimated bits."""
+def encode_rgb(tables: Tables, picture: np.ndarray) -> tuple[bytes, float]:
+    """Encode a uint8 (H, W, 3) picture; return its stream and the estimated bits."""
     planes, encoder = to_planes(picture), Encoder(tables)
-    for number, part, table, mean in walk(planes, *picture.shape[:2]):
+    for number, part, table, prediction in walk(planes, *picture.shape[:2]):
         values = planes[number][part.rows, part.columns]
-        encoder.write(values, table, mean, np.ones_like(mean))
+        encoder.write(values, table, prediction, np.ones_like(prediction))
     return encoder.bytes(), encoder.est_bits
 
 
-def decode_small(tables: Tables, data: bytes, height: int, width: int) -> tuple[np.ndarray, float]:
-    """The picture of a stream, int32 (H, W, 3), and its estimated bits; the caller checks that it lies in 0..255."""
+def decode_rgb(tables: Tables, data: bytes, height: int, width: int) -> tuple[np.ndarray, float]:
+    """Decode a stream; return its picture, int32 (H, W, 3), and the estimated bits.
+
+    The caller checks that the samples lie in 0..255. Raises CorruptFile.
+    """
     planes, decoder = np.zeros((3, height, width), np.int32), Decoder(tables, data)
-    for number, part, table, mean in walk(planes, height, width):
-        planes[number][part.rows, part.columns] = decoder.read(table, mean, np.ones_like(mean))
+    for number, part, table, prediction in walk(planes, height, width):
+        planes[number][part.rows, part.columns] = decoder.read(table, prediction, np.ones_like(prediction))
     return from_planes(planes), decoder.est_bits
 
 
 def fit_tables(pictures: np.ndarray) -> np.ndarray:
-    """Frequencies from uint8 (N, H, W, 3) pictures, int32 (N_TABLES, 2 RADIUS + 2).
+    """Count frequencies in uint8 (N, H, W, 3) pictures: int32 (N_TABLES, 2 RADIUS + 2), whose rows sum to 2**22.
 
     Counts are mixed with a two-sided geometric distribution of the same mean size, as if 200 more samples had been
-    seen, so that what did not occur is not dear.
+    counted, so that what did not occur is not dear.
     """
     planes = to_planes(pictures)
     counts = np.zeros((N_TABLES, 2 * RADIUS + 2))
-    for number, part, table, mean in walk(planes, *pictures.shape[1:3]):
-        residual = planes[number][..., part.rows, part.columns] - mean
+    for number, part, table, prediction in walk(planes, *pictures.shape[1:3]):
+        residual = planes[number][..., part.rows, part.columns] - prediction
         entry = np.where(np.abs(residual) <= RADIUS, residual + RADIUS, 2 * RADIUS + 1)
         np.add.at(counts, (table.ravel(), entry.ravel()), 1)
     return np.stack([_frequencies(row) for row in counts])
 
 
 def _frequencies(counts: np.ndarray) -> np.ndarray:
-    """Positive integers that sum to 2**22, near what the counts say."""
+    """Return positive integers that sum to 2**22 and are near what the counts say."""
     size = np.abs(np.arange(-RADIUS, RADIUS + 1))
-    seen = counts[:-1].sum()
-    mean = ((counts[:-1] * size).sum() + 20) / (seen + 4)
+    mean = ((counts[:-1] * size).sum() + 20) / (counts[:-1].sum() + 4)
     q = mean / (1 + mean)
     prior = np.append(q**size, 0.0)
     mixed = counts + 200 * prior / prior.sum()

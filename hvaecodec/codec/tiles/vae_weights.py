@@ -1,30 +1,34 @@
-"""Files of the papers' VAEs: half-precision weights that name their net."""
+"""Files of the papers' VAEs: weights in half precision, the configuration of the net in the metadata."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from safetensors.torch import load as load_tensors
+import numpy as np
+from safetensors.numpy import load as load_arrays
 from safetensors.torch import save
-from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.weights import BITSTREAM, half_precision, read_weights
+from hvaecodec.codec.tiles.vae_config import config_from_json, config_to_json
+from hvaecodec.codec.torch_weights import float_tensors, half_precision
+from hvaecodec.codec.weights import BITSTREAM, read_weights
 from hvaecodec.models.vdvae.net import Vdvae
-from hvaecodec.models.vdvae.presets import net
 
 FILE = "generator.safetensors"
 TABLES = BITSTREAM  # of the context, for `context_stream`
 
 
-def vae_bytes(vae: Vdvae, name: str) -> bytes:
-    """A net as safetensors, floats in half precision. Raises ValueError if one does not fit."""
-    return save(half_precision(vae), {"config": name})
+def vae_bytes(vae: Vdvae) -> bytes:
+    """Serialise a net as safetensors; equal weights make equal files.
+
+    Raises ValueError if a weight does not fit half precision.
+    """
+    return save(half_precision(vae), {"config": config_to_json(vae.config)})
 
 
 def read_vae(path: Path) -> Vdvae:
-    """The net of a file, or of the file in a folder, in float32 and frozen. Raises CodecUnavailable.
+    """Load the net of a file, or of the file in a folder: float32, frozen. Raises CodecUnavailable.
 
     >>> from hvaecodec.codec.bits_back.chain import BitsBack
     >>> from hvaecodec.codec.registry import WEIGHTS
@@ -35,13 +39,13 @@ def read_vae(path: Path) -> Vdvae:
     path = path / FILE if path.is_dir() else path
     data, metadata = read_weights(path)
     try:
-        return build_vae(metadata, load_tensors(data))
-    except (ValueError, RuntimeError) as cause:
+        return build_vae(metadata, load_arrays(data))
+    except (KeyError, RuntimeError, TypeError, ValueError) as cause:
         raise CodecUnavailable(f"cannot use the weights in {path}: {cause}") from cause
 
 
-def build_vae(metadata: Mapping[str, str], tensors: Mapping[str, Tensor]) -> Vdvae:
-    """The net of a file's metadata and tensors, in float32, frozen."""
-    vae = Vdvae(net(metadata["config"]))
-    vae.load_state_dict({key: v.float() if v.is_floating_point() else v for key, v in tensors.items()})
+def build_vae(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Vdvae:
+    """Build the net of a file's metadata and arrays: float32, frozen."""
+    vae = Vdvae(config_from_json(metadata["config"]))
+    vae.load_state_dict(float_tensors(arrays))
     return vae.eval().requires_grad_(False)

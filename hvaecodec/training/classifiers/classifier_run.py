@@ -8,7 +8,7 @@ from pathlib import Path
 
 from safetensors.torch import save
 
-from hvaecodec.codec.weights import half_precision
+from hvaecodec.codec.torch_weights import half_precision
 from hvaecodec.models.feature_nets import FeatureNet, design_of, make
 from hvaecodec.training import card, small_images
 from hvaecodec.training.checkpoint import NAME, load_weights

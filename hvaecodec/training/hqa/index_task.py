@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from hvaecodec.codec.hqa.indices import encode_picture
+from hvaecodec.codec.backends.torch_hqa import picture_to_indices
 from hvaecodec.models.hqa.index_prior import DEPTH, KINDS, Above, IndexPriorConfig, flat, phases
 from hvaecodec.models.hqa.index_trainable import IndexPriorNet
 from hvaecodec.models.hqa.stack import HqaStack
@@ -125,7 +125,7 @@ class IndexTask:
         found: list[list[list[Cells]]] = [[[] for _ in KINDS] for _ in range(self.count)]
         for n in range(count):
             picture = _augmented(photos[rng.integers(len(photos))], rng) if augmented else photos[n]
-            grids = encode_picture(self.stack, picture, range(len(self.stack)), self.device)
+            grids = picture_to_indices(self.stack, picture, range(len(self.stack)), self.device)
             for number, grid in enumerate(grids[: self.count]):
                 share = min(1.0, self.config.kept / (grid.size * count)) if augmented else 1.0
                 above = Above(grids[number + 1]) if self.config.net.above else None

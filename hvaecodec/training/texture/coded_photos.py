@@ -9,12 +9,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvaecodec.codec.backends.torch_hqa import indices_to_picture, picture_to_indices
 from hvaecodec.codec.hqa.codec import HqaPhotoCodec
-from hvaecodec.codec.hqa.indices import decode_picture
-from hvaecodec.codec.hqa.indices import encode_picture as encode_indices
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.codec.photo.picture import render
+from hvaecodec.codec.settings import Decoding
 from hvaecodec.models.photo.generator import rate_features
 from hvaecodec.models.photo.quantiser import N_INDICES
 from hvaecodec.models.texture import layer_features
@@ -78,8 +78,8 @@ class HqaCoded:
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
         drawing = self.codec.generators.drawing(self.codec.generators.newest)
-        (indices,) = encode_indices(drawing.net, photo, [setting - 1])
-        decoded = decode_picture(drawing.net, indices, setting - 1, 1.0, seed, drawing.sampler)
+        (indices,) = picture_to_indices(drawing.net, photo, [setting - 1])
+        decoded = indices_to_picture(drawing.net, indices, setting - 1, Decoding(1.0, seed), drawing.sampler)
         return decoded[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:

@@ -11,7 +11,8 @@ from safetensors.torch import save as save_tensors
 
 from hvaecodec.codec.hqa.codec import HqaPhotoCodec
 from hvaecodec.codec.photo.codec import DctVaeCodec
-from hvaecodec.codec.weights import TEXTURED, half_precision
+from hvaecodec.codec.torch_weights import half_precision
+from hvaecodec.codec.weights import TEXTURED
 from hvaecodec.models.texture import Texture
 from hvaecodec.training import overlay_export
 from hvaecodec.training.checkpoint import NAME, load_weights

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save as save_arrays
 
-from hvaecodec.codec.tiles.context_stream import fit
+from hvaecodec.codec.tiles.context_stream import fit_context_tables
 from hvaecodec.codec.tiles.tiles32 import cut, to_tensor, whole_tiles
 from hvaecodec.codec.tiles.vae_weights import FILE, TABLES, read_vae, vae_bytes
 from hvaecodec.models.vdvae.context import DctContext
@@ -57,7 +57,7 @@ class VdvaeRun:
         (stage,) = self.run.recipe.stages
         vae = Vdvae(stage.task.net)
         load_weights(vae, self.run.folder(stage.name) / NAME)
-        path = self.run.export(FILE, vae_bytes(vae, stage.task.name))
+        path = self.run.export(FILE, vae_bytes(vae))
         written, about = [path], {"network": stage.task.name}
         if _is_codec(stage):
             photos = self._photos()
@@ -85,7 +85,7 @@ class VdvaeRun:
         tiles = (to_tensor(cut(whole)) for whole in map(whole_tiles, photos) if whole.size)
         parts = [vae.context.symbols(batch / 255).int() for batch in chain(small, tiles)]
         s = vae.context.largest.numpy() if isinstance(vae.context, DctContext) else None
-        return save_arrays(fit(torch.cat(parts).numpy(), vae.context.config.half, s))
+        return save_arrays(fit_context_tables(torch.cat(parts).numpy(), vae.context.config.half, s))
 
 
 def _is_codec(stage: Stage) -> bool:

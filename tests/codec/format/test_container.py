@@ -1,8 +1,10 @@
 """The container against docs/FORMAT.md: a file built by hand, and every way to damage one."""
 
 import random
+import re
 import struct
 from dataclasses import replace
+from pathlib import Path
 from zlib import crc32
 
 import pytest
@@ -16,12 +18,46 @@ from hvaecodec.codec.errors import (
     NotThisFormat,
     UnsupportedVersion,
 )
-from hvaecodec.codec.format import container
+from hvaecodec.codec.format import wire_ids
 from hvaecodec.codec.format.container import ALPHA, EXIF, ICC, Header, pack, read_header, unpack
 
 HEADER = Header("dct-vae-photo", "RGB", 512, 768, 4711, b"\x01\x02\x03\x04", b"\xaa\xbb")
 LEVELS = (b"coarse", b"", b"the finest level")
 EXTRAS = ((ALPHA, b"alpha"), (ICC, b"profile"), (EXIF, b"Exif\0\0"))
+
+
+PAGE = (Path(__file__).parents[3] / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+
+
+def page_row(field: str) -> str:
+    """The rule of a field in the first table of docs/FORMAT.md."""
+    (rule,) = re.findall(rf"^\| \S+ \| [^|]+ \| {field} \| (.*) \|$", PAGE, re.MULTILINE)
+    return rule
+
+
+def test_ids_are_those_of_the_page():
+    codecs = re.findall(r"(\d+) `([\w-]+)`", page_row("version and codec"))
+    assert {name: int(wire_id) for wire_id, name in codecs} == {
+        name: entry.wire_id for name, entry in wire_ids.CODECS.items()
+    }
+    named = {"grey": "L", "grey + alpha": "LA", "RGB": "RGB", "RGBA": "RGBA"}
+    modes = re.findall(r"(\d) ([a-zA-Z+ ]+)[,;]", page_row("flags").split("mode: ")[1].split("bit 2")[0])
+    assert {named[name]: int(wire_id) for wire_id, name in modes} == wire_ids.MODE_IDS
+    table = PAGE.split("## Extra streams")[1].split("##")[0]
+    extras = re.findall(r"^\| (\d) \| (\w+) \|", table, re.MULTILINE)
+    assert {int(kind): name.lower() for kind, name in extras} == wire_ids.EXTRA_NAMES
+    low, high = re.search(r"^\| (\d+)\.\.(\d+) \| reserved", table, re.MULTILINE).groups()
+    assert wire_ids.LATENT_TYPES == range(int(low), int(high) + 1)
+
+
+@pytest.mark.parametrize("mode", wire_ids.MODE_IDS)
+@pytest.mark.parametrize("codec", wire_ids.CODECS)
+def test_ids_lead_back_to_their_names(codec, mode):
+    extras = [(ALPHA, b"alpha")] if mode.endswith("A") else []
+    header = replace(HEADER, codec=codec, mode=mode)
+    data = pack(header, LEVELS, extras)
+    assert data[3] >> 4 == wire_ids.CODECS[codec].wire_id and data[4] & 3 == wire_ids.MODE_IDS[mode]
+    assert read_header(data) == header
 
 
 def with_crc(body: bytes) -> bytes:
@@ -70,8 +106,8 @@ def test_framing_of_a_photo_is_at_most_64_bytes():
 
 
 @given(
-    codec=st.sampled_from(sorted(container.CODEC_IDS)),
-    mode=st.sampled_from(container.MODES),
+    codec=st.sampled_from(sorted(wire_ids.CODECS)),
+    mode=st.sampled_from(sorted(wire_ids.MODE_IDS)),
     height=st.integers(1, 65535),
     width=st.integers(1, 4096),
     step=st.integers(0, 65535),

@@ -20,7 +20,7 @@ from hvaecodec import CodecError
 from hvaecodec.codec import registry
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, ModelMismatch
 from hvaecodec.codec.format.container import pack, unpack
-from hvaecodec.codec.hqa import indices
+from hvaecodec.codec.hqa import blocks
 from hvaecodec.codec.hqa.codec import HqaPhotoCodec, layer_of, quality_of
 from hvaecodec.codec.images import LoadedImage
 
@@ -194,8 +194,8 @@ def test_blocks_give_the_same_symbols_and_picture_as_the_whole(codec, quality, m
     pixels = np.asarray(Image.fromarray(photos.astronaut()).resize((300, 270)))
     data = codec.encode(pixels, quality=quality)
     whole, sample = codec.decode(data), codec.decode(data, temperature=1.0, seed=3)
-    monkeypatch.setattr(indices, "BLOCK", 64)
-    monkeypatch.setattr(indices, "CELLS", 9)
+    monkeypatch.setattr(blocks, "ENCODER_PIXELS", 64)
+    monkeypatch.setattr(blocks, "DECODER_CELLS", 9)
     (expected,), (found,) = codec.symbols(data), codec.symbols(codec.encode(pixels, quality=quality))
     assert (found != expected).mean() < 0.01  # where two codes are equally near
     for shown, before in ((codec.decode(data), whole), (codec.decode(data, temperature=1.0, seed=3), sample)):

@@ -13,6 +13,7 @@ from matrix import BATCHES, CONFIGURATIONS, IN_PROCESS, switched
 from reference_decoder import RangeDecoder, starts_of
 
 import hvaecodec
+from hvaecodec.codec.backends.torch_hqa import Nets
 from hvaecodec.codec.entropy.bits import BitEncoder, BitTables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.hqa import index_stream
@@ -48,13 +49,18 @@ def bitstream(folder):
 
 
 @pytest.fixture(scope="module")
+def arithmetic(bitstream, folder):
+    return Nets(bitstream, folder, "generator.safetensors").arithmetic
+
+
+@pytest.fixture(scope="module")
 def indices():
     return tiny_hqa.random_indices(0, GRID)
 
 
 @pytest.fixture(scope="module")
-def stream(bitstream, indices):
-    return encode_indices(bitstream.arithmetic[2], bitstream.tables, indices)[0]
+def stream(bitstream, arithmetic, indices):
+    return encode_indices(arithmetic[2], bitstream.tables, indices)[0]
 
 
 # -- phases ----------------------------------------------------------------------------------------------------------
@@ -83,19 +89,19 @@ def test_inner_cells_of_the_last_phases_see_all_their_neighbours():
 
 @given(seed=st.integers(0, 2**32 - 1), rows=st.integers(1, 70), columns=st.integers(1, 70), layer=st.integers(0, 4))
 @settings(max_examples=15)
-def test_indices_come_back_and_the_rate_is_honest(bitstream, seed, rows, columns, layer):
+def test_indices_come_back_and_the_rate_is_honest(bitstream, arithmetic, seed, rows, columns, layer):
     indices = tiny_hqa.random_indices(seed, (rows, columns))
-    stream, bits = encode_indices(bitstream.arithmetic[layer], bitstream.tables, indices)
-    found, again = decode_indices(bitstream.arithmetic[layer], bitstream.tables, stream, (rows, columns))
+    stream, bits = encode_indices(arithmetic[layer], bitstream.tables, indices)
+    found, again = decode_indices(arithmetic[layer], bitstream.tables, stream, (rows, columns))
     np.testing.assert_array_equal(found, indices)
     assert bits == again and abs(8 * len(stream) - bits) <= 0.01 * bits + 64
 
 
 @pytest.mark.parametrize("name", IN_PROCESS)
-def test_bytes_and_indices_in_this_process(bitstream, indices, stream, name):
+def test_bytes_and_indices_in_this_process(bitstream, arithmetic, indices, stream, name):
     with switched(CONFIGURATIONS[name]):
-        assert encode_indices(bitstream.arithmetic[2], bitstream.tables, indices)[0] == stream
-        found, _ = decode_indices(bitstream.arithmetic[2], bitstream.tables, stream, GRID)
+        assert encode_indices(arithmetic[2], bitstream.tables, indices)[0] == stream
+        found, _ = decode_indices(arithmetic[2], bitstream.tables, stream, GRID)
     np.testing.assert_array_equal(found, indices)
 
 
@@ -123,21 +129,21 @@ def test_plain_integers_decode_a_whole_grid(bitstream, indices, stream, monkeypa
     np.testing.assert_array_equal(found, indices)
 
 
-def test_chunks_do_not_change_what_is_coded(bitstream, indices, monkeypatch):
+def test_chunks_do_not_change_what_is_coded(bitstream, arithmetic, indices, monkeypatch):
     from hvaecodec.models.hqa import index_prior
 
     monkeypatch.setattr(index_prior, "CHUNK", 50)
-    stream, bits = encode_indices(bitstream.arithmetic[2], bitstream.tables, indices)
-    found, again = decode_indices(bitstream.arithmetic[2], bitstream.tables, stream, GRID)
+    stream, bits = encode_indices(arithmetic[2], bitstream.tables, indices)
+    found, again = decode_indices(arithmetic[2], bitstream.tables, stream, GRID)
     np.testing.assert_array_equal(found, indices)
     assert bits == pytest.approx(again)
 
 
 @given(data=st.binary(max_size=200), layer=st.integers(0, 4))
 @settings(max_examples=30)
-def test_any_bytes_decode_to_indices_or_are_refused(bitstream, data, layer):
+def test_any_bytes_decode_to_indices_or_are_refused(bitstream, arithmetic, data, layer):
     try:
-        found, _ = decode_indices(bitstream.arithmetic[layer], bitstream.tables, data, (9, 7))
+        found, _ = decode_indices(arithmetic[layer], bitstream.tables, data, (9, 7))
     except CorruptFile:
         return
     assert found.shape == (9, 7) and found.min() >= 0 and found.max() < CODES

@@ -17,7 +17,14 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import load as load_tensors
 
 from hvaecodec.codec.errors import CodecError, CodecUnavailable, ModelMismatch
-from hvaecodec.codec.tiles.context_stream import ContextTables, decode_context, encode_context, fit, places, walk
+from hvaecodec.codec.tiles.context_stream import (
+    ContextTables,
+    decode_context,
+    encode_context,
+    fit_context_tables,
+    places,
+    walk,
+)
 from hvaecodec.codec.tiles.dct_vae_cifar10 import DctVaeCifarCodec
 from hvaecodec.codec.tiles.tiles32 import cut, join, tile_noise
 from hvaecodec.codec.tiles.vae_weights import FILE, TABLES, vae_bytes
@@ -48,7 +55,7 @@ def pictures(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def arrays():
-    return fit(contexts(500), HALF, np.full((3, 6, 6), 12.0))
+    return fit_context_tables(contexts(500), HALF, np.full((3, 6, 6), 12.0))
 
 
 def write_weights(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Path:
@@ -56,7 +63,7 @@ def write_weights(folder: Path, name: str, arrays: dict[str, np.ndarray]) -> Pat
     vae = Vdvae(net(name))
     for parameter in vae.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
-    (folder / FILE).write_bytes(vae_bytes(vae, name))
+    (folder / FILE).write_bytes(vae_bytes(vae))
     (folder / TABLES).write_bytes(save_arrays(arrays))
     (folder / "card.json").write_text(json.dumps({"codec": "dct-vae-cifar10"}))
     return folder
@@ -153,8 +160,8 @@ def test_thumbnails_are_contexts_too(codec, tmp_path, arrays):
     rng = np.random.default_rng(0)
     smooth = rng.normal(0, 1.2, (300, 3, 6, 6)).cumsum(2).cumsum(3)
     symbols = np.clip(np.round(smooth), -HALF, HALF).astype(np.int32)
-    tables = fit(symbols, HALF)
-    blind = fit(rng.permuted(symbols, axis=0), HALF)
+    tables = fit_context_tables(symbols, HALF)
+    blind = fit_context_tables(rng.permuted(symbols, axis=0), HALF)
     assert (
         encode_context(ContextTables.of(tables), symbols)[1] < 0.8 * encode_context(ContextTables.of(blind), symbols)[1]
     )
@@ -184,11 +191,11 @@ def test_temperature_and_seed_decide_what_is_drawn(codec):
 def test_integers_mean_what_the_bitstream_weights_say(codec, folder, tmp_path):
     """A generator that was trained with another S is told this one: old files stay what they were."""
     data = codec.encode(pictures((32, 32, 3)))
-    write_weights(tmp_path, NAME, fit(contexts(500), HALF, np.full((3, 6, 6), 12.0)))
+    write_weights(tmp_path, NAME, fit_context_tables(contexts(500), HALF, np.full((3, 6, 6), 12.0)))
     vae = Vdvae(net(NAME))
     vae.load_state_dict({k: v.float() for k, v in load_tensors((folder / FILE).read_bytes()).items()})
     vae.context.largest.mul_(3)
-    (tmp_path / FILE).write_bytes(vae_bytes(vae, NAME))
+    (tmp_path / FILE).write_bytes(vae_bytes(vae))
     other = DctVaeCifarCodec.load(tmp_path)
     assert np.array_equal(other.decode(data, generator="latest"), codec.decode(data))
 
@@ -230,6 +237,6 @@ def test_damage_and_other_weights_are_refused(codec, folder, tmp_path, arrays):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     with pytest.raises(CodecUnavailable, match="tables"):
         DctVaeCifarCodec.load(tmp_path)
-    (tmp_path / TABLES).write_bytes(save_arrays(fit(contexts(100, 3), HALF, arrays["S"])))
+    (tmp_path / TABLES).write_bytes(save_arrays(fit_context_tables(contexts(100, 3), HALF, arrays["S"])))
     with pytest.raises(ModelMismatch, match="bitstream weights"):
         DctVaeCifarCodec.load(tmp_path).decode(data)

@@ -22,7 +22,7 @@ from typer.testing import CliRunner
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecError, CodecUnavailable
 from hvaecodec.codec.tiles import lossless_rgb
-from hvaecodec.codec.tiles.lossless_rgb import N_TABLES, coder_tables, decode_small, encode_small, fit_tables, passes
+from hvaecodec.codec.tiles.lossless_rgb import N_TABLES, coder_tables, decode_rgb, encode_rgb, fit_tables, passes
 from hvaecodec.codec.tiles.srvae_cifar10 import SrVaeCodec
 from hvaecodec.codec.tiles.srvae_weights import FILE, TABLES, load_model, model_bytes
 from hvaecodec.models.srvae.dense import started_by
@@ -66,8 +66,8 @@ def codec(folder):
 @limits(max_examples=15)
 @given(picture=st.tuples(st.integers(1, 40), st.integers(1, 40)).flatmap(lambda s: arrays(np.uint8, (*s, 3))))
 def test_any_small_picture_comes_back(tables, picture):
-    data, bits = encode_small(tables, picture)
-    again, told = decode_small(tables, data, *picture.shape[:2])
+    data, bits = encode_rgb(tables, picture)
+    again, told = decode_rgb(tables, data, *picture.shape[:2])
     assert np.array_equal(again, picture) and told == pytest.approx(bits)
 
 
@@ -79,14 +79,14 @@ def test_any_small_picture_comes_back(tables, picture):
     ],
 )
 def test_extreme_pictures_come_back(tables, picture):
-    assert np.array_equal(decode_small(tables, encode_small(tables, picture)[0], *picture.shape[:2])[0], picture)
+    assert np.array_equal(decode_rgb(tables, encode_rgb(tables, picture)[0], *picture.shape[:2])[0], picture)
 
 
 def test_smooth_pictures_are_smaller_than_png_and_sizes_are_estimated_well(tables):
     import io
 
     for picture in smooth(300)[250:260]:
-        data, bits = encode_small(tables, picture)
+        data, bits = encode_rgb(tables, picture)
         png = io.BytesIO()
         Image.fromarray(picture).save(png, "PNG", optimize=True)
         assert len(data) < 0.9 * len(png.getvalue())
@@ -130,7 +130,7 @@ def test_a_stranger_reads_y_from_the_page(size):
     frequencies = fit_tables(smooth(30))  # noise is unlike them and escapes
     noise = np.random.default_rng(3).integers(0, 256, (*size, 3), dtype=np.uint8)
     for picture in (noise, smooth(1)[0][: size[0]]):
-        data, _ = encode_small(coder_tables(frequencies), picture)
+        data, _ = encode_rgb(coder_tables(frequencies), picture)
         assert decoded_by_the_page(frequencies, data, *picture.shape[:2]) == picture.tolist()
 
 
@@ -268,8 +268,8 @@ def test_y_of_photographs_takes_three_quarters_of_the_next_best(data_dir):
     fitted = coder_tables(fit_tables(y[:4000]))
     ours, webp = 0, 0
     for picture in y[4000:]:
-        data, _ = encode_small(fitted, picture)
-        assert np.array_equal(decode_small(fitted, data, 16, 16)[0], picture)
+        data, _ = encode_rgb(fitted, picture)
+        assert np.array_equal(decode_rgb(fitted, data, 16, 16)[0], picture)
         file = io.BytesIO()
         Image.fromarray(picture).save(file, "WEBP", lossless=True, method=6)
         ours, webp = ours + len(data), webp + len(file.getvalue())

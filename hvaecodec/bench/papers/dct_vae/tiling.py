@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvaecodec.codec.tiles.context_stream import ContextTables, encode_context, fit
+from hvaecodec.codec.tiles.context_stream import ContextTables, encode_context, fit_context_tables
 from hvaecodec.codec.tiles.tiles32 import whole_tiles
 
 # The context of a picture's tiles, int32 (rows, columns, C, d, d)
@@ -37,7 +37,7 @@ class Tiling:
         weights = np.linalg.solve(gram, moments)
         left = np.concatenate([_left(grid, weights) for grid in grids])
         whole = np.concatenate([grid.reshape(-1, *grid.shape[2:]) for grid in grids])
-        tables = [ContextTables.of(fit(*args)) for args in ((whole, half), (left, 2 * half))]
+        tables = [ContextTables.of(fit_context_tables(*args)) for args in ((whole, half), (left, 2 * half))]
         return cls(tables[0], tables[1], weights)
 
     def bits(self, grid: Grid) -> tuple[float, float]:

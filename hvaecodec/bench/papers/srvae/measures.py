@@ -147,7 +147,7 @@ def _files(folder: Path, model: SrVae, test: np.ndarray, seed: int) -> dict[str,
         estimate = codec.estimate(picture, seed)
         info = decoder.info(data)
         bits = [8 * len(data), 8 * info["payload_bytes"]["level 0"], estimate.y + estimate.kl_u, estimate.kl_z]
-        psnr = [_psnr_db(picture[None], decoder.decode(data, t, seed)[None])[0] for t in (0.0, 1.0)]
+        psnr = [_psnr_db(picture[None], decoder.decode(data, temperature=t, seed=seed)[None])[0] for t in (0.0, 1.0)]
         rows.append([*np.array(bits) / picture[..., 0].size, *psnr])
     names = ("bpp", "payload_bpp", "est_y_bpp", "est_z_bpp", *ENLARGED)
     told = _psnr_db(test[:_FILES], _again(model, test[:_FILES], seed)).mean()
