@@ -44,7 +44,10 @@ def load(name_or_path: str | PathLike[str] = "dct-vae-photo") -> Codec:
 
 
 def models() -> list[dict[str, Any]]:
-    """List what is installed: one dict for each codec, `name`, `installed` and its model `card` (None without weights)."""
+    """List what is installed: one dict for each codec: `name`, `installed` and `card`, the model card.
+
+    A codec without weights in the package has None for its card.
+    """
     from hvaecodec.codec import registry
 
     return registry.models()
@@ -96,8 +99,9 @@ def decode(
 
 
 def info(data: bytes) -> dict[str, Any]:
-    """Describe what a file holds: codec, weights, height, width, mode, quality, n_bytes, payload_bytes, est_bits, levels.
+    """Describe what a file holds.
 
+    The dict has codec, weights, height, width, mode, quality, n_bytes, payload_bytes, est_bits, levels and more.
     Raises CodecError for any file that is damaged, foreign or not decodable here.
     """
     from hvaecodec.codec import registry

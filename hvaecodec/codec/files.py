@@ -66,7 +66,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = Fa
 
 
 def write_into_folder(path: Path, data: bytes, force: bool = False) -> Path:
-    """Write a file as `write_atomically` does, making its folder if there is none; return the path. Raises CodecError."""
+    """Write a file as `write_atomically` does, and its folder if there is none; return the path. Raises CodecError."""
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, data, force)
     return path

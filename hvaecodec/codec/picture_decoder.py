@@ -39,5 +39,5 @@ class PictureDecoder(ABC):
         return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
 
     def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """Return the picture with the ICC profile and EXIF that the file carries; the settings are those of `decode`."""
+        """Return the picture with the ICC profile and EXIF of the file; the settings are those of `decode`."""
         return self._decode(data, Decoding(**settings))

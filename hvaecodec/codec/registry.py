@@ -69,7 +69,7 @@ class Codec(Protocol):
         ...
 
     def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """Return the picture with ICC profile and EXIF; the settings are the keywords of `decode`. Raises CodecError."""
+        """Return the picture with ICC profile and EXIF; the settings are those of `decode`. Raises CodecError."""
         ...
 
     def info(self, data: bytes) -> dict[str, Any]:
@@ -103,9 +103,9 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
 
 
 def has_fixed_rate(name_or_path: str | PathLike[str]) -> bool:
-    """Return whether a codec, by name or folder of weights, gives the same file at every quality; no weights are loaded.
+    """Return whether a codec, by name or folder of weights, gives the same file at every quality.
 
-    Raises CodecUnavailable for a folder without a model card, or for an unknown codec.
+    No weights are loaded. Raises CodecUnavailable for a folder without a model card, or for an unknown codec.
     """
     known = isinstance(name_or_path, str) and name_or_path in CODECS
     return _class_of(str(name_or_path) if known else _read_card(Path(name_or_path))["codec"]).fixed_rate
@@ -132,7 +132,7 @@ def shared(name: str) -> Codec:
 
 
 def models() -> list[dict[str, Any]]:
-    """List what is installed: one dict for each codec, `name`, `installed` and its model `card` (None without weights).
+    """List what is installed, as `hvaecodec.models` does.
 
     Raises CodecUnavailable if a card cannot be read.
     """

@@ -16,7 +16,8 @@ def check_quality(quality: float) -> None:
 def check_targets(quality: float | None, bpp: float | None, psnr: float | None, effort: int) -> None:
     """Raise ValueError unless there is at most one target, with a value that can be, and an effort of 1, 2 or 3.
 
-    bpp: bits of the whole file per pixel. psnr: dB. Effort 0, plain rounding, is there to measure what the search brings.
+    bpp: bits of the whole file per pixel. psnr: dB. Effort 0, plain rounding, is there to measure what the search
+    brings.
     """
     if sum(target is not None for target in (quality, bpp, psnr)) > 1:
         raise ValueError("give one of quality, bpp and psnr, not several")

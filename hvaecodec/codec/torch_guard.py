@@ -1,4 +1,4 @@
-"""Guards around the nets of a codec: whatever the caller has set for PyTorch, pictures and symbols stay what they are."""
+"""Guards around the nets of a codec: whatever the caller has set for PyTorch, pictures and symbols do not change."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def without_autocast() -> Iterator[None]:
 
 @contextmanager
 def exact_float32() -> Iterator[None]:
-    """Run nets as `without_autocast` does, with products in full float32: codes chosen by less precise ones are others."""
+    """Run nets as `without_autocast` does, with products in full float32: codes that are chosen by less are others."""
     before = torch.get_float32_matmul_precision()
     torch.set_float32_matmul_precision("highest")
     try:

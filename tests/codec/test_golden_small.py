@@ -1,4 +1,4 @@
-"""Files of codecs with one stream that were written once decode alike for ever, and the same integers make the same bytes."""
+"""Files of codecs with one stream that were written once decode alike for ever; equal integers make equal bytes."""
 
 import hashlib
 import json

@@ -1,7 +1,7 @@
-"""`python tests/golden/make_small.py`: write the golden files of the codecs with one stream, of those that are named or of all.
+"""`python tests/golden/make_small.py [CODEC ...]`: write the golden files of the codecs with one stream.
 
-`hqa-photo` and `dct-vae-cifar10` have their weights in the package. `srvae-cifar10` has not: its files are of a tiny model
-whose every number comes from whole numbers, so that it is the same wherever it is made.
+`hqa-photo` and `dct-vae-cifar10` have their weights in the package. `srvae-cifar10` has not: its files are of a tiny
+model whose every number comes from whole numbers, so that it is the same wherever it is made.
 
 Only when the format or the bitstream weights change, in the commit that says so. test_golden_small.py reads them.
 """

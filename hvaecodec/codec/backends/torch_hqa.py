@@ -1,4 +1,4 @@
-"""The nets of `hqa-photo` on torch: pictures to indices and back, in blocks, and the weights that these nets are made of."""
+"""The nets of `hqa-photo` on torch: pictures to indices and back, in blocks, and how the nets are built of weights."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Bits-back coding with the papers' VAEs, for real: lossless, on a stack of bits, at about the rate of the ELBO.
 
 BB-ANS (arXiv:1901.04866) for hierarchies: the latents are popped off the stack with the posterior, then the picture and
-the latents, fine to coarse, are pushed with the model. A decoder pops what was pushed and pushes what was popped. Latents
-lie on a grid; the rate that this costs is second order in its step. How the models do it is in `bits_back_vdvae` and
-`bits_back_srvae`.
+the latents, fine to coarse, are pushed with the model. A decoder pops what was pushed and pushes what was popped.
+Latents lie on a grid; the rate that this costs is second order in its step. How the models do it is in
+`bits_back.vdvae` and `bits_back.srvae`.
 
 Floats decide here, so a chain decodes only where the same numbers come out: a fingerprint of the machine's results
 stands at its head, and another machine is refused.
@@ -38,31 +38,37 @@ _CONSTRICTION = version("constriction")
 Model = Vdvae | SrVae | SingleVae
 
 
-class Stacked(Protocol):
-    """How pictures go onto a stack with a model. shape: of a picture, whole numbers 0..levels - 1. units: latents of it."""
+class PictureStack(Protocol):
+    """The way that pictures go onto a stack of bits with a model, and off it again.
+
+    shape: (C, H, W) of a picture, whose samples are whole numbers 0..levels - 1. units: the number of its latents.
+    """
 
     shape: tuple[int, int, int]
     levels: int
     units: int
 
     def push(self, coder: Any, x: Tensor) -> float:
-        """(1, *shape) onto the stack; returns log q(z|x) - log p(x, z) at the latents that it used, nats."""
+        """Push a picture, float (1, *shape), onto the stack.
+
+        Returns log q(z|x) - log p(x, z) in nats, at the latents that it used.
+        """
         ...
 
     def pop(self, coder: Any) -> Tensor:
-        """The picture on top, (1, *shape); leaves the stack as it was before the picture."""
+        """Pop the picture on top, float (1, *shape); the stack is left as it was before the picture was pushed."""
         ...
 
     def numbers(self, x: Tensor) -> list[np.ndarray]:
-        """All that a picture is coded with, its posteriors rounded instead of sampled."""
+        """Return all numbers that a picture, float (1, *shape), is coded with; posteriors are rounded, not sampled."""
         ...
 
 
 @dataclass(frozen=True)
 class Chain:
-    """Pictures on one stack. Bits are lists, one number a picture.
+    """Pictures on one stack: its bytes, and what they cost. The lists of bits have one number for each picture.
 
-    net_bits: by which the stack grew. model_bits: log2 q(z|x) - log2 p(x, z) at the very latents, densities on the
+    net_bits: by how many the stack grew. model_bits: log2 q(z|x) - log2 p(x, z) at the very latents, densities on the
     grid's points. initial_bits: random bits that lay on the stack before the first picture and are left after the last.
     """
 
@@ -73,13 +79,16 @@ class Chain:
 
 
 class BitsBack:
-    """A net as a coder of pictures. Raises ValueError for a net whose context has no probabilities to code with."""
+    """A coder of pictures with a net. Raises ValueError for a net whose context has no probabilities to code with."""
 
     def __init__(self, net: Model) -> None:
-        self.stacked = _stacked(net.eval().requires_grad_(False))
+        self.stack = _stack_of(net.eval().requires_grad_(False))
 
     def encode(self, pictures: np.ndarray, seed: int = 0) -> Chain:
-        """Whole numbers (N, C, H, W): 0 or 1 for a net of bits, 0..255 otherwise."""
+        """Encode pictures, whole numbers (N, C, H, W): 0 or 1 for a net of bits, 0..255 otherwise.
+
+        seed: of the random bits that lie on the stack before the first picture.
+        """
         x = torch.from_numpy(np.ascontiguousarray(pictures)).float()
         words = self._initial_words()
         rng = np.random.default_rng(seed)
@@ -89,7 +98,7 @@ class BitsBack:
         with without_autocast():
             for picture in x:
                 before = coder.num_valid_bits()
-                model_bits.append(self.stacked.push(coder, picture[None]) / log(2))
+                model_bits.append(self.stack.push(coder, picture[None]) / log(2))
                 net_bits.append(float(coder.num_valid_bits() - before))
         body = coder.get_compressed().astype("<u4")
         head = _HEAD.pack(MAGIC, self.fingerprint(), len(x), words, len(body))
@@ -97,7 +106,10 @@ class BitsBack:
         return Chain(data + crc32(data).to_bytes(4, "little"), net_bits, model_bits, 32 * words)
 
     def decode(self, data: bytes) -> np.ndarray:
-        """uint8 (N, C, H, W). Raises NotThisFormat, CorruptFile, or ModelMismatch on a machine with other floats."""
+        """Decode a chain into its pictures, uint8 (N, C, H, W).
+
+        Raises NotThisFormat, CorruptFile, or ModelMismatch on a machine with other floats.
+        """
         if len(data) < _HEAD.size + 4 or data[:4] != MAGIC:
             raise NotThisFormat("this is no chain of bits-back coding")
         if crc32(data[:-4]) != int.from_bytes(data[-4:], "little"):
@@ -112,23 +124,23 @@ class BitsBack:
             )
         coder = constriction.stream.stack.AnsCoder(np.frombuffer(data, "<u4", words, _HEAD.size).astype(np.uint32))
         with without_autocast():
-            found = [self.stacked.pop(coder)[0].byte().numpy() for _ in range(n)]
-        return np.stack(found[::-1]) if found else np.zeros((0, *self.stacked.shape), np.uint8)
+            pictures = [self.stack.pop(coder)[0].byte().numpy() for _ in range(n)]
+        return np.stack(pictures[::-1]) if pictures else np.zeros((0, *self.stack.shape), np.uint8)
 
     def fingerprint(self) -> int:
-        """Of all numbers that a made-up picture is coded with, the versions of the libraries, and the processor."""
-        x = torch.arange(int(np.prod(self.stacked.shape))) * 7919 % self.stacked.levels
+        """Return the CRC-32 of all numbers that one fixed picture is coded with, of versions and of the processor."""
+        x = torch.arange(int(np.prod(self.stack.shape))) * 7919 % self.stack.levels
         with without_autocast():
-            numbers = self.stacked.numbers(x.float().reshape(1, *self.stacked.shape))
-        told = f"{torch.__version__} {_CONSTRICTION} {platform.machine()} {torch.get_num_threads()}".encode()
-        return crc32(told + b"".join(part.tobytes() for part in numbers))
+            numbers = self.stack.numbers(x.float().reshape(1, *self.stack.shape))
+        machine = f"{torch.__version__} {_CONSTRICTION} {platform.machine()} {torch.get_num_threads()}".encode()
+        return crc32(machine + b"".join(part.tobytes() for part in numbers))
 
     def _initial_words(self) -> int:
-        """Enough for the latents of one picture, at 16 bits each."""
-        return 64 + self.stacked.units // 2
+        """Return how many words of 32 bits are enough for the latents of one picture, at 16 bits each."""
+        return 64 + self.stack.units // 2
 
 
-def _stacked(net: Model) -> Stacked:
+def _stack_of(net: Model) -> PictureStack:
     if isinstance(net, Vdvae):
         return VdvaeStack(net)
     return SrVaeStack(net) if isinstance(net, SrVae) else SingleVaeStack(net)

@@ -1,8 +1,8 @@
 """Latents under a RealNVP, for a coder that is a stack: local bits-back coding (arXiv:1905.08500).
 
 A flow maps points of a grid beside the grid. So every coupling pops v near f(z) off the stack and pushes z near
-f^-1(v); both widths are in the ratio of the scale, and what is left to pay is the log of the determinant, whatever v was
-popped. v goes on, and the last is noise.
+f^-1(v); both widths are in the ratio of the scale, and what is left to pay is the log of the determinant, whatever v
+was popped. v goes on, and the last is noise.
 """
 
 from __future__ import annotations
@@ -33,8 +33,10 @@ _TOO_FAR = "the latents of a picture are too far from all that the net knows to 
 
 
 def push_latents(coder: Any, flow: RealNVP, points: np.ndarray) -> None:
-    """points: of `GRID`, flat, of one latent of the flow's shape. Raises CodecError if they are far from all that the flow
-    knows."""
+    """Push one latent of the flow's shape onto the stack. points: of `GRID`, flat int32.
+
+    Raises CodecError if they are far from all that the flow knows.
+    """
 
     def step(coupling: Coupling, z: Tensor) -> Tensor:
         moving, s, t = _moves(coupling, z)
@@ -52,7 +54,7 @@ def push_latents(coder: Any, flow: RealNVP, points: np.ndarray) -> None:
 
 
 def pop_latents(coder: Any, flow: RealNVP) -> np.ndarray:
-    """The opposite of `push_latents`."""
+    """Pop the points that `push_latents` pushed, flat int32; the stack is left as it was before."""
 
     def step(coupling: Coupling, v: Tensor) -> Tensor:
         moving, s, t = _moves(coupling, v)
@@ -66,37 +68,37 @@ def pop_latents(coder: Any, flow: RealNVP) -> np.ndarray:
 
 
 def flow_numbers(flow: RealNVP, z: Tensor) -> list[np.ndarray]:
-    """What `push_latents` codes a latent with, each v the nearest point instead of a sample."""
-    seen: list[np.ndarray] = []
+    """Return the numbers that `push_latents` codes a latent with, each v the nearest point instead of a sample."""
+    numbers: list[np.ndarray] = []
 
     def step(coupling: Coupling, z: Tensor) -> Tensor:
         s, t = coupling.scale_and_shift(z.contiguous())
-        seen.extend((s.numpy(), t.numpy()))
+        numbers.extend((s.numpy(), t.numpy()))
         return GRID.nearest((z + t) * torch.exp(s))
 
     flow.walk(GRID.nearest(z.double()), step)
-    return seen
+    return numbers
 
 
 def _moves(coupling: Coupling, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Which latents move, and the log-scales and shifts of these alone."""
+    """Return which latents move, and the log-scales and shifts of these alone."""
     s, t = coupling.scale_and_shift(x.contiguous())  # else its strides, other ones there and back, decide about digits
     moving = coupling.moving(x).bool().expand_as(x)
     return moving, s[moving], t[moving]
 
 
 def _forth(z: Tensor, s: Tensor, t: Tensor) -> Gaussian:
-    """v around f(z)."""
+    """Return the normal of v around f(z) = (z + t) exp(s)."""
     return Gaussian((z + t) * torch.exp(s), _NEAR + s.clamp_min(0))
 
 
 def _back(v: Tensor, s: Tensor, t: Tensor) -> Gaussian:
-    """z around f^-1(v), as many deviations from it as v is from f(z)."""
+    """Return the normal of z around f^-1(v) = v exp(-s) - t, whose deviations are as many as those of v around f(z)."""
     return Gaussian(v * torch.exp(-s) - t, _NEAR + s.clamp_min(0) - s)
 
 
 def _push_noise(coder: Any, points: np.ndarray) -> None:
-    """Standard normal: the coarse point below, and which of the fine ones it is."""
+    """Push points under a standard normal: the coarse point below, and which of the fine ones it is."""
     coarse, fine = np.divmod(points, _FINER)
     if np.abs(coarse).max() >= _COARSE.reach / _COARSE.step:
         raise CodecError(_TOO_FAR)
@@ -110,7 +112,7 @@ def _pop_noise(coder: Any, n: int) -> np.ndarray:
 
 
 def _below(n: int) -> Gaussian:
-    """Of the coarse points: half a step below the middle of what they stand for."""
+    """Return the normal of the coarse points: half a step below the middle of what they stand for."""
     return Gaussian(torch.full((n,), -_COARSE.step / 2), torch.zeros(n))
 
 

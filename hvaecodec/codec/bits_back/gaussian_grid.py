@@ -21,48 +21,53 @@ _LEAST_SIGMA = 0.1  # in steps
 
 @dataclass(frozen=True)
 class Grid:
-    """The points that latents lie on: multiples of `step`, up to `reach` if there is one. On a stack they are int32, in
-    steps."""
+    """The points that latents lie on: multiples of `step`, up to `reach` if there is one.
+
+    On a stack they are int32, in steps.
+    """
 
     step: float
     reach: float = inf
 
     def push(self, coder: Any, points: np.ndarray, p: Gaussian) -> None:
-        """Any points up to the reach, flat, under p."""
+        """Push any points up to the reach, flat int32, under p."""
         coder.encode_reverse(points, _normals(self._bound), *self._in_steps(p))
 
     def pop(self, coder: Any, p: Gaussian) -> np.ndarray:
-        """The opposite of `push`."""
+        """Pop the points that `push` pushed under p, flat int32."""
         return np.asarray(coder.decode(_normals(self._bound), *self._in_steps(p)))
 
     def pop_sample(self, coder: Any, q: Gaussian, deviations: float = DEVIATIONS) -> np.ndarray:
-        """A sample of q made of bits from the stack, at least so many deviations to each side possible."""
+        """Pop a sample of q, flat int32, made of bits from the stack.
+
+        deviations: as far from the mean, and no more than twice that, a sample can lie.
+        """
         points = np.empty(q.mean.numel(), np.int32)
         for at, reach, centre, mean, sigma in self._windows(q, deviations):
             points[at] = coder.decode(_normals(reach), mean, sigma) + centre
         return points
 
     def push_sample(self, coder: Any, points: np.ndarray, q: Gaussian, deviations: float = DEVIATIONS) -> None:
-        """The opposite of `pop_sample`: of points that it can give."""
+        """Push the points that `pop_sample` popped back onto the stack, as the bits that they were made of."""
         for at, reach, centre, mean, sigma in reversed(list(self._windows(q, deviations))):
             coder.encode_reverse((points[at] - centre).astype(np.int32), _normals(reach), mean, sigma)
 
     def values(self, points: np.ndarray, like: Tensor) -> Tensor:
-        """Latents of the shape and type of `like`."""
+        """Return the latents at points, of the shape and type of `like`."""
         return torch.from_numpy(points.astype(np.float64) * self.step).to(like.dtype).reshape(like.shape)
 
     def points(self, z: Tensor) -> np.ndarray:
-        """The nearest points, flat."""
+        """Return the points nearest to latents, flat int32."""
         return np.asarray((z.flatten().double() / self.step).round().int().numpy())
 
     def nearest(self, z: Tensor) -> Tensor:
-        """The values of `points`."""
+        """Return the latents at the points nearest to `z`."""
         return self.values(self.points(z), z)
 
     def _windows(
         self, q: Gaussian, deviations: float
     ) -> Iterator[tuple[np.ndarray, int, np.ndarray, np.ndarray, np.ndarray]]:
-        """Units of alike width: their places, reach of the window, its centres, and means and sigmas within.
+        """Group units of alike width; yield their places, the window's reach, its centres, and means and sigmas within.
 
         Every symbol of an alphabet has a least probability; over all of the grid, units without news would now and then
         be sampled anywhere. So a posterior has an alphabet of its own, of few deviations around its mean.
@@ -79,7 +84,7 @@ class Grid:
             yield at, int(width), centre[at], within, np.ascontiguousarray(sigma[at])
 
     def _in_steps(self, normal: Gaussian) -> tuple[np.ndarray, np.ndarray]:
-        """Mean and standard deviation, float64 flat."""
+        """Return mean and standard deviation in steps, float64 flat."""
         mean = normal.mean.flatten().double().numpy() / self.step
         sigma = normal.log_sigma.flatten().double().exp().numpy() / self.step
         mean = np.clip(mean, -self.reach / self.step, self.reach / self.step)
@@ -92,5 +97,5 @@ class Grid:
 
 @cache
 def _normals(reach: int) -> Any:
-    """The family of normals over the integers -reach..reach."""
+    """Return the family of normals over the integers -reach..reach."""
     return constriction.stream.model.QuantizedGaussian(-reach, reach)

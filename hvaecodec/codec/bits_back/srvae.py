@@ -18,7 +18,7 @@ GRID = Grid(1 / 32, 64.0)  # of z under a normal
 
 
 class SrVaeStack:
-    """`bits_back.Stacked` of an `SrVae`. y goes onto the stack as well: x does not follow from it, but it from x."""
+    """The `PictureStack` of an `SrVae`. y goes onto the stack as well: x does not follow from it, but it from x."""
 
     levels = LIKELIHOOD.levels
 
@@ -28,6 +28,7 @@ class SrVaeStack:
         self.units = 2 * net.config.latent * (side // 4) ** 2
 
     def push(self, coder: Any, x: Tensor) -> float:
+        """Push a picture as `PictureStack.push` states."""
         net, y = self.net, _y(x)
         q_u, q_z = net.posterior_u(y), net.posterior_z(x)
         at_u, at_z = FLOW_GRID.pop_sample(coder, q_u), GRID.pop_sample(coder, q_z)
@@ -39,6 +40,7 @@ class SrVaeStack:
         return float(sum(net.terms_at(x, y, u, z, q_u, q_z).values()))
 
     def pop(self, coder: Any) -> Tensor:
+        """Pop a picture as `PictureStack.pop` states."""
         net = self.net
         at_u = pop_latents(coder, net.p_u)
         u = FLOW_GRID.values(at_u, torch.empty(1, *net.p_u.shape))
@@ -50,6 +52,7 @@ class SrVaeStack:
         return x
 
     def numbers(self, x: Tensor) -> list[np.ndarray]:
+        """Return the numbers of a picture as `PictureStack.numbers` states."""
         net, y = self.net, _y(x)
         q_u, q_z = net.posterior_u(y), net.posterior_z(x)
         u, z = FLOW_GRID.nearest(q_u.mean), GRID.nearest(q_z.mean)
@@ -60,7 +63,7 @@ class SrVaeStack:
 
 
 class SingleVaeStack:
-    """`bits_back.Stacked` of a `SingleVae`."""
+    """The `PictureStack` of a `SingleVae`."""
 
     levels = LIKELIHOOD.levels
 
@@ -69,6 +72,7 @@ class SingleVaeStack:
         self.shape, self.units = (3, side, side), net.config.latent * (side // 4) ** 2
 
     def push(self, coder: Any, x: Tensor) -> float:
+        """Push a picture as `PictureStack.push` states."""
         net, q = self.net, self.net.posterior(x)
         points = FLOW_GRID.pop_sample(coder, q)
         z = FLOW_GRID.values(points, q.mean)
@@ -77,6 +81,7 @@ class SingleVaeStack:
         return float(sum(net.terms_at(x, z, q).values()))
 
     def pop(self, coder: Any) -> Tensor:
+        """Pop a picture as `PictureStack.pop` states."""
         points = pop_latents(coder, self.net.p_z)
         z = FLOW_GRID.values(points, torch.empty(1, *self.net.p_z.shape))
         x = pop_picture(coder, LIKELIHOOD, self.net.p_x(z), self.shape)
@@ -84,6 +89,7 @@ class SingleVaeStack:
         return x
 
     def numbers(self, x: Tensor) -> list[np.ndarray]:
+        """Return the numbers of a picture as `PictureStack.numbers` states."""
         q = self.net.posterior(x)
         z = FLOW_GRID.nearest(q.mean)
         tables = picture_tables(LIKELIHOOD, self.net.p_x(z), x)

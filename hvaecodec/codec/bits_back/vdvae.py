@@ -12,7 +12,7 @@ from hvaecodec.codec.bits_back.gaussian_grid import Grid
 from hvaecodec.codec.bits_back.likelihoods import (
     categorical,
     integers,
-    normalised,
+    normalise,
     picture_tables,
     pop_picture,
     push_picture,
@@ -25,7 +25,7 @@ GRID = Grid(1 / 32, 16.0)
 
 
 class VdvaeStack:
-    """`bits_back.Stacked` of a `Vdvae`. Raises ValueError if its context has no probabilities to code with."""
+    """The `PictureStack` of a `Vdvae`. Raises ValueError if its context has no probabilities to code with."""
 
     def __init__(self, net: Vdvae) -> None:
         if net.context is not None and not isinstance(net.context_prior, AutoregressivePrior):
@@ -36,22 +36,23 @@ class VdvaeStack:
         self.units = sum(z * h * w for z, h, w in net.latent_shapes)
 
     def push(self, coder: Any, x: Tensor) -> float:
+        """Push a picture as `PictureStack.push` states."""
         net, symbols = self.net, self.net.symbols(x)
-        pushed: list[tuple[np.ndarray, Gaussian]] = []
+        latents: list[tuple[np.ndarray, Gaussian]] = []  # of every latent its points and its prior
         nats = 0.0
 
-        def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
+        def choose(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
             nonlocal nats
             points = GRID.pop_sample(coder, q)
             z = GRID.values(points, q.mean)
             nats += float((q.log_prob(z) - p.log_prob(z)).double().sum())
-            pushed.append((points, p))
+            latents.append((points, p))
             return z
 
         parameters = net.walk(choose, 1, net.features(x), symbols)
         nats -= float(net.likelihood.log_prob(parameters, x))
         push_picture(coder, net.likelihood, parameters, x)
-        for points, p in reversed(pushed):
+        for points, p in reversed(latents):
             GRID.push(coder, points, p)
         if symbols is not None:
             nats += float(net.context_prior.nats(symbols)) if net.context_prior is not None else 0.0
@@ -59,36 +60,38 @@ class VdvaeStack:
         return nats
 
     def pop(self, coder: Any) -> Tensor:
+        """Pop a picture as `PictureStack.pop` states."""
         net = self.net
         symbols = self._pop_context(coder) if net.context is not None else None
-        popped: list[np.ndarray] = []
+        latents: list[np.ndarray] = []  # of every latent its points
 
-        def take(number: int, p: Gaussian, q: Any) -> Tensor:
-            popped.append(GRID.pop(coder, p))
-            return GRID.values(popped[-1], p.mean)
+        def take(latent_number: int, p: Gaussian, q: Any) -> Tensor:
+            latents.append(GRID.pop(coder, p))
+            return GRID.values(latents[-1], p.mean)
 
         x = pop_picture(coder, net.likelihood, net.walk(take, 1, None, symbols), self.shape)
         posteriors: list[Gaussian] = []
 
-        def repeat(number: int, p: Gaussian, q: Gaussian) -> Tensor:
+        def repeat(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
             posteriors.append(q)
-            return GRID.values(popped[number], q.mean)
+            return GRID.values(latents[latent_number], q.mean)
 
         net.walk(repeat, 1, net.features(x), symbols)
-        for points, q in zip(reversed(popped), reversed(posteriors), strict=True):
+        for points, q in zip(reversed(latents), reversed(posteriors), strict=True):
             GRID.push_sample(coder, points, q)
         return x
 
     def numbers(self, x: Tensor) -> list[np.ndarray]:
-        seen: list[Tensor] = []
+        """Return the numbers of a picture as `PictureStack.numbers` states."""
+        normals: list[Tensor] = []
 
-        def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
-            seen.extend((p.mean, p.log_sigma, q.mean, q.log_sigma))
+        def choose(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
+            normals.extend((p.mean, p.log_sigma, q.mean, q.log_sigma))
             return GRID.nearest(q.mean)
 
         symbols = self.net.symbols(x)
         parameters = self.net.walk(choose, 1, self.net.features(x), symbols)
-        tables = [part.numpy() for part in seen] + picture_tables(self.net.likelihood, parameters, x)
+        tables = [part.numpy() for part in normals] + picture_tables(self.net.likelihood, parameters, x)
         return tables + ([] if symbols is None else self._context_tables(symbols))
 
     def _push_context(self, coder: Any, symbols: Tensor) -> None:
@@ -97,7 +100,7 @@ class VdvaeStack:
         coder.encode_reverse(integers(ordered) + self._half(), categorical(), tables)
 
     def _context_tables(self, symbols: Tensor) -> list[np.ndarray]:
-        """What a known context is coded with, in the order of coding."""
+        """Return the masses that a known context is coded with, in the order of coding."""
         ordered = symbols.flatten(1)[:, self._prior().order]
         return [self._context_masses(ordered, i) for i in range(ordered.shape[1])]
 
@@ -110,10 +113,10 @@ class VdvaeStack:
         return ordered[:, prior.rank].reshape(1, c.channels, c.size, c.size)
 
     def _context_masses(self, ordered: Tensor, place: int) -> np.ndarray:
-        """p of the values at a place of the order, float64 (1, 2 half + 1); what comes later is blanked."""
+        """Return p of the values at a place of the order, float64 (1, 2 half + 1); what comes later is blanked."""
         before = ordered.clone()
         before[:, place:] = 0  # the masked weights are zeros, but let sums be the very same
-        return normalised(self._prior().masses(before, place).double().numpy())
+        return normalise(self._prior().masses(before, place).double().numpy())
 
     def _prior(self) -> AutoregressivePrior:
         prior = self.net.context_prior

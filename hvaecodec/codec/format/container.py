@@ -123,7 +123,7 @@ def _as_bytes(data: bytes) -> bytes:
 
 
 def _check_lengths(table: StreamTable, n_bytes: int, partial: bool) -> bool:
-    """Return whether the file is cut where `partial` allows it; raise CorruptFile for any other length but the right one."""
+    """Return whether the file is cut where `partial` allows it. Raises CorruptFile for any other wrong length."""
     total = table.payload_end + 4
     if n_bytes > total:
         raise CorruptFile(f"{n_bytes - total} bytes follow the end of the file at offset {total}")

@@ -20,7 +20,7 @@ def index_grid(height: int, width: int, layer: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class Block:
-    """A block of cells in a grid. inner: the block itself. outer: the block with its overlap, cut at the grid's edges."""
+    """A block of cells in a grid. inner: the block itself. outer: the block with its overlap, cut at the edges."""
 
     inner: Region
     outer: Region

@@ -1,4 +1,4 @@
-"""What the walk of `hqa-photo` needs nets for: one protocol, which a backend of `hvaecodec.codec.backends` implements."""
+"""What the walk of `hqa-photo` needs nets for: one protocol, which a backend in `codec.backends` implements."""
 
 from __future__ import annotations
 

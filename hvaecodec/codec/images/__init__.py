@@ -1,4 +1,4 @@
-"""Pictures as files and as arrays: reading and writing, Pillow's modes, EXIF, alpha and grey around a codec of colour."""
+"""Pictures as files and arrays: reading and writing, Pillow's modes, EXIF, alpha and grey around a codec of colour."""
 
 from hvaecodec.codec.images.read_write import (
     LoadedImage,

@@ -1,4 +1,4 @@
-"""Grey, alpha and metadata around a codec of colour: what a file holds besides the colour, and the picture put together."""
+"""Grey, alpha and metadata around a codec of colour: what else a file holds, and the picture put together again."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def assemble(picture: np.ndarray, container: Container, size: int) -> LoadedImag
 
 
 def shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Return a picture of (height, width) pixels, uint8, each the mean of the pixels of the larger one that it covers."""
+    """Return a smaller picture of (height, width) pixels, uint8, each the mean of those that it covers."""
     return np.asarray(Image.fromarray(picture).resize((width, height), Image.Resampling.BOX))
 
 

@@ -1,4 +1,4 @@
-"""EXIF as a file carries it: found, and its orientation reset once the pixels are upright."""
+"""The EXIF block of a picture as its file carries it, with the orientation reset once the pixels are upright."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TIFF_KEEP_IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
 def of_image(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bool]:
-    """The EXIF block to keep, orientation 1, and whether the pixels must be turned first.
+    """Return the EXIF block that goes along, with orientation 1, and whether the pixels must be turned first.
 
     A damaged block is left out and noted, and the pixels stay as they are.
     """
@@ -39,7 +39,7 @@ def of_image(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bool]:
 
 
 def reset_orientation(block: bytes) -> bytes:
-    """The same block with orientation 1, every other byte as it was; a leading Exif is cut off.
+    """Set the orientation of an EXIF block to 1, every other byte as it was; a leading `Exif` is cut off.
 
     Patched in place, since rewriting the tags would lose thumbnails and makers' notes.
     Raises struct.error if the block ends too soon, ValueError if it is not EXIF.
@@ -61,11 +61,11 @@ def reset_orientation(block: bytes) -> bytes:
 
 def _of_tiff(image: Image.Image) -> bytes | None:
     tags = image.getexif()
-    kept = Image.Exif()
+    block = Image.Exif()
     for tag in _TIFF_KEEP:
         if tag in tags:
-            kept[tag] = tags[tag]
+            block[tag] = tags[tag]
     for ifd in _TIFF_KEEP_IFDS:
         if values := tags.get_ifd(ifd):
-            kept.get_ifd(ifd).update(values)
-    return kept.tobytes() if len(kept) or any(kept.get_ifd(i) for i in _TIFF_KEEP_IFDS) else None
+            block.get_ifd(ifd).update(values)
+    return block.tobytes() if len(block) or any(block.get_ifd(i) for i in _TIFF_KEEP_IFDS) else None

@@ -20,14 +20,14 @@ _BY_CONVERT = {  # mode -> (mode with the same pixels, what to tell)
 
 
 def note_wide_samples(image: Image.Image, notes: list[str]) -> None:
-    """Tell of 16-bit colour, of which Pillow keeps the upper bytes by itself; before it loads."""
+    """Append a note to `notes` if colour has 16 bits, of which Pillow keeps the upper ones; called before it loads."""
     tiles = getattr(image, "tile", ())
     if image.mode in (*_PLAIN, "RGBX") and any(";16" in str(tile) for tile in tiles):
         notes.append("16-bit samples converted to 8 bits")
 
 
 def to_plain_mode(image: Image.Image, icc: bytes | None, notes: list[str]) -> tuple[Image.Image, bytes | None]:
-    """The image in mode L, LA, RGB or RGBA, and the ICC profile that fits it now.
+    """Convert an image to mode L, LA, RGB or RGBA; return it with the ICC profile that fits it now.
 
     Each conversion that changes anything appends a sentence to `notes`.
     Raises ValueError for a mode that has no conversion.

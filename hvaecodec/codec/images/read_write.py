@@ -1,4 +1,4 @@
-"""Any picture a person may have, as the uint8 arrays that codecs take; and back into image files."""
+"""Any picture that a person may have as the uint8 arrays that codecs take, and back into image files."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def read_image(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = ""
 
 
 def from_any(image: np.ndarray | Image.Image | LoadedImage) -> LoadedImage:
-    """The same for what Python code passes around: a uint8 array, a PIL image or what is loaded already.
+    """Load what Python code passes around: a uint8 array, a PIL image or an image that is loaded already.
 
     Raises TypeError or ValueError for another dtype or shape, CodecError for a damaged PIL image.
     """
@@ -94,12 +94,12 @@ def from_any(image: np.ndarray | Image.Image | LoadedImage) -> LoadedImage:
 
 
 def mode_of(pixels: np.ndarray) -> str:
-    """ "L", "LA", "RGB" or "RGBA": the mode of an array that `from_any` accepts."""
+    """Return the mode of an array that `from_any` accepts: "L", "LA", "RGB" or "RGBA"."""
     return _MODE_OF_CHANNELS[1 if pixels.ndim == 2 else pixels.shape[2]]
 
 
 def to_file(image: LoadedImage, suffix: str = ".png") -> bytes:
-    """The bytes of an image file with the metadata; the suffix chooses the format.
+    """Write an image file with its metadata, as bytes; the suffix chooses the format.
 
     Raises ValueError for a suffix that `check_suffix` refuses, CodecError if the format cannot
     hold this picture.
@@ -108,17 +108,17 @@ def to_file(image: LoadedImage, suffix: str = ".png") -> bytes:
     options: dict[str, bytes | int | None] = {"icc_profile": image.icc, "exif": image.exif}
     if form in ("JPEG", "WEBP"):
         options["quality"] = 95
-    given = {key: value for key, value in options.items() if value}
+    present = {key: value for key, value in options.items() if value}
     out = io.BytesIO()
     try:
-        Image.fromarray(image.pixels).save(out, form, **given)
+        Image.fromarray(image.pixels).save(out, form, **present)
     except (OSError, ValueError, KeyError) as cause:
         raise CodecError(f"cannot write this picture as {form}: {_one_line(cause)}") from cause
     return out.getvalue()
 
 
 def check_suffix(suffix: str) -> str:
-    """Pillow's name of the format that a suffix stands for; no suffix is PNG. Raises ValueError."""
+    """Return Pillow's name of the format that a suffix stands for; no suffix is PNG. Raises ValueError."""
     form = Image.registered_extensions().get(suffix.lower()) if suffix else "PNG"
     if form not in Image.SAVE:
         raise ValueError(f"{suffix} is not an image format that can be written; try .png")
@@ -126,14 +126,14 @@ def check_suffix(suffix: str) -> str:
 
 
 def encode_alpha(plane: np.ndarray) -> bytes:
-    """An alpha plane, uint8 (H, W), as an 8-bit grey PNG."""
+    """Encode an alpha plane, uint8 (H, W), as the bytes of an 8-bit grey PNG."""
     out = io.BytesIO()
     Image.fromarray(plane).save(out, "PNG", optimize=True)
     return out.getvalue()
 
 
 def decode_alpha(data: bytes, height: int, width: int) -> np.ndarray:
-    """The plane of `encode_alpha`, uint8 (height, width). Raises CorruptFile for anything else."""
+    """Decode the plane that `encode_alpha` encoded, uint8 (height, width). Raises CorruptFile for anything else."""
     try:
         with _our_pixel_limit(), Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             if (image.height, image.width, image.mode) != (height, width, "L"):
@@ -165,7 +165,7 @@ def _from_pil(image: Image.Image) -> LoadedImage:
 
 @contextmanager
 def _our_pixel_limit() -> Iterator[None]:
-    """Pillow's guard against bombs at our limit: it raises at twice its number and warns before."""
+    """Set Pillow's guard against bombs to our limit: it raises at twice its number and warns before."""
     with _limit_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a warning about a picture is not for the caller's ears
         before = Image.MAX_IMAGE_PIXELS

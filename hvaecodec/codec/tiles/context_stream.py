@@ -1,8 +1,8 @@
 """The integers of contexts of many tiles in one stream, with stored tables: exact everywhere, and no net.
 
 Place by place, low frequencies (or the upper left) first, of all tiles at once. A place is predicted from the channels
-before it and from its known neighbours; how far their own predictions were off chooses the table. docs/FORMAT.md is the norm
-("The context of dct-vae-cifar10").
+before it and from its known neighbours; how far their own predictions were off chooses the table. docs/FORMAT.md is the
+norm ("The context of dct-vae-cifar10").
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def fit_context_tables(symbols: np.ndarray, half: int, s: np.ndarray | None = No
 
 
 def _frequencies(counts: np.ndarray, radius: int) -> np.ndarray:
-    """Return positive integers that sum to 2**22 and are near the counts with 20 more of a geometric of equal mean size."""
+    """Return positive integers that sum to 2**22, from the counts and 20 more of a geometric of equal mean size."""
     size = np.abs(np.arange(-radius, radius + 1))
     mean = ((counts[:-1] * size).sum() + 2) / (counts.sum() + 2)
     prior = np.append((mean / (1 + mean)) ** size, 1e-6)

@@ -24,11 +24,11 @@ QUALITY = 50.0  # what such a file is said to be of
 
 
 class FixedRateCodec(PictureDecoder):
-    """A codec whose file holds some integers of every tile of 32 x 32 exactly, in one stream; the rest is the decoder's.
+    """A codec whose file holds some integers of every 32 x 32 tile exactly, in one stream; the rest is the decoder's.
 
-    Lossy in colour, lossless in alpha; every size from 1 x 1. Decoding at temperature 0 takes the latents at their means,
-    above 0 they are drawn; the pixels are the likelihood's means. At a scale below 1 the picture is the one that the
-    integers alone give, which needs no latents. There is one stream, so a file without all of it is refused even if
+    Lossy in colour, lossless in alpha; every size from 1 x 1. Decoding at temperature 0 takes the latents at their
+    means, above 0 they are drawn; the pixels are the likelihood's means. At a scale below 1 the picture is the one that
+    the integers alone give, which needs no latents. There is one stream, so a file without all of it is refused even if
     `partial`.
     """
 
@@ -51,7 +51,7 @@ class FixedRateCodec(PictureDecoder):
 
     @abstractmethod
     def _render_small(self, integers: np.ndarray, header: Header, size: int) -> np.ndarray:
-        """Render all tiles at `size` pixels a side, 16 or less, side by side: uint8 (rows * size, columns * size, 3)."""
+        """Render all tiles at `size` pixels a side, 16 or less: uint8 (rows * size, columns * size, 3)."""
 
     @abstractmethod
     def _render_whole(self, net: Any, integers: np.ndarray, header: Header, settings: Decoding) -> np.ndarray:

@@ -28,7 +28,7 @@ _CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0))
 
 @dataclass(frozen=True)
 class Pass:
-    """The positions that are coded together, and the offsets of their neighbours in steps; none for the coarsest grid."""
+    """The positions that are coded together, and their neighbours' offsets in steps; none for the coarsest grid."""
 
     rows: np.ndarray
     columns: np.ndarray
@@ -53,7 +53,7 @@ def passes(height: int, width: int) -> Iterator[Pass]:
 
 
 def predict(plane: np.ndarray, part: Pass, middle: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return prediction and class of spread for the positions of a pass, (..., n) int32, from what is known of the plane.
+    """Return prediction and class of spread for the positions of a pass, (..., n) int32, from what is known.
 
     plane: int32 (..., H, W). middle: prediction where there are no neighbours. Neighbours outside do not count; the
     mean of n is rounded half up: floor((2 sum + n) / 2 n).
@@ -94,7 +94,7 @@ def to_planes(picture: np.ndarray) -> np.ndarray:
 
 
 def from_planes(planes: np.ndarray) -> np.ndarray:
-    """Convert planes back, the opposite of `to_planes`: int32 (..., H, W, 3). Values outside 0..255 stay as they are."""
+    """Convert planes back to int32 (..., H, W, 3), the opposite of `to_planes`, whatever the values are."""
     green, red, blue = planes[0], planes[1] + planes[0], planes[2] + planes[0]
     return np.stack([red, green, blue], -1)
 

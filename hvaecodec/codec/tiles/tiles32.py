@@ -28,7 +28,7 @@ def cut(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
 
 
 def whole_tiles(pixels: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Return a picture without its last rows and columns that fill no tile, which `cut` would repeat; perhaps nothing."""
+    """Return a picture without the last rows and columns that fill no tile, which `cut` would repeat."""
     height, width = (n // side * side for n in pixels.shape[:2])
     return pixels[:height, :width]
 
@@ -65,7 +65,7 @@ def render_tiles(count: int, render: Callable[[int, int], Tensor]) -> np.ndarray
 def tile_noise(seed: int, latent_number: int, shape: tuple[int, int, int], first: int, count: int) -> Tensor:
     """Return the standard normal numbers of some tiles for a latent of shape (Z, s, s): float (count, Z, s, s).
 
-    Tile n has the rows s n to s n + s - 1 of a grid that is s columns wide, as docs/FORMAT.md says, whatever `first` is.
+    Tile n has the rows s n to s n + s - 1 of a grid that is s columns wide, as docs/FORMAT.md says.
     """
     channels, side, _ = shape
     noise = normals(seed, latent_number, (side * (first + count), side, channels), side * first, side * count)

@@ -33,7 +33,7 @@ def config_to_json(config: VdvaeConfig) -> str:
 
 
 def config_from_json(text: str) -> VdvaeConfig:
-    """Read the configuration that `config_to_json` wrote. Raises ValueError, KeyError or TypeError for anything else."""
+    """Read the configuration that `config_to_json` wrote. Raises ValueError, KeyError or TypeError."""
     fields = json.loads(text)
     return VdvaeConfig(
         **fields
