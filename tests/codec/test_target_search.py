@@ -12,13 +12,13 @@ N = 800
 
 def ladder(curve, gain=0.0, rise=25.0):
     """Of files that are their own values; `gain` is what efforts above 1 add to them."""
-    made = []
+    encodings = []
 
     def encode(index, effort):
-        made.append((index, effort))
+        encodings.append((index, effort))
         return float(curve[index] + gain * (effort > 1)).hex().encode()
 
-    return Ladder(encode, lambda data: float.fromhex(data.decode()), N, rise), made
+    return Ladder(encode, lambda data: float.fromhex(data.decode()), N, rise), encodings
 
 
 def value(data):
@@ -42,40 +42,40 @@ CURVES = {
 def test_what_is_found_is_what_trying_all_would_find(name, effort, target):
     curve, gain = CURVES[name], -1.3
     values = curve + gain * (effort > 1)
-    found, made = ladder(curve, gain)
+    files, encodings = ladder(curve, gain)
     within = np.flatnonzero(values <= target)
-    data = found.largest(target, effort)
+    data = files.largest(target, effort)
     assert (data is None) == (len(within) == 0)
     if data is not None:
         assert value(data) == values[within[-1]]
     reached = np.flatnonzero(values >= target)
-    data = found.smallest(target, effort)
+    data = files.smallest(target, effort)
     assert (data is None) == (len(reached) == 0)
     if data is not None:
         assert value(data) == values[reached[0]]
-    assert len(made) == len(set(made))  # nothing is encoded twice
+    assert len(encodings) == len(set(encodings))  # nothing is encoded twice
 
 
 @pytest.mark.parametrize("name", ["straight", "bent", "other way"])
 @pytest.mark.parametrize("target", [22.0, 28.0, 37.0, 44.0])
 def test_a_smooth_curve_takes_few_encodings(name, target):
-    found, made = ladder(CURVES[name], gain=1.0)
-    found.smallest(target, 2)
-    assert sum(effort == 1 for _, effort in made) <= 6
-    assert sum(effort == 2 for _, effort in made) <= 5
+    files, encodings = ladder(CURVES[name], gain=1.0)
+    files.smallest(target, 2)
+    assert sum(effort == 1 for _, effort in encodings) <= 6
+    assert sum(effort == 2 for _, effort in encodings) <= 5
 
 
 def test_values_that_scatter_do_not_send_the_search_away():
     curve = CURVES["straight"] + np.random.default_rng(0).normal(0, 0.05, N)
     for target in np.linspace(21, 44, 40):
-        found, made = ladder(curve, gain=0.7)
-        data = found.smallest(target, 2)
+        files, encodings = ladder(curve, gain=0.7)
+        data = files.smallest(target, 2)
         assert target <= value(data) < target + 0.3
-        assert sum(effort == 2 for _, effort in made) <= 8
+        assert sum(effort == 2 for _, effort in encodings) <= 8
 
 
 def test_the_worst_curve_is_halved():
     curve = np.where(np.arange(N) < 613, 0.0, 1e6)
-    found, made = ladder(curve)
-    assert value(found.smallest(5.0, 1)) == 1e6
-    assert len(made) < 24
+    files, encodings = ladder(curve)
+    assert value(files.smallest(5.0, 1)) == 1e6
+    assert len(encodings) < 24

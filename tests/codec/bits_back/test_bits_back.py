@@ -20,7 +20,7 @@ from hvaecodec.models.vdvae.net import Vdvae
 from hvaecodec.models.vdvae.presets import net
 
 
-def made(name: str, seed: int = 0) -> Vdvae | SrVae | SingleVae:
+def make_net(name: str, seed: int = 0) -> Vdvae | SrVae | SingleVae:
     torch.manual_seed(seed)
     vae = make(PRESETS["tiny"][name]) if name in PRESETS["tiny"] else Vdvae(net(f"{name}-tiny"))
     for parameter in vae.parameters():
@@ -48,7 +48,7 @@ def pictures(vae: Vdvae | SrVae | SingleVae, n: int) -> np.ndarray:
     ],
 )  # fmt: skip
 def test_a_chain_is_lossless_and_costs_what_the_model_says(name):
-    vae = made(name)
+    vae = make_net(name)
     x = pictures(vae, 2 if "cifar" in name else 4)
     coder = BitsBack(vae)
     chain = coder.encode(x)
@@ -60,23 +60,23 @@ def test_a_chain_is_lossless_and_costs_what_the_model_says(name):
 
 def test_the_bits_come_back(monkeypatch):
     """Without them a picture costs all its latents as well: more bits than there are units."""
-    vae = made("mnist-r3")
+    vae = make_net("mnist-r3")
     x = pictures(vae, 3)
     coder = BitsBack(vae)
     net = sum(coder.encode(x).net_bits) / 3
     latents = sum(z * h * w for z, h, w in vae.latent_shapes)
 
-    def kept(grid, coder, q):  # the modes, for which no bits leave the stack
+    def pop_modes(grid, coder, q):  # the modes, for which no bits leave the stack
         return grid.points(q.mean)
 
-    monkeypatch.setattr(Grid, "pop_sample", kept)
+    monkeypatch.setattr(Grid, "pop_sample", pop_modes)
     assert sum(coder.encode(x).net_bits) / 3 > net + latents
 
 
 @pytest.mark.parametrize("name", ["srvae", "vae"])
 def test_pictures_unlike_any_other_are_lossless_too(name):
     """Latents far from their prior's middle: the least probability of an alphabet makes them cheap."""
-    vae = made(name)
+    vae = make_net(name)
     for coupling in (module for module in vae.modules() if isinstance(module, Coupling)):
         coupling.last.bias.data += torch.randn_like(coupling.last.bias)
     noise = np.random.default_rng(1).integers(0, 256, (2, 3, 16, 16), dtype=np.uint8)
@@ -110,33 +110,33 @@ def test_a_flow_pays_its_determinant():
 
 def test_every_number_that_codes_is_in_the_fingerprint():
     """The prior of the context, which no latent depends on, too."""
-    vae = made("mnist-dct-autoregressive")
+    vae = make_net("mnist-dct-autoregressive")
     data = BitsBack(vae).encode(pictures(vae, 1)).data
     for part in (vae.context_prior.layers[-1], vae.leave, vae.layers[0].prior.last):
-        kept = part.bias.data.clone()
+        bias = part.bias.data.clone()
         part.bias.data += 0.01
         with pytest.raises(ModelMismatch):
             BitsBack(vae).decode(data)
-        part.bias.data = kept
+        part.bias.data = bias
     assert len(BitsBack(vae).decode(data)) == 1
 
 
 def test_every_part_of_an_srvae_is_in_the_fingerprint():
-    vae = made("srvae")
-    told = BitsBack(vae).fingerprint()
+    vae = make_net("srvae")
+    fingerprint = BitsBack(vae).fingerprint()
     for part in (vae.q_u, vae.q_z, vae.p_y, vae.p_z, vae.p_x, vae.p_u.fine[0], vae.p_u.coarse[-1]):
         bias = next(p for name, p in part.named_parameters() if name.endswith("bias"))
         bias.data += 0.01
-        assert BitsBack(vae).fingerprint() != told
+        assert BitsBack(vae).fingerprint() != fingerprint
         bias.data -= 0.01
 
 
 def test_other_nets_and_damaged_chains_are_refused():
-    vae = made("mnist-vdvae")
+    vae = make_net("mnist-vdvae")
     coder = BitsBack(vae)
     data = coder.encode(pictures(vae, 1)).data
     with pytest.raises(ModelMismatch, match="fingerprint"):
-        BitsBack(made("mnist-vdvae", seed=1)).decode(data)
+        BitsBack(make_net("mnist-vdvae", seed=1)).decode(data)
     for damaged in (data[:-1], data[:9], b"", data + b"\0", data[:40] + bytes([data[40] ^ 4]) + data[41:]):
         with pytest.raises(CodecError):
             coder.decode(damaged)
@@ -145,11 +145,11 @@ def test_other_nets_and_damaged_chains_are_refused():
 
 
 def test_no_pictures_make_an_empty_chain():
-    vae = made("mnist-vdvae")
+    vae = make_net("mnist-vdvae")
     coder = BitsBack(vae)
     assert coder.decode(coder.encode(pictures(vae, 0)).data).shape == (0, 1, 28, 28)
 
 
 def test_a_bound_is_nothing_to_code_with():
     with pytest.raises(ValueError, match="autoregressive"):
-        BitsBack(made("mnist-dct"))
+        BitsBack(make_net("mnist-dct"))

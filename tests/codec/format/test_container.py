@@ -93,10 +93,10 @@ def test_a_file_built_by_hand_from_the_page():
     assert by_hand() == pack(HEADER, LEVELS)
     with_alpha = replace(HEADER, mode="RGBA")
     assert by_hand(mode=3, extras=EXTRAS) == pack(with_alpha, LEVELS, EXTRAS[::-1])
-    found = unpack(by_hand(mode=3, extras=EXTRAS))
-    assert (found.header, found.levels, found.extras) == (with_alpha, LEVELS, EXTRAS)
-    assert found.extra(ICC) == b"profile" and unpack(by_hand()).extra(ICC) is None
-    assert not found.truncated
+    unpacked = unpack(by_hand(mode=3, extras=EXTRAS))
+    assert (unpacked.header, unpacked.levels, unpacked.extras) == (with_alpha, LEVELS, EXTRAS)
+    assert unpacked.extra(ICC) == b"profile" and unpack(by_hand()).extra(ICC) is None
+    assert not unpacked.truncated
 
 
 def test_framing_of_a_photo_is_at_most_64_bytes():
@@ -119,10 +119,10 @@ def test_round_trip(codec, mode, height, width, step, levels, metadata, alpha):
     header = Header(codec, mode, height, width, step, b"wxyz", b"gh")
     extras = {**metadata, **({ALPHA: alpha} if mode.endswith("A") else {})}
     data = pack(header, levels, list(extras.items()))
-    found = unpack(data)
-    assert found.header == header == read_header(data)
-    assert found.levels == tuple(levels)
-    assert dict(found.extras) == extras
+    unpacked = unpack(data)
+    assert unpacked.header == header == read_header(data)
+    assert unpacked.levels == tuple(levels)
+    assert dict(unpacked.extras) == extras
     assert unpack(data, max_levels=1).levels == (levels[0],)
 
 
@@ -138,11 +138,11 @@ def test_a_cut_at_every_byte(extras):
             with pytest.raises(CodecError):
                 unpack(cut, partial=True)
         else:
-            found = unpack(cut, partial=True)
-            assert found.truncated
-            assert found.extras == extras
-            assert found.levels == LEVELS[: 2 if end < len(data) - 4 else 3]
-            assert found.level_lengths == tuple(map(len, LEVELS))
+            unpacked = unpack(cut, partial=True)
+            assert unpacked.truncated
+            assert unpacked.extras == extras
+            assert unpacked.levels == LEVELS[: 2 if end < len(data) - 4 else 3]
+            assert unpacked.level_lengths == tuple(map(len, LEVELS))
 
 
 @pytest.mark.parametrize("partial", [False, True])
@@ -158,9 +158,9 @@ def test_every_flipped_bit_is_an_error(partial, max_levels):
 
 def test_a_flipped_bit_in_a_complete_level_of_a_cut_file_is_an_error():
     data = by_hand()
-    kept = len(data) - 4 - len(LEVELS[2]) + 3  # three bytes of the last level are left
-    for bit in range(8 * (kept - 3)):
-        flipped = bytearray(data[:kept])
+    n_bytes = len(data) - 4 - len(LEVELS[2]) + 3  # three bytes of the last level are left
+    for bit in range(8 * (n_bytes - 3)):
+        flipped = bytearray(data[:n_bytes])
         flipped[bit // 8] ^= 1 << bit % 8
         with pytest.raises(CodecError):
             unpack(bytes(flipped), partial=True)

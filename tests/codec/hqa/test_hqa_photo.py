@@ -58,8 +58,8 @@ def test_any_picture_has_symbols_and_a_picture(codec, seed, height, width, quali
 
 
 def test_the_step_table_is_five_equal_bands():
-    found = [layer_of(q) for q in (1, 19.99, 20, 39.9, 40, 59.9, 60, 79.9, 80, 100)]
-    assert found == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]
+    layers = [layer_of(q) for q in (1, 19.99, 20, 39.9, 40, 59.9, 60, 79.9, 80, 100)]
+    assert layers == [5, 5, 4, 4, 3, 3, 2, 2, 1, 1]
     assert [layer_of(quality_of(layer)) for layer in range(1, 6)] == [1, 2, 3, 4, 5]
     for bad in (0.99, 100.1, float("nan")):
         with pytest.raises(ValueError, match=r"1\.\.100"):
@@ -138,9 +138,9 @@ def test_a_file_cut_anywhere_is_refused(codec, small_file):
     np.testing.assert_array_equal(codec.decode(small_file[:end], partial=True), codec.decode(small_file))
 
 
-@pytest.mark.parametrize("wanted", [{}, {"partial": True}])
-def test_flipped_bits_are_all_refused(codec, small_file, wanted):
-    promises.check_flipped_bits(codec, small_file, 2000, **wanted)
+@pytest.mark.parametrize("options", [{}, {"partial": True}])
+def test_flipped_bits_are_all_refused(codec, small_file, options):
+    promises.check_flipped_bits(codec, small_file, 2000, **options)
 
 
 @given(payload=st.binary(max_size=400), layer=st.integers(0, 8), side=st.integers(1, 60))
@@ -148,22 +148,22 @@ def test_flipped_bits_are_all_refused(codec, small_file, wanted):
 def test_a_sound_file_with_any_payload_decodes_or_is_refused(codec, small_file, payload, layer, side):
     header = dataclasses.replace(unpack(small_file).header, step_index=layer, height=side)
     try:
-        shown = codec.decode(pack(header, [payload]))
+        picture = codec.decode(pack(header, [payload]))
     except CodecError:
         return
-    assert shown.shape == (side, 30, 3)
+    assert picture.shape == (side, 30, 3)
 
 
 def test_other_weights_other_layers_and_other_streams_are_refused(codec, small_file, tmp_path):
     other = HqaPhotoCodec.load(tiny_hqa.write_weights(tmp_path / "other", seed=1))
     with pytest.raises(ModelMismatch, match="written with bitstream weights"):
         other.decode(small_file)
-    found = unpack(small_file)
+    container = unpack(small_file)
     for layer in (0, 6):
         with pytest.raises(CorruptFile, match=r"outside 1\.\.5"):
-            codec.decode(pack(dataclasses.replace(found.header, step_index=layer), found.levels))
+            codec.decode(pack(dataclasses.replace(container.header, step_index=layer), container.levels))
     with pytest.raises(CorruptFile, match="2 level streams, expected 1"):
-        codec.info(pack(found.header, [*found.levels, b"x"]))
+        codec.info(pack(container.header, [*container.levels, b"x"]))
 
 
 def test_broken_weights_are_codec_errors(folder, tmp_path):
@@ -196,10 +196,10 @@ def test_blocks_give_the_same_symbols_and_picture_as_the_whole(codec, quality, m
     whole, sample = codec.decode(data), codec.decode(data, temperature=1.0, seed=3)
     monkeypatch.setattr(blocks, "ENCODER_PIXELS", 64)
     monkeypatch.setattr(blocks, "DECODER_CELLS", 9)
-    (expected,), (found,) = codec.symbols(data), codec.symbols(codec.encode(pixels, quality=quality))
-    assert (found != expected).mean() < 0.01  # where two codes are equally near
-    for shown, before in ((codec.decode(data), whole), (codec.decode(data, temperature=1.0, seed=3), sample)):
-        assert psnr_db(before, shown) > 45
+    (expected,), (repeated,) = codec.symbols(data), codec.symbols(codec.encode(pixels, quality=quality))
+    assert (repeated != expected).mean() < 0.01  # where two codes are equally near
+    for picture, before in ((codec.decode(data), whole), (codec.decode(data, temperature=1.0, seed=3), sample)):
+        assert psnr_db(before, picture) > 45
 
 
 def test_a_callers_autocast_changes_nothing(codec):

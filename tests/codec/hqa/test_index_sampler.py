@@ -42,62 +42,62 @@ def some(grid: tuple[int, int], seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("grid", [(1, 1), (1, 7), (5, 3), (20, 33)])
 def test_draws_are_equal_in_every_configuration(grid):
-    found, above = sampler(), some(grid)
-    expected = found.draw(above, 1, 0.8, 3, backend="numpy")
+    source, above = sampler(), some(grid)
+    expected = source.draw(above, 1, 0.8, 3, backend="numpy")
     assert expected.shape == (2 * grid[0], 2 * grid[1]) and expected.dtype == np.int16
     assert expected.min() >= 0 and expected.max() < CODES
     for name in IN_PROCESS:
         with switched(CONFIGURATIONS[name]):
-            np.testing.assert_array_equal(found.draw(above, 1, 0.8, 3), expected)
+            np.testing.assert_array_equal(source.draw(above, 1, 0.8, 3), expected)
 
 
 def test_chunks_are_no_part_of_a_draw(monkeypatch):
-    found, above = sampler(), some((20, 20))
-    expected = found.draw(above, 0, 1.0, 0)
+    source, above = sampler(), some((20, 20))
+    expected = source.draw(above, 0, 1.0, 0)
     monkeypatch.setattr(index_prior, "CHUNK", 17)
-    np.testing.assert_array_equal(found.draw(above, 0, 1.0, 0), expected)
+    np.testing.assert_array_equal(source.draw(above, 0, 1.0, 0), expected)
 
 
 def test_a_draw_depends_on_seed_layer_above_and_layer():
-    found, above = sampler(spread=0.1), some((8, 8))
-    drawn = found.draw(above, 0, 1.0, 0)
-    np.testing.assert_array_equal(drawn, found.draw(above.copy(), 0, 1.0, 0))
-    others = found.draw(above, 0, 1.0, 1), found.draw(some((8, 8), 1), 0, 1.0, 0), found.draw(above, 1, 1.0, 0)
-    assert all((drawn != other).mean() > 0.3 for other in others)
+    source, above = sampler(spread=0.1), some((8, 8))
+    indices = source.draw(above, 0, 1.0, 0)
+    np.testing.assert_array_equal(indices, source.draw(above.copy(), 0, 1.0, 0))
+    others = source.draw(above, 0, 1.0, 1), source.draw(some((8, 8), 1), 0, 1.0, 0), source.draw(above, 1, 1.0, 0)
+    assert all((indices != other).mean() > 0.3 for other in others)
 
 
 @pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
 def test_bits_have_the_probabilities_of_their_logits(temperature):
     root, left, right = 2.0, -3.0, 1.0  # whole quarters at every temperature, as tables have them
-    drawn = blind({0: root, 1: left, 2: right}).draw(some((100, 100)), 0, temperature, 0).ravel()
-    first, second = drawn >> (DEPTH - 1), drawn >> (DEPTH - 2) & 1
+    indices = blind({0: root, 1: left, 2: right}).draw(some((100, 100)), 0, temperature, 0).ravel()
+    first, second = indices >> (DEPTH - 1), indices >> (DEPTH - 2) & 1
     expected = [1 / (1 + np.exp(-logit / temperature)) for logit in (root, left, right)]
-    parts = first, second[first == 0], second[first == 1], drawn & 1
+    parts = first, second[first == 0], second[first == 1], indices & 1
     for bits, p in zip(parts, [*expected, 0.5], strict=True):
         assert abs(bits.mean() - p) < 4 * (p * (1 - p) / len(bits)) ** 0.5 + 1e-3
-    apart = np.corrcoef(first, drawn & 1)[0, 1]
+    apart = np.corrcoef(first, indices & 1)[0, 1]
     assert abs(apart) < 0.03, "what is left of a number says nothing of the bits it has decided"
 
 
 def test_the_coldest_draw_is_the_likeliest_path_whatever_the_seed():
-    found = blind({0: 0.5, 2: -0.5, 5: 4.0})
-    drawn = [found.draw(some((6, 6)), 0, 1e-6, seed) for seed in (0, 1)]
-    assert (drawn[0] >> (DEPTH - 3) == 0b101).all() and (drawn[1] >> (DEPTH - 3) == 0b101).all()
+    source = blind({0: 0.5, 2: -0.5, 5: 4.0})
+    indices = [source.draw(some((6, 6)), 0, 1e-6, seed) for seed in (0, 1)]
+    assert (indices[0] >> (DEPTH - 3) == 0b101).all() and (indices[1] >> (DEPTH - 3) == 0b101).all()
 
 
 def test_cells_see_the_nine_around_the_one_they_lie_in():
     above = np.arange(12, dtype=np.int16).reshape(3, 4)
     over = flat(above)
-    seen = {}
+    neighbours = {}
     for phase in phases(6, 8):
         near = over[phase.near_above((3, 4), slice(None))]
         for row, column, nine in zip(phase.rows, phase.columns, near, strict=True):
-            seen[int(row), int(column)] = nine.tolist()
-    assert len(seen) == 48
+            neighbours[int(row), int(column)] = nine.tolist()
+    assert len(neighbours) == 48
     out = OUTSIDE
-    assert seen[0, 0] == seen[1, 1] == [out, out, out, out, 0, 1, out, 4, 5]
-    assert seen[2, 5] == seen[3, 4] == [1, 2, 3, 5, 6, 7, 9, 10, 11]
-    assert seen[5, 7] == [6, 7, out, 10, 11, out, out, out, out]
+    assert neighbours[0, 0] == neighbours[1, 1] == [out, out, out, out, 0, 1, out, 4, 5]
+    assert neighbours[2, 5] == neighbours[3, 4] == [1, 2, 3, 5, 6, 7, 9, 10, 11]
+    assert neighbours[5, 7] == [6, 7, out, 10, 11, out, out, out, out]
 
 
 def test_training_with_roundings_prices_as_the_integers_do():

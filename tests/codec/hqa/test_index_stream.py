@@ -92,8 +92,8 @@ def test_inner_cells_of_the_last_phases_see_all_their_neighbours():
 def test_indices_come_back_and_the_rate_is_honest(bitstream, arithmetic, seed, rows, columns, layer):
     indices = tiny_hqa.random_indices(seed, (rows, columns))
     stream, bits = encode_indices(arithmetic[layer], bitstream.tables, indices)
-    found, again = decode_indices(arithmetic[layer], bitstream.tables, stream, (rows, columns))
-    np.testing.assert_array_equal(found, indices)
+    decoded, again = decode_indices(arithmetic[layer], bitstream.tables, stream, (rows, columns))
+    np.testing.assert_array_equal(decoded, indices)
     assert bits == again and abs(8 * len(stream) - bits) <= 0.01 * bits + 64
 
 
@@ -101,14 +101,14 @@ def test_indices_come_back_and_the_rate_is_honest(bitstream, arithmetic, seed, r
 def test_bytes_and_indices_in_this_process(bitstream, arithmetic, indices, stream, name):
     with switched(CONFIGURATIONS[name]):
         assert encode_indices(arithmetic[2], bitstream.tables, indices)[0] == stream
-        found, _ = decode_indices(arithmetic[2], bitstream.tables, stream, GRID)
-    np.testing.assert_array_equal(found, indices)
+        decoded, _ = decode_indices(arithmetic[2], bitstream.tables, stream, GRID)
+    np.testing.assert_array_equal(decoded, indices)
 
 
 def test_the_numpy_reference_writes_and_reads_the_same(bitstream, indices, stream):
     assert encode_indices(bitstream.reference(2), bitstream.tables, indices)[0] == stream
-    found, _ = decode_indices(bitstream.reference(2), bitstream.tables, stream, GRID)
-    np.testing.assert_array_equal(found, indices)
+    decoded, _ = decode_indices(bitstream.reference(2), bitstream.tables, stream, GRID)
+    np.testing.assert_array_equal(decoded, indices)
 
 
 def test_plain_integers_decode_a_whole_grid(bitstream, indices, stream, monkeypatch):
@@ -125,8 +125,8 @@ def test_plain_integers_decode_a_whole_grid(bitstream, indices, stream, monkeypa
             return bits
 
     monkeypatch.setattr(index_stream, "BitDecoder", lambda _, data: Plain(data))
-    found, _ = decode_indices(bitstream.reference(2), bitstream.tables, stream, GRID)
-    np.testing.assert_array_equal(found, indices)
+    decoded, _ = decode_indices(bitstream.reference(2), bitstream.tables, stream, GRID)
+    np.testing.assert_array_equal(decoded, indices)
 
 
 def test_chunks_do_not_change_what_is_coded(bitstream, arithmetic, indices, monkeypatch):
@@ -134,8 +134,8 @@ def test_chunks_do_not_change_what_is_coded(bitstream, arithmetic, indices, monk
 
     monkeypatch.setattr(index_prior, "CHUNK", 50)
     stream, bits = encode_indices(arithmetic[2], bitstream.tables, indices)
-    found, again = decode_indices(arithmetic[2], bitstream.tables, stream, GRID)
-    np.testing.assert_array_equal(found, indices)
+    decoded, again = decode_indices(arithmetic[2], bitstream.tables, stream, GRID)
+    np.testing.assert_array_equal(decoded, indices)
     assert bits == pytest.approx(again)
 
 
@@ -143,10 +143,10 @@ def test_chunks_do_not_change_what_is_coded(bitstream, arithmetic, indices, monk
 @settings(max_examples=30)
 def test_any_bytes_decode_to_indices_or_are_refused(bitstream, arithmetic, data, layer):
     try:
-        found, _ = decode_indices(arithmetic[layer], bitstream.tables, data, (9, 7))
+        decoded, _ = decode_indices(arithmetic[layer], bitstream.tables, data, (9, 7))
     except CorruptFile:
         return
-    assert found.shape == (9, 7) and found.min() >= 0 and found.max() < CODES
+    assert decoded.shape == (9, 7) and decoded.min() >= 0 and decoded.max() < CODES
 
 
 QUICK = ("as it comes", "oneDNN off, 2 threads, ATen default", "autocast, medium, 2 threads")
@@ -162,7 +162,7 @@ def test_fresh_processes(folder, tmp_path, names):
         paths[-1].write_bytes(codec.encode(rng.integers(0, 256, shape, dtype=np.uint8), quality=quality))
     here = matrix.digests(paths, folder, CONFIGURATIONS["as it comes"])
     assert len(set(here)) == len(paths)
-    assert {name: found for name, found in matrix.run(paths, folder, names).items() if found != here} == {}
+    assert {name: there for name, there in matrix.run(paths, folder, names).items() if there != here} == {}
 
 
 # -- integers --------------------------------------------------------------------------------------------------------
@@ -188,8 +188,8 @@ def wide():
 def test_sums_near_their_bound_are_exact(wide, size, name):
     arithmetic, near, expected = wide
     with switched(CONFIGURATIONS[name]), torch.inference_mode():
-        found = arithmetic.logits("vertical", 1, near[:size])
-    np.testing.assert_array_equal(found, expected[:size])
+        logits = arithmetic.logits("vertical", 1, near[:size])
+    np.testing.assert_array_equal(logits, expected[:size])
 
 
 def test_weights_that_could_exceed_the_bound_are_refused(bitstream):

@@ -28,9 +28,9 @@ def codec():
 
 @pytest.fixture(scope="module")
 def photos(data_dir) -> dict[str, np.ndarray]:
-    found = {path.stem: read_image(path).pixels for path in sorted((data_dir / "kodak").glob("*.png"))}
-    assert len(found) == 24
-    return found
+    pixels = {path.stem: read_image(path).pixels for path in sorted((data_dir / "kodak").glob("*.png"))}
+    assert len(pixels) == 24
+    return pixels
 
 
 @pytest.mark.parametrize("layer", LAYERS)
@@ -78,11 +78,11 @@ def test_drawn_layers_are_equal_in_every_configuration(codec, hqa_files):
     for number in (2, 1):
         expected = sampler.draw(expected, number, 1.0, 5, backend="numpy")
     for name in IN_PROCESS:
-        drawn = indices
+        draws = indices
         with switched(CONFIGURATIONS[name]):
             for number in (2, 1):
-                drawn = sampler.draw(drawn, number, 1.0, 5)
-        np.testing.assert_array_equal(drawn, expected, err_msg=name)
+                draws = sampler.draw(draws, number, 1.0, 5)
+        np.testing.assert_array_equal(draws, expected, err_msg=name)
 
 
 def test_draws_are_nearer_to_photos_than_modes_and_than_jpeg_at_three_times_the_bytes(codec, hqa_files, photos):
@@ -96,11 +96,14 @@ def test_draws_are_nearer_to_photos_than_modes_and_than_jpeg_at_three_times_the_
     for name in ("features-cifar", "features-cifar-check"):
         net = load_features(name)
         real = gaussian(np.concatenate([net.of(patches(pixels, net.side, net.side)) for pixels in some]))
-        found = {}
+        distances = {}
         for kind, pictures in decoded.items():
-            made = gaussian(np.concatenate([net.of(patches(picture, net.side, net.side)) for picture in pictures]))
-            found[kind] = frechet_distance(real, made)
-        assert found["drawn"] < found["jpeg"] and found["drawn"] < 0.8 * found["modes"], (name, found)
+            features = gaussian(np.concatenate([net.of(patches(picture, net.side, net.side)) for picture in pictures]))
+            distances[kind] = frechet_distance(real, features)
+        assert distances["drawn"] < distances["jpeg"] and distances["drawn"] < 0.8 * distances["modes"], (
+            name,
+            distances,
+        )
 
 
 def test_weights_are_small():

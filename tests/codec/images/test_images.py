@@ -133,9 +133,9 @@ def test_orientation_is_applied_and_reset_in_the_kept_exif(form, orientation):
     loaded = read_image(data)
     assert loaded.pixels.shape[:2] == ((4, 2) if orientation > 4 else (2, 4))
     assert any("upright" in note for note in loaded.notes) == (orientation != 1)
-    kept = Image.Exif()
-    kept.load(loaded.exif)
-    assert kept.get(0x0112, 1) == 1 and kept[0x010F] == "a maker"
+    block = Image.Exif()
+    block.load(loaded.exif)
+    assert block.get(0x0112, 1) == 1 and block[0x010F] == "a maker"
     # and it survives a trip through our own PNG
     again = read_image(to_file(loaded))
     assert again.exif == loaded.exif or form == "TIFF"

@@ -43,8 +43,8 @@ def contexts(count: int, seed: int = 0) -> np.ndarray:
     shape = (count, 1, 6, 6)
     size = HALF / (1 + np.add.outer(np.arange(6), np.arange(6)))
     shared = rng.laplace(0, 0.35, shape)
-    found = (shared + 0.1 * rng.laplace(0, 0.35, (count, 3, 6, 6))) * size
-    return np.clip(np.round(found), -HALF, HALF).astype(np.int32)
+    values = (shared + 0.1 * rng.laplace(0, 0.35, (count, 3, 6, 6))) * size
+    return np.clip(np.round(values), -HALF, HALF).astype(np.int32)
 
 
 def pictures(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -87,8 +87,8 @@ def test_any_contexts_come_back(arrays, tiles, seed, wild):
     if wild:
         symbols = np.random.default_rng(seed).integers(-HALF, HALF + 1, symbols.shape).astype(np.int32)
     data, bits = encode_context(tables, symbols)
-    again, told = decode_context(tables, data, tiles)
-    assert np.array_equal(again, symbols) and told == pytest.approx(bits)
+    again, again_bits = decode_context(tables, data, tiles)
+    assert np.array_equal(again, symbols) and again_bits == pytest.approx(bits)
     assert 8 * len(data) == pytest.approx(bits, abs=0.01 * bits + 40)
 
 
@@ -171,10 +171,10 @@ def test_thumbnails_are_contexts_too(codec, tmp_path, arrays):
     codec = DctVaeCifarCodec.load(write_weights(tmp_path, name, tables))
     image = pictures((40, 33, 3))
     data = promises.check_round_trip(codec, DctVaeCifarCodec.load(tmp_path), image)
-    seen = codec.symbols(data)[0]
-    assert seen.shape == (4, 3, 6, 6)
+    thumbnails = codec.symbols(data)[0]
+    assert thumbnails.shape == (4, 3, 6, 6)
     mean = image[:32, :32].reshape(-1, 3).mean(0) / 255
-    np.testing.assert_allclose((seen[0].mean((1, 2)) / HALF + 1) / 2, mean, atol=0.04)
+    np.testing.assert_allclose((thumbnails[0].mean((1, 2)) / HALF + 1) / 2, mean, atol=0.04)
 
 
 def test_tiles_know_nothing_of_each_other(codec):

@@ -67,8 +67,8 @@ def codec(folder):
 @given(picture=st.tuples(st.integers(1, 40), st.integers(1, 40)).flatmap(lambda s: arrays(np.uint8, (*s, 3))))
 def test_any_small_picture_comes_back(tables, picture):
     data, bits = encode_rgb(tables, picture)
-    again, told = decode_rgb(tables, data, *picture.shape[:2])
-    assert np.array_equal(again, picture) and told == pytest.approx(bits)
+    again, again_bits = decode_rgb(tables, data, *picture.shape[:2])
+    assert np.array_equal(again, picture) and again_bits == pytest.approx(bits)
 
 
 @pytest.mark.parametrize(
@@ -136,21 +136,21 @@ def test_a_stranger_reads_y_from_the_page(size):
 
 @pytest.mark.parametrize("size", [(1, 1), (16, 16), (5, 37), (48, 33)])
 def test_every_position_is_coded_once_after_its_neighbours(size):
-    seen = np.zeros(size, int)
+    times = np.zeros(size, int)
     for part in passes(*size):
         for down, right in part.around:
             r, c = part.rows + down * part.step, part.columns + right * part.step
             inside = (r >= 0) & (r < size[0]) & (c >= 0) & (c < size[1])
-            assert (seen[r[inside], c[inside]] == 1).all()
-        seen[part.rows, part.columns] += 1
-    assert (seen == 1).all()
+            assert (times[r[inside], c[inside]] == 1).all()
+        times[part.rows, part.columns] += 1
+    assert (times == 1).all()
 
 
 def test_tables_are_frequencies_and_all_are_in_use():
     noisy = np.random.default_rng(1).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
     pictures = np.concatenate([smooth(200), noisy, (noisy // 8 + 100).astype(np.uint8), (noisy // 64).astype(np.uint8)])
-    found = fit_tables(pictures)
-    assert found.shape == (N_TABLES, 512) and (found.sum(1) == 2**22).all() and (found >= 1).all()
+    frequencies = fit_tables(pictures)
+    assert frequencies.shape == (N_TABLES, 512) and (frequencies.sum(1) == 2**22).all() and (frequencies >= 1).all()
     used = set()
     planes = lossless_rgb.to_planes(pictures)
     for _, _, table, _ in lossless_rgb.walk(planes, 16, 16):
@@ -176,8 +176,8 @@ def test_half_the_side_is_without_loss(codec):
 def test_temperature_and_seed_decide_what_is_drawn(codec):
     data = codec.encode(smooth(2, 64)[1])
     promises.check_draws(codec, data)
-    drawn, cooler = (codec.decode(data, temperature=t, seed=5) for t in (1.0, 0.5))
-    assert not np.array_equal(drawn, cooler)
+    samples, cooler = (codec.decode(data, temperature=t, seed=5) for t in (1.0, 0.5))
+    assert not np.array_equal(samples, cooler)
 
 
 def test_a_tile_is_decoded_as_it_is_alone(codec):
@@ -187,8 +187,8 @@ def test_a_tile_is_decoded_as_it_is_alone(codec):
     y = codec.symbols(whole)[0][:16, :16]
     assert np.array_equal(y, codec.symbols(alone)[0])
     assert np.abs(codec.decode(whole)[:32, :32].astype(int) - codec.decode(alone)).max() <= 1
-    drawn = [codec.decode(data, temperature=1.0, seed=1)[:32, :32].astype(int) for data in (whole, alone)]
-    assert np.mean(np.abs(drawn[0] - drawn[1]) > 1) < 0.01
+    samples = [codec.decode(data, temperature=1.0, seed=1)[:32, :32].astype(int) for data in (whole, alone)]
+    assert np.mean(np.abs(samples[0] - samples[1]) > 1) < 0.01
 
 
 def test_targets_that_cannot_be_met_are_told(codec):
@@ -206,8 +206,8 @@ def test_estimates_are_of_the_model(codec, folder):
     x = torch.from_numpy(smooth(1, 32)).permute(0, 3, 1, 2).float()
     terms = load_model(folder).terms(x, torch.Generator().manual_seed(7))
     estimate = codec.estimate(smooth(1, 32)[0], seed=7)
-    wanted = [float(terms[name].sum()) / np.log(2) for name in ("re_y", "kl_u", "kl_z")]
-    assert [estimate.y, estimate.kl_u, estimate.kl_z] == pytest.approx(wanted, rel=1e-4) and len(set(wanted)) == 3
+    expected = [float(terms[name].sum()) / np.log(2) for name in ("re_y", "kl_u", "kl_z")]
+    assert [estimate.y, estimate.kl_u, estimate.kl_z] == pytest.approx(expected, rel=1e-4) and len(set(expected)) == 3
 
 
 def test_equal_weights_make_equal_files(folder):
