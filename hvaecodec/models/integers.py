@@ -1,4 +1,4 @@
-"""From the integers a prior's head gives to the integers an entropy coder needs; plain numpy, exact everywhere.
+"""The integers between a prior and an entropy coder: which table codes a symbol, and what the tables hold. Plain numpy.
 
 Every symbol q gets a table and a whole mean m, and is coded as +-(q - m): means are multiples of 1/4 symbol, tables
 exist for the offsets 0, 1/4 and 1/2 of small scales, and a negative offset is its mirror image.
@@ -7,6 +7,7 @@ exist for the offsets 0, 1/4 and 1/2 of small scales, and a negative offset is i
 from __future__ import annotations
 
 import functools
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,13 +24,16 @@ MAX_RADIUS = 2048
 
 @functools.cache
 def scales() -> np.ndarray:
-    """(39,) float64: logistic scale of each index, in symbols."""
+    """Return the logistic scale of each scale index, in symbols, (39,) float64."""
     return 2.0 ** (-4.5 + np.arange(N_SCALES) / 3)
 
 
 @functools.cache
 def mean_factors() -> np.ndarray:
-    """(39,) int32: a head's mean, in 1/32 of the scale, times this / 2**12 is in quarter symbols."""
+    """Return the factor of each scale index by which a head's mean is multiplied, (39,) int32.
+
+    A head gives means in 1/32 of the scale; times the factor / 2**12 they are in quarter symbols.
+    """
     return np.round(scales() * 4 / 32 * 2**MEAN_SHIFT).astype(np.int32)
 
 
@@ -43,31 +47,43 @@ def table_scales() -> tuple[np.ndarray, np.ndarray]:
 
 @functools.cache
 def radii() -> np.ndarray:
-    """(73,) int32: table t has symbols -radius..radius and an escape."""
+    """Return the radius of every table, (73,) int32: table t has entries for -radius..radius and one for an escape."""
     index, _ = table_scales()
     return np.minimum(np.ceil(10 * scales()[index]) + 2, MAX_RADIUS).astype(np.int32)
 
 
-def price(mean_head: np.ndarray, scale_head: np.ndarray, mean4: np.ndarray | None) -> tuple[np.ndarray, ...]:
-    """Tables, whole means and signs for symbols, three int32 arrays of the heads' shape.
+class Coding(NamedTuple):
+    """How symbols are coded: the table of each, its whole mean, and its sign, int32 arrays of one shape.
 
-    mean_head, scale_head: int32, in 1/32; mean4: the linear prediction in quarter symbols.
+    Table t codes sign * (symbol - mean).
     """
-    index, factor = (part.take(scale_head + _HEADS_BELOW_ZERO, mode="clip") for part in _scale_of_head())
+
+    tables: np.ndarray
+    means: np.ndarray
+    signs: np.ndarray
+
+
+def coding_of_heads(mean_head: np.ndarray, scale_head: np.ndarray, prediction: np.ndarray | None) -> Coding:
+    """Return the coding of symbols from what a prior's head gives for each, by docs/FORMAT.md.
+
+    mean_head, scale_head: int32, in 1/32. prediction: int32, in quarter symbols, or
+    None where nothing is predicted. All have one shape.
+    """
+    scale_index, factor = (part.take(scale_head + _HEADS_BELOW_ZERO, mode="clip") for part in _scale_of_head())
     quarters = np.clip(mean_head, -HEAD_LIMIT, HEAD_LIMIT)
     quarters *= factor
     quarters += 1 << (MEAN_SHIFT - 1)
     quarters >>= MEAN_SHIFT
-    if mean4 is not None:
-        quarters += mean4
-    return from_quarters(index, quarters)
+    if prediction is not None:
+        quarters += prediction
+    return coding_of_quarters(scale_index, quarters)
 
 
-def from_quarters(index: np.ndarray, quarters: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Table, whole mean and sign of a scale index and a mean in quarter symbols."""
-    key = (quarters & 3) + 4 * index
-    table, sign = (part.take(key) for part in _table_of_key())
-    return table, ((quarters + 2) >> 2).astype(np.int32, copy=False), sign
+def coding_of_quarters(scale_index: np.ndarray, quarters: np.ndarray) -> Coding:
+    """Return the coding of symbols from their scale index and their mean in quarter symbols, arrays of one shape."""
+    key = (quarters & 3) + 4 * scale_index
+    tables, signs = (part.take(key) for part in _table_of_key())
+    return Coding(tables, ((quarters + 2) >> 2).astype(np.int32, copy=False), signs)
 
 
 _HEADS_BELOW_ZERO = 128
@@ -92,7 +108,10 @@ def _table_of_key() -> tuple[np.ndarray, np.ndarray]:
 
 
 def logistic_tables() -> list[np.ndarray]:
-    """Integer frequencies of the 73 tables before they are fitted to counts: (2 radius + 2,) int64, sum 2**22."""
+    """Return the frequencies of the 73 tables before they are fitted to counts, each (2 radius + 2,) int64 of sum 2**22.
+
+    An entry's mass is that of a logistic distribution on its unit bin; the last one, the escape, has the rest.
+    """
     index, offset = table_scales()
     tables = []
     for i, o, radius in zip(index, offset, radii(), strict=True):
@@ -104,7 +123,7 @@ def logistic_tables() -> list[np.ndarray]:
 
 
 def to_integers(mass: np.ndarray) -> np.ndarray:
-    """Masses to int64 frequencies >= 1 that sum to 2**22, by largest remainders."""
+    """Round masses, (n,), to int64 frequencies of at least 1 that sum to 2**22, by largest remainders."""
     total = 1 << TOTAL_BITS
     mass = np.maximum(mass, 0) / mass.sum()
     exact = mass * (total - len(mass))
@@ -115,8 +134,9 @@ def to_integers(mass: np.ndarray) -> np.ndarray:
 
 
 def fit_tables(counts: list[np.ndarray], strength: float = 200.0) -> list[np.ndarray]:
-    """Tables from how often each entry occurred, with the logistic ones as `strength` pseudo-counts."""
-    fitted = []
-    for seen, start in zip(counts, logistic_tables(), strict=True):
-        fitted.append(to_integers(seen + strength * start / start.sum()))
-    return fitted
+    """Return tables fitted to how often each entry of each occurred, with the logistic ones as `strength` pseudo-counts.
+
+    counts: one array a table, of its length. The frequencies are int64 and sum to 2**22, like those they start from.
+    """
+    start = logistic_tables()
+    return [to_integers(own + strength * table / table.sum()) for own, table in zip(counts, start, strict=True)]

@@ -11,8 +11,7 @@ from golden.make import PICTURES, symbol_digest
 
 import hvaecodec
 from hvaecodec.codec.format.container import unpack
-from hvaecodec.codec.photo.picture import tile_grid
-from hvaecodec.codec.photo.streams import as_given, decode_symbols, encode_symbols
+from hvaecodec.codec.photo.streams import Frame, decode_symbols, encode_symbols, known
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TOLD = json.loads((GOLDEN / "golden.json").read_text())
@@ -29,10 +28,10 @@ def test_golden_files_in_both_directions(name):
 
     found = unpack(data)
     header, codec = found.header, hvaecodec.load()
-    grey, grid = header.mode.startswith("L"), tile_grid(header.height, header.width)
-    exact, tables = codec.bitstream.arithmetic, codec.bitstream.tables
+    frame = Frame.of(header.height, header.width, header.step_index, header.mode.startswith("L"))
+    exact, tables = codec.bitstream.prior, codec.bitstream.tables
     with torch.no_grad():
-        symbols, _ = decode_symbols(exact, tables, found.levels, grid, header.step_index, grey)
-        streams, _, again = encode_symbols(exact, tables, grid, header.step_index, as_given(symbols), grey)
+        symbols, _ = decode_symbols(exact, tables, frame, found.levels)
+        streams, _, again = encode_symbols(exact, tables, frame, known(symbols))
     assert tuple(streams) == found.levels
     np.testing.assert_array_equal(again, symbols)

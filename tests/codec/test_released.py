@@ -10,11 +10,10 @@ import hvaecodec
 from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.metrics.features import load_features
 from hvaecodec.bench.metrics.frechet import frechet_distance, gaussian, kernel_distance, patches, powers
+from hvaecodec.codec.backends import torch_photo_blocks
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.images.alpha_and_grey import psnr_db
-from hvaecodec.codec.photo import picture
-from hvaecodec.codec.photo.picture import to_coefficients
-from hvaecodec.codec.photo.streams import as_given, encode_symbols
+from hvaecodec.codec.photo.streams import Frame, encode_symbols, known
 from hvaecodec.models.integers import logistic_tables
 
 pytestmark = pytest.mark.data
@@ -33,7 +32,7 @@ def test_pictures_agree_whatever_the_arithmetic(kodak_files, monkeypatch):
     for path in kodak_files[:18]:
         shown = []
         for bfloat16 in (True, False):
-            monkeypatch.setattr(picture, "has_bfloat16", lambda bfloat16=bfloat16: bfloat16)
+            monkeypatch.setattr(torch_photo_blocks, "has_bfloat16", lambda bfloat16=bfloat16: bfloat16)
             shown.append(hvaecodec.decode(path.read_bytes()).astype(int))
         away = np.abs(shown[0] - shown[1])
         assert away.max() <= 2 and (away > 1).mean() <= 0.001
@@ -52,17 +51,17 @@ def test_a_target_is_met_closely_and_a_higher_effort_meets_it_with_fewer_bytes(d
 
 def test_the_integer_prior_costs_at_most_two_per_cent(data_dir):
     """Against its float twin (the same weights, nothing rounded after them), both with logistic masses."""
-    bitstream = hvaecodec.load().bitstream
+    weights = hvaecodec.load().weights
+    bitstream = weights.bitstream
     tables = Tables(logistic_tables())
     for index in (72, 232, 392, 552, 712):
         exact = floats = 0.0
         for image in load_dataset("valid", data_dir)[:6]:
             pixels = image.pixels()
-            steps = bitstream.delta[index] * bitstream.s
-            symbols = np.rint(to_coefficients(pixels, steps)).astype(np.int16)
+            symbols = np.rint(weights.nets.coefficients(pixels, index)).astype(np.int16)
             with torch.no_grad():
-                grid = symbols.shape[3], symbols.shape[4]
-                _, bits, _ = encode_symbols(bitstream.arithmetic, tables, grid, index, as_given(symbols))
+                frame = Frame((symbols.shape[3], symbols.shape[4]), index)
+                _, bits, _ = encode_symbols(bitstream.prior, tables, frame, known(symbols))
                 exact += sum(bits[1:])  # the float twin does not count the coarsest DCs
                 twin = bitstream.twin.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([index]))
                 floats += sum(float(level) for level in twin[1:])

@@ -83,7 +83,7 @@ def move_to_cuda(codec: Any) -> None:
         layers = [bitstream.layer(number) for number in range(bitstream.n_layers)]
         vars(codec.nets)["arithmetic"] = [ExactIndexArithmetic(layer, bitstream.config, "cuda") for layer in layers]
     else:
-        vars(bitstream)["arithmetic"] = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
+        vars(bitstream)["prior"] = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
 
 
 def digests(paths: Sequence[str | Path], weights: str | Path | None, configuration: Configuration) -> list[str]:

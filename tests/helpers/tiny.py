@@ -13,8 +13,8 @@ from safetensors.torch import save_file as save_tensors
 from hvaecodec.models.integers import logistic_tables
 from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig
 from hvaecodec.models.photo.prior_exact import export_integers
+from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.models.photo.prior_trainable import PriorNet
-from hvaecodec.models.photo.prior_walk import PriorConfig
 from hvaecodec.models.photo.quantiser import frequency_weights, step_table
 
 PRIOR = PriorConfig(coarse=8, fine=8, luma_blocks=1, chroma_blocks=1, dc_hidden=8)

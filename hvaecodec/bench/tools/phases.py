@@ -24,19 +24,21 @@ REST = "rest: headers, checks, arrays moved"
 
 def _phases() -> dict[str, list[tuple[Any, str]]]:
     """What is timed, by the name of its part: (owner, attribute) of functions."""
+    from hvaecodec.codec.backends import torch_photo_blocks as blocks
+    from hvaecodec.codec.backends import torch_photo_transform as transform
     from hvaecodec.codec.entropy import coder
-    from hvaecodec.codec.photo import codec, encoder, picture, search, streams
+    from hvaecodec.codec.photo import codec, search, streams
     from hvaecodec.models.photo.prior_exact import ExactArithmetic
 
     layers = [name for name, value in vars(ExactArithmetic).items() if callable(value) and not name.startswith("_")]
     return {
-        "DCT and colour": [(encoder, "to_coefficients"), (picture, "dequantised_picture"), (picture, "to_pixels")],
+        "DCT and colour": [(transform, "to_coefficients"), (blocks, "dequantised_picture"), (blocks, "to_pixels")],
         "prior's layers, in integers": [(ExactArithmetic, name) for name in layers],
-        "prices from the prior's heads": [(streams, "price"), (streams, "from_quarters")],
+        "tables from the prior's heads": [(streams, "coding_of_heads"), (streams, "coding_of_quarters")],
         "rounding by rate and distortion": [(search.Rounder, "__call__")],
         "range coder": [(coder.Encoder, "write"), (coder.Encoder, "bytes"), (coder.Decoder, "read")],
-        "generator": [(picture, "run_generator")],
-        "generator's gradient": [(encoder, "error_gradient")],
+        "generator": [(blocks, "run_generator")],
+        "generator's gradient": [(blocks, "error_gradient")],
         "container": [(codec, "pack_picture"), (codec, "unpack")],
     }
 

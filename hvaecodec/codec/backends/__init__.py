@@ -1,4 +1,4 @@
-"""The seam between codecs and the library that runs their nets: one module here for each family and library.
+"""The seam between codecs and the libraries that run their nets: one module here for each family and library.
 
 A codec's walk from pixels to bytes and back imports no torch. What it needs nets for it asks of a backend, an object
 behind the family's protocol (`hvaecodec.codec.photo.nets` has that of the photo codec).
@@ -10,14 +10,12 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-_LIBRARY = "torch"  # the only one so far
-
 
 @cache
-def load_backend(family: str) -> Any:
-    """Return the module that runs the nets of a family of codecs, such as "photo" or "hqa".
+def load_backend(family: str, library: str = "torch") -> Any:
+    """Return the module by which a library runs a family of codecs, such as "photo" or "hqa".
 
-    The module is imported at the first call and stays the same afterwards. Raises ModuleNotFoundError for a family
-    that has no backend.
+    library: "torch", or "numpy" for the plain reference of the integers alone. The module is imported at the first call.
+    Raises ModuleNotFoundError where there is none.
     """
-    return import_module(f"{__name__}.{_LIBRARY}_{family}")
+    return import_module(f"{__name__}.{library}_{family}")

@@ -1,4 +1,4 @@
-"""The two sets of weights of `dct-vae-photo`, read from a folder: bitstream (exact integers) and generator."""
+"""The weights of `dct-vae-photo`, read from a folder: the bitstream's (exact integers), curvature and nets."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors.numpy import load as load_arrays
 
+from hvaecodec.codec.backends import load_backend
 from hvaecodec.codec.entropy.coder import Tables
-from hvaecodec.codec.torch_weights import float_tensors
+from hvaecodec.codec.photo.curvature import Curvature
+from hvaecodec.codec.photo.nets import ExactPrior, PhotoNets
 from hvaecodec.codec.weights import BITSTREAM, bitstream_digest, read_weights
-from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig
-from hvaecodec.models.photo.prior_exact import ExactArithmetic
-from hvaecodec.models.photo.prior_walk import PriorConfig
+from hvaecodec.models.photo.prior_layers import PriorConfig
 
 
 @dataclass(frozen=True)
@@ -30,49 +29,59 @@ class Bitstream:
     arrays: Mapping[str, np.ndarray]
 
     @cached_property
-    def arithmetic(self) -> ExactArithmetic:
-        return ExactArithmetic(self.arrays, self.config)
-
-    @cached_property
     def tables(self) -> Tables:
+        """The entropy coder's tables."""
         names = sorted(name for name in self.arrays if name.startswith("table."))
         return Tables([self.arrays[name].astype(np.int64) for name in names])
 
-    @cached_property
-    def delta(self) -> torch.Tensor:
-        """Step size of every index, float32."""
-        return torch.from_numpy(self.arrays["delta"])
+    @property
+    def delta(self) -> np.ndarray:
+        """The luma step of every step index, in grey levels, (793,) float32."""
+        return self.arrays["delta"]
+
+    @property
+    def s(self) -> np.ndarray:
+        """The relative steps S, (3, 32, 32) float32."""
+        return self.arrays["S"]
+
+    def steps(self, step_index: int) -> np.ndarray:
+        """Return the step of every coefficient at a step index, in grey levels, (3, 32, 32) float32."""
+        return self.delta[step_index] * self.s
 
     @cached_property
-    def s(self) -> torch.Tensor:
-        """Relative steps S, (3, 32, 32) float32."""
-        return torch.from_numpy(self.arrays["S"])
+    def prior(self) -> ExactPrior:
+        """The integer prior in the backend's arithmetic."""
+        return self.prior_in("torch")
+
+    def prior_in(self, library: str) -> ExactPrior:
+        """Return the integer prior in the arithmetic of a library, "torch" or "numpy", the plain reference."""
+        prior: ExactPrior = load_backend("photo", library).exact_prior(self.arrays, self.config)
+        return prior
 
     @cached_property
     def twin(self) -> Any:
         """The prior in floats, with gradients, for the encoder's search; never for coding."""
-        from hvaecodec.models.photo.later_bits import float_twin
+        return load_backend("photo").float_twin(self.arrays, self.config)
 
-        return float_twin(self.arrays, self.config)
 
-    def reference(self) -> Any:
-        """The arithmetic of the plain numpy reference."""
-        from hvaecodec.models.photo.prior_numpy import NumpyArithmetic
+@dataclass(frozen=True)
+class PhotoWeights:
+    """All that the codec's walk reads from a folder of weights; the nets of generators load when first asked for."""
 
-        return NumpyArithmetic(self.arrays, self.config)
+    bitstream: Bitstream
+    curvature: Curvature
+    nets: PhotoNets
 
 
 def load_bitstream(folder: Path) -> Bitstream:
-    """The bitstream weights of a folder. Raises CodecUnavailable."""
+    """Load the bitstream weights of a folder. Raises CodecUnavailable."""
     data, metadata = read_weights(folder / BITSTREAM)
     config = PriorConfig(**json.loads(metadata["config"]))
     return Bitstream(bitstream_digest(data), config, load_arrays(data))
 
 
-def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Generator:
-    """The generator of `dct-vae-photo` in inference form, float32."""
-    raw = json.loads(metadata["config"])
-    raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
-    net = Generator(GeneratorConfig(**raw))
-    net.load_state_dict(float_tensors(arrays))
-    return net.eval().requires_grad_(False)
+def load_weights(folder: Path, newest: str) -> PhotoWeights:
+    """Load the weights of a folder; newest: the file of the generator that is encoded for. Raises CodecUnavailable."""
+    bitstream = load_bitstream(folder)
+    nets: PhotoNets = load_backend("photo").load_nets(folder, newest, bitstream)
+    return PhotoWeights(bitstream, Curvature.load(folder), nets)

@@ -1,8 +1,9 @@
-"""What a symbol costs later: the change of the bits of finer levels when a symbol changes the prior's state.
+"""The bits that a symbol costs later: how those of finer levels change when a symbol changes the prior's state.
 
 A symbol enters the prior's state through two features, sign(q) log(1 + |q|) and log(1 + |q|). The gradient of the
-picture's total bits by those features, through the float twin of the exact prior, prices a change of the symbol to
-first order: bits later ~ signed * f(q) + size * |f(q)|. The bits of the symbol itself come from its table.
+picture's total bits by those features, through the float twin of the exact prior, foresees what a change of the symbol
+does, to first order: later bits ~ signed * sign(q) log(1 + |q|) + size * log(1 + |q|). The bits of the symbol itself
+come from its table.
 """
 
 from __future__ import annotations
@@ -13,26 +14,29 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.models.photo.layout import STEPS
-from hvaecodec.models.photo.prior_trainable import PriorNet
-from hvaecodec.models.photo.prior_walk import MAX_LINEAR_LEVEL, PriorConfig
+from hvaecodec.models.photo.layout import Step
+from hvaecodec.models.photo.prior_layers import PriorConfig
+from hvaecodec.models.photo.prior_trainable import BitCounter, PriorNet
+from hvaecodec.models.photo.prior_walk import walk
 
 
-class _Priced(PriorNet):
-    """The float twin that, while `leaves` is a list, keeps the features of every step there as leaves of the graph."""
+class _Watcher(BitCounter):
+    """A counter of bits that makes the features of every step's symbols leaves of the graph and remembers them."""
 
-    leaves: list[Tensor] | None = None
+    def __init__(self, net: PriorNet, symbols: Tensor) -> None:
+        super().__init__(net, symbols)
+        self.leaves: list[tuple[Step, Tensor]] = []
 
-    def features(self, values: Tensor) -> Tensor:
-        leaf = super().features(values)
-        if self.leaves is not None:
-            self.leaves.append(leaf.requires_grad_())
-        return leaf
+    def embedded(self, step: Step, features: Tensor) -> None:
+        self.leaves.append((step, features.requires_grad_()))
 
 
-def float_twin(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> _Priced:
-    """The prior in floats, from its exported integers."""
-    net = _Priced(config)
+def float_twin(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> PriorNet:
+    """Return the prior in floats from its exported integers, without gradients by its weights.
+
+    arrays: as `prior_exact.export_integers` makes them.
+    """
+    net = PriorNet(config)
     with torch.no_grad():
         for name in net.names:
             key = name.replace(".", "_")
@@ -45,32 +49,28 @@ def float_twin(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> _Priced
     return net.requires_grad_(False).eval()
 
 
-def context_prices(net: _Priced, symbols: np.ndarray, index: int) -> np.ndarray:
-    """Bits per unit of each feature, float32 (2, 3, 32, 32, rows, columns): signed, then absolute.
+def later_bits(net: PriorNet, symbols: np.ndarray, step_index: int) -> np.ndarray:
+    """Return the later bits for each unit of the two features, float32 (2, 3, 32, 32, rows, columns): signed, then size.
 
-    symbols: int16 (3, 32, 32, rows, columns). DCs and the last step have no price here.
+    net: of `float_twin`. symbols: int16 (3, 32, 32, rows, columns). DCs and the last step have none.
     """
-    kept: list[Tensor] = []
-    net.leaves = kept
+    watcher = _Watcher(net, torch.from_numpy(symbols[None]).float())
     with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16):
-        bits = net.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([index]))
-        torch.stack(list(bits)).sum().backward()
-    net.leaves = None
-    prices = np.zeros((2, *symbols.shape), np.float32)
-    # The features that `walk` asks for, in order: those of the DC phases and of the DCs around, then one or (with
-    # a linear prediction, of the residual) two of every step but the last.
-    wanted = sum(2 if step.level <= MAX_LINEAR_LEVEL else 1 for step in STEPS[:-1])
-    leaves = iter(kept[len(kept) - wanted :])
-    for step in STEPS[:-1]:
-        gradient = next(leaves).grad
-        if step.level <= MAX_LINEAR_LEVEL:
-            next(leaves)
-        if gradient is None:
-            continue
-        parts = gradient[0].float().numpy().reshape(2, step.size, *symbols.shape[-2:])
-        start = 0
-        for band in step.bands:
-            block = parts[:, start : start + band.n**2]
-            prices[(slice(None), *band.where)] = block.reshape(2, band.n, band.n, *symbols.shape[-2:])
-            start += band.n**2
-    return prices
+        walk(net, (symbols.shape[-2], symbols.shape[-1]), torch.tensor([step_index]), watcher)
+        torch.stack(watcher.levels).sum().backward()
+    later = np.zeros((2, *symbols.shape), np.float32)
+    for step, features in watcher.leaves:
+        if features.grad is not None:
+            _scatter(features.grad[0].float().numpy(), step, later)
+    return later
+
+
+def _scatter(gradient: np.ndarray, step: Step, later: np.ndarray) -> None:
+    """Write the gradient by a step's features, (2n, rows, columns), where its symbols are in `later`."""
+    grid = gradient.shape[1:]
+    parts = gradient.reshape(2, step.size, *grid)
+    start = 0
+    for band in step.bands:
+        block = parts[:, start : start + band.n**2]
+        later[(slice(None), *band.where)] = block.reshape(2, band.n, band.n, *grid)
+        start += band.n**2

@@ -2,7 +2,8 @@
 
 A tile's coefficients form a pyramid: C[:k, :k] is the DCT of its k x k thumbnail. Level 0 is the DC picture; level j
 (k = 2**j) adds the three bands that double the resolution, H (fine across), V (fine down) and D (both), first those of
-luma, one after the other, then all six of chroma at once. A *step* is what one network pass prices.
+luma, one after the other, then all six of chroma at once. A *step* is the bands that get their tables from one pass of
+the network.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 N_LEVELS = 6  # DC, then k = 2, 4, 8, 16, 32
+TILE = 1 << (N_LEVELS - 1)  # pixels on each side of a tile
 BASE_STRIDE = 16  # tiles between the DCs that are coded without neighbours
 
 
@@ -27,20 +29,21 @@ class Band:
 
     @property
     def where(self) -> tuple[int, slice, slice]:
+        """The index of the band's coefficients in an array (3, 32, 32, ...)."""
         return self.channel, slice(self.u0, self.u0 + self.n), slice(self.v0, self.v0 + self.n)
 
 
 @dataclass(frozen=True)
 class Step:
-    """What one pass codes: `bands` of `level`, all tiles at once. `name` keys the weights."""
+    """The bands of a stream level that one pass codes, for all tiles at once. `name` keys the weights."""
 
     name: str
-    level: int
+    stream_level: int
     bands: tuple[Band, ...]
 
     @property
     def size(self) -> int:
-        """Coefficients a tile has in this step."""
+        """How many coefficients a tile has in this step."""
         return sum(band.n * band.n for band in self.bands)
 
 
@@ -50,13 +53,13 @@ def _corners(half: int) -> dict[str, tuple[int, int]]:
 
 def _make_steps() -> tuple[Step, ...]:
     steps = []
-    for level in range(1, N_LEVELS):
-        half = 1 << (level - 1)
+    for stream_level in range(1, N_LEVELS):
+        half = 1 << (stream_level - 1)
         corners = _corners(half)
         for name, (u, v) in corners.items():
-            steps.append(Step(f"{2 * half}y{name}", level, (Band(0, u, v, half),)))
+            steps.append(Step(f"{2 * half}y{name}", stream_level, (Band(0, u, v, half),)))
         chroma = tuple(Band(c, u, v, half) for c in (1, 2) for u, v in corners.values())
-        steps.append(Step(f"{2 * half}c", level, chroma))
+        steps.append(Step(f"{2 * half}c", stream_level, chroma))
     return tuple(steps)
 
 
@@ -72,7 +75,7 @@ CROSS = ((-1, 0), (0, -1), (0, 1), (1, 0)) + (
 
 @dataclass(frozen=True)
 class Phase:
-    """DCs decoded together. `at`: (N,) flat tile indices; `near`: (N, 12) flat indices of known neighbours."""
+    """The DCs that are decoded together. at: (N,) flat tile indices. near: (N, 12) those of known neighbours."""
 
     kind: str  # "diagonal" or "cross"
     stride: int
@@ -81,20 +84,20 @@ class Phase:
 
     @property
     def scale_class(self) -> int:
-        """Which of the three sets of interpolation weights applies: strides 1, 2, and 4 or more."""
+        """The number of the set of interpolation weights that applies: 0, 1 and 2 for strides 1, 2, and 4 or more."""
         return min(self.stride.bit_length() - 1, 2)
 
 
 @functools.lru_cache(maxsize=64)
 def dc_base(height: int, width: int) -> np.ndarray:
-    """Flat indices of the DCs on the coarsest lattice of a (height, width) tile grid, raster order."""
+    """Return the flat indices of the DCs on the coarsest lattice of a (height, width) tile grid, in raster order."""
     index = np.arange(height * width).reshape(height, width)
     return index[::BASE_STRIDE, ::BASE_STRIDE].ravel()
 
 
 @functools.lru_cache(maxsize=64)
 def dc_phases(height: int, width: int) -> tuple[Phase, ...]:
-    """The phases that fill the DC picture of a (height, width) tile grid, coarse to fine; empty phases are left out.
+    """Return the phases that fill the DC picture of a (height, width) tile grid, coarse to fine, without empty ones.
 
     A neighbour outside the picture is replaced by one that always exists: up-left in the diagonal phase, left (or up,
     in even columns) in the cross phase.
@@ -107,21 +110,37 @@ def dc_phases(height: int, width: int) -> tuple[Phase, ...]:
         odd_r, odd_c = (r // stride) % 2 == 1, (c // stride) % 2 == 1
         for kind, offsets, mask in (("diagonal", DIAGONAL, odd_r & odd_c), ("cross", CROSS, odd_r ^ odd_c)):
             if mask.any():
-                phases.append(_phase(kind, offsets, stride, r[mask], c[mask], height, width))
+                near = _near(offsets, stride, r[mask], c[mask], (height, width))
+                phases.append(Phase(kind, stride, r[mask] * width + c[mask], near))
         stride //= 2
     return tuple(phases)
 
 
-def _phase(
-    kind: str, offsets: tuple[tuple[int, int], ...], stride: int, r: np.ndarray, c: np.ndarray, height: int, width: int
-) -> Phase:
+def _near(
+    offsets: tuple[tuple[int, int], ...], stride: int, r: np.ndarray, c: np.ndarray, grid: tuple[int, int]
+) -> np.ndarray:
+    """Flat indices, (N, 12), of the neighbours at `offsets`, in strides, of the DCs in rows r and columns c, (N,)."""
+    height, width = grid
     dr, dc = (np.array(o) * stride for o in zip(*offsets, strict=True))
     nr, nc = r[:, None] + dr, c[:, None] + dc
     inside = (nr >= 0) & (nr < height) & (nc >= 0) & (nc < width)
-    if kind == "diagonal":
+    if offsets is DIAGONAL:
         anchor = (r - stride) * width + (c - stride)
     else:
         odd_column = (c // stride) % 2 == 1
         anchor = np.where(odd_column, r * width + c - stride, (r - stride) * width + c)
-    near = np.where(inside, nr * width + nc, anchor[:, None])
-    return Phase(kind, stride, r * width + c, near)
+    return np.where(inside, nr * width + nc, anchor[:, None])
+
+
+def levels_of(symbols: np.ndarray) -> list[np.ndarray]:
+    """Divide symbols (3, 32, 32, rows, columns) by stream level, coarse to fine.
+
+    Level 0 is the DCs, (3, rows, columns); level j the bands H, V, D of k = 2**j, (3, 3, k / 2, k / 2, rows, columns)
+    as (channel, band, u, v, tile row, tile column).
+    """
+    levels = [symbols[:, 0, 0].copy()]
+    for stream_level in range(1, N_LEVELS):
+        half = 1 << (stream_level - 1)
+        corners = _corners(half).values()
+        levels.append(np.stack([symbols[:, u : u + half, v : v + half] for u, v in corners], 1))
+    return levels

@@ -17,15 +17,20 @@ from torch import Tensor
 from hvaecodec.models.exact_bound import check_bound
 from hvaecodec.models.integer_rounding import weight_exponents
 from hvaecodec.models.photo.layout import Step
+from hvaecodec.models.photo.prior_layers import LINEAR_SHIFT, PriorConfig, layer_shapes
 from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch
-from hvaecodec.models.photo.prior_walk import LINEAR_SHIFT, PriorConfig, layer_shapes
+from hvaecodec.models.photo.quality import N_INDICES
 
 LIMIT = 32767.0
 ROWS_AT_ONCE = 8192  # tiles of a convolution held unfolded at once
 
 
 def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
-    """The bitstream weights of a trained net, integers only: per layer `weight` int8, `bias` int32, `shift` uint8."""
+    """Return the bitstream weights of a trained net as integers: of each layer `weight` int8, `bias` int32, `shift` uint8.
+
+    Besides there are the linear predictions (int16), the log table and the hats of every step index (uint8). Raises
+    ValueError for a weight that does not fit int8.
+    """
     out: dict[str, np.ndarray] = {}
     for name, *_ in layer_shapes(net.config):
         key = name.replace(".", "_")
@@ -41,7 +46,7 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
         if "linear" in name:
             out[name] = torch.round(value).to(torch.int16).numpy()
     log_table = np.minimum(np.round(np.log1p(np.arange(4096)) * 32), 255).astype(np.uint8)
-    index = torch.arange(793)
+    index = torch.arange(N_INDICES)
     return out | {"log_table": log_table, "rate_table": (net.rate(index)[:, :, 0, 0] * 32).round().byte().numpy()}
 
 
@@ -76,19 +81,24 @@ class ExactArithmetic:
         self.rate_table = torch.from_numpy(weights["rate_table"].astype(np.float32)).to(device)
 
     def tensor(self, values: np.ndarray | Tensor) -> Tensor:
+        """Return values in the arithmetic's own kind, on the arithmetic's device."""
         return torch.as_tensor(values).to(self.device)
 
     def numpy(self, x: Tensor) -> np.ndarray:
+        """Return a tensor as an array, on the CPU."""
         return x.cpu().numpy()
 
     def rate(self, index: Tensor) -> Tensor:
+        """Return the hat features (B, 8, 1, 1) of step indices (B,), in 1/32."""
         return self.rate_table[index.long()][:, :, None, None]
 
     def features(self, values: Tensor) -> Tensor:
+        """Return sign(v) log(1 + |v|) and then log(1 + |v|) of every value, twice the channels, in 1/32."""
         size = self.log_table[values.abs().clamp(max=4095).long()]
         return torch.cat([torch.where(values < 0, -size, size), size], 1)
 
     def conv(self, name: str, x: Tensor) -> Tensor:
+        """Apply the layer of that name and requantise; the result has a sign."""
         (matrix, half, scale), side = self.layers[name]
         with torch.autocast(x.device.type, enabled=False):
             if side == 1:
@@ -107,45 +117,56 @@ class ExactArithmetic:
         return acc.add_(half).mul_(scale).floor_()
 
     def relu(self, x: Tensor) -> Tensor:
+        """Clamp to the range of activations, 0..255."""
         return x.clamp(0, 255)
 
     def add(self, h: Tensor, z: Tensor) -> Tensor:
+        """Add to the state, within its 16 bits."""
         return (h + z).clamp_(-LIMIT, LIMIT)
 
     def join(self, parts: list[Tensor]) -> Tensor:
+        """Concatenate channels."""
         return torch.cat(parts, 1)
 
     def spread(self, rate: Tensor, like: Tensor) -> Tensor:
+        """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
         return rate.expand(-1, -1, *like.shape[2:])
 
-    def linear(self, name: str, symbols: Tensor, step: Step) -> Tensor:
+    def linear(self, step: Step, symbols: Tensor) -> Tensor:
+        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
         means = []
         for i, band in enumerate(step.bands):
             patch = F.pad(linear_patch(step, band, symbols).double(), (1, 1, 1, 1), mode="replicate")
-            weight = self.tables[f"linear_{name}_{i}"].flatten(1)
+            weight = self.tables[f"linear_{step.name}_{i}"].flatten(1)
             means.append((weight @ F.unfold(patch, 3)).unflatten(2, symbols.shape[-2:]))
         return _shift(torch.cat(means, 1))
 
     def nearest(self, quarter: Tensor) -> Tensor:
+        """Round quarter symbols to whole symbols, half up."""
         return torch.floor((quarter + 2) / 4)
 
     def dc_gather(self, dc: Tensor, index: np.ndarray) -> Tensor:
+        """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
         return dc.flatten(2)[:, :, self.tensor(index)].float()
 
     def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
+        """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
         weight = self.tables[f"dc_linear_{kind}"][scale_class]
         return _shift((near.double() * weight[None, :, None]).sum(-1, keepdim=True))
 
-    def dc_features(self, near: Tensor, predicted: Tensor) -> Tensor:
-        away = near - self.nearest(predicted)
+    def dc_features(self, near: Tensor, prediction: Tensor) -> Tensor:
+        """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
+        away = near - self.nearest(prediction)
         return self.features(away.permute(0, 1, 3, 2).flatten(1, 2)[..., None])
 
     def dc_class(self, scale_class: int, like: Tensor) -> Tensor:
+        """Return the scale class one-hot, (B, 3) spread over the rows and columns of `like`."""
         one_hot = like.new_zeros(1, 3, 1, 1)
         one_hot[:, scale_class] = 32
         return one_hot.expand(like.shape[0], -1, *like.shape[2:])
 
     def dc_around(self, dc: Tensor) -> Tensor:
+        """Return the differences of DCs to those of the eight tiles around, (B, 24, rows, columns)."""
         dc = dc.float()
         return around(F.pad(dc, (1, 1, 1, 1), mode="replicate"), dc)
 

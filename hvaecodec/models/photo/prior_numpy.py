@@ -1,6 +1,6 @@
-"""The DCT prior in plain numpy: the reference for `exact`, in the formulas and the order of docs/FORMAT.md.
+"""The DCT prior in plain numpy: the reference for `prior_exact`, in the formulas and the order of docs/FORMAT.md.
 
-Every array is int64. It shares no arithmetic with `exact` and needs no PyTorch; slow and short on purpose.
+Every array is int64. It shares no arithmetic with `prior_exact` and needs no PyTorch; slow and short on purpose.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Mapping
 import numpy as np
 
 from hvaecodec.models.photo.layout import Step
-from hvaecodec.models.photo.prior_walk import LINEAR_SHIFT, PriorConfig, layer_shapes, linear_inputs
+from hvaecodec.models.photo.prior_layers import LINEAR_SHIFT, PriorConfig, layer_shapes, linear_inputs
 
 LIMIT = 32767
 
 
 class NumpyArithmetic:
-    """`dct_prior.Arithmetic` over the integers that `exact.export_integers` stores."""
+    """A `prior_walk.Arithmetic` over the integers that `prior_exact.export_integers` stores."""
 
     def __init__(self, weights: Mapping[str, np.ndarray], config: PriorConfig) -> None:
         self.config, self.weights = config, weights
@@ -25,19 +25,24 @@ class NumpyArithmetic:
         self.rate_table = weights["rate_table"].astype(np.int64)
 
     def tensor(self, values: np.ndarray) -> np.ndarray:
+        """Return values in the arithmetic's own kind, int64."""
         return np.asarray(values).astype(np.int64)
 
     def numpy(self, x: np.ndarray) -> np.ndarray:
+        """Return an array as it is."""
         return x
 
     def rate(self, index: np.ndarray) -> np.ndarray:
+        """Return the hat features (B, 8, 1, 1) of step indices (B,), in 1/32."""
         return self.rate_table[index][:, :, None, None]
 
     def features(self, values: np.ndarray) -> np.ndarray:
+        """Return sign(v) log(1 + |v|) and then log(1 + |v|) of every value, twice the channels, in 1/32."""
         size = self.log_table[np.minimum(np.abs(values), 4095)]
         return np.concatenate([np.where(values < 0, -size, size), size], 1)
 
     def conv(self, name: str, x: np.ndarray) -> np.ndarray:
+        """Apply the layer of that name and requantise; the result has a sign."""
         weight, bias, shift = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
         margin = weight.shape[-1] // 2
         padded = np.pad(x, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
@@ -45,45 +50,56 @@ class NumpyArithmetic:
         return _shift(acc, shift.astype(np.int64)[:, None, None])
 
     def relu(self, x: np.ndarray) -> np.ndarray:
+        """Clamp to the range of activations, 0..255."""
         return np.clip(x, 0, 255)
 
     def add(self, h: np.ndarray, z: np.ndarray) -> np.ndarray:
+        """Add to the state, within its 16 bits."""
         return np.clip(h + z, -LIMIT, LIMIT)
 
     def join(self, parts: list[np.ndarray]) -> np.ndarray:
+        """Concatenate channels."""
         return np.concatenate(parts, 1)
 
     def spread(self, rate: np.ndarray, like: np.ndarray) -> np.ndarray:
+        """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
         return np.broadcast_to(rate, (*rate.shape[:2], *like.shape[2:]))
 
-    def linear(self, name: str, symbols: np.ndarray, step: Step) -> np.ndarray:
+    def linear(self, step: Step, symbols: np.ndarray) -> np.ndarray:
+        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
         batch, *_, rows, columns = symbols.shape
         means = []
         for i, band in enumerate(step.bands):
-            seen = [symbols[:, c, u, v].reshape(batch, -1, rows, columns) for c, u, v in linear_inputs(step, band)]
-            means.append(_correlate(self.weights[f"linear_{name}_{i}"], _replicate(np.concatenate(seen, 1))))
+            inputs = [symbols[:, c, u, v].reshape(batch, -1, rows, columns) for c, u, v in linear_inputs(step, band)]
+            means.append(_correlate(self.weights[f"linear_{step.name}_{i}"], _replicate(np.concatenate(inputs, 1))))
         return _shift(np.concatenate(means, 1), LINEAR_SHIFT - 2)
 
     def nearest(self, quarter: np.ndarray) -> np.ndarray:
+        """Round quarter symbols to whole symbols, half up."""
         return _shift(quarter, 2)
 
     def dc_gather(self, dc: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
         return dc.reshape(*dc.shape[:2], -1)[:, :, index]
 
     def dc_linear(self, kind: str, scale_class: int, near: np.ndarray) -> np.ndarray:
+        """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
         weight = self.weights[f"dc_linear_{kind}"][scale_class].astype(np.int64)
         return _shift((near * weight[:, None, :]).sum(-1, keepdims=True), LINEAR_SHIFT - 2)
 
-    def dc_features(self, near: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-        away = (near - self.nearest(predicted)).transpose(0, 1, 3, 2)  # (B, 3, 12, N)
+    def dc_features(self, near: np.ndarray, prediction: np.ndarray) -> np.ndarray:
+        """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
+        away = (near - self.nearest(prediction)).transpose(0, 1, 3, 2)  # (B, 3, 12, N)
         return self.features(away.reshape(len(away), -1, away.shape[-1], 1))
 
     def dc_class(self, scale_class: int, like: np.ndarray) -> np.ndarray:
+        """Return the scale class one-hot, (B, 3) spread over the rows and columns of `like`."""
         one_hot = np.zeros((len(like), 3, *like.shape[2:]), np.int64)
         one_hot[:, scale_class] = 32
         return one_hot
 
     def dc_around(self, dc: np.ndarray) -> np.ndarray:
+        """Return the differences of DCs to those of the eight tiles around, (B, 24, rows, columns)."""
         rows, columns = dc.shape[2:]
         padded = _replicate(dc)
         around = [padded[:, :, i : i + rows, j : j + columns] - dc for i, j in np.ndindex(3, 3) if (i, j) != (1, 1)]

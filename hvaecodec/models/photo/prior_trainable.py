@@ -14,16 +14,16 @@ from torch import Tensor, nn
 
 from hvaecodec.models.exact_bound import UNIT
 from hvaecodec.models.integer_rounding import TOP, straight, weight_exponents
-from hvaecodec.models.photo.layout import STEPS, Band, Step
-from hvaecodec.models.photo.prior_walk import (
+from hvaecodec.models.photo.layout import N_LEVELS, STEPS, Band, Step
+from hvaecodec.models.photo.prior_layers import (
     HATS,
     LINEAR_SHIFT,
     MAX_LINEAR_LEVEL,
     PriorConfig,
     layer_shapes,
     linear_inputs,
-    walk,
 )
+from hvaecodec.models.photo.prior_walk import walk
 from hvaecodec.models.photo.quantiser import rate_position
 
 MIN_LOG2_SCALE, PER_OCTAVE, N_SCALES = -4.5, 3, 39
@@ -31,9 +31,10 @@ COARSE_MEAN_FROM = 17  # scales from this index up (> 2 symbols) take whole-symb
 
 
 def log2_mass(residual: Tensor, scale: Tensor) -> Tensor:
-    """log2 of the mass that a logistic of the given scale puts on the unit bin around `residual`, in bits.
+    """Return log2 of the mass that a logistic distribution puts on the unit bin around `residual`, in its shape.
 
-    sigma(-(|r| - 1/2) / s) - sigma(-(|r| + 1/2) / s), written so that it neither cancels nor overflows.
+    scale: of the logistic, in symbols. The mass is sigma(-(|r| - 1/2) / s) - sigma(-(|r| + 1/2) / s), the discretised
+    logistic of PixelCNN++ (arXiv:1701.05517, section 2.1), written so that it neither cancels nor overflows.
     """
     inverse = 1 / scale
     a = (residual.abs() - 0.5) * inverse
@@ -42,7 +43,7 @@ def log2_mass(residual: Tensor, scale: Tensor) -> Tensor:
 
 
 class PriorNet(nn.Module):
-    """Weights of the prior and the float `Arithmetic` over them."""
+    """The weights of the prior and the float `prior_walk.Arithmetic` over them."""
 
     def __init__(self, config: PriorConfig | None = None) -> None:
         super().__init__()
@@ -68,16 +69,19 @@ class PriorNet(nn.Module):
     # -- Arithmetic -----------------------------------------------------------------------------------------------
 
     def rate(self, index: Tensor) -> Tensor:
+        """Return the hat features (B, 8, 1, 1) of step indices (B,)."""
         position = rate_position(index.float()) * (HATS - 1)
         knots = torch.arange(HATS, device=index.device)
         hats = (1 - (position[:, None] - knots).abs()).clamp_min(0)
         return self._round(hats)[:, :, None, None]
 
     def features(self, values: Tensor) -> Tensor:
+        """Return sign(v) log(1 + |v|) and then log(1 + |v|) of every value, twice the channels."""
         size = torch.round(torch.log1p(values.abs().float()) * UNIT).clamp(max=255) / UNIT
         return torch.cat([torch.where(values < 0, -size, size), size], 1)
 
     def conv(self, name: str, x: Tensor) -> Tensor:
+        """Apply the layer of that name, with the roundings of the integers if `rounding` is on."""
         weight, bias = self.weights[_key(name)], self.biases[_key(name)]
         if self.rounding:
             step = torch.exp2(-weight_exponents(weight, bias))[:, None, None, None]
@@ -85,46 +89,57 @@ class PriorNet(nn.Module):
         return self._round(F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2))
 
     def relu(self, x: Tensor) -> Tensor:
+        """Clamp to the range of activations, 0 to 255/32."""
         return x.clamp(0, TOP)
 
     def add(self, h: Tensor, z: Tensor) -> Tensor:
+        """Add to the state."""
         return h.float() + z
 
     def join(self, parts: list[Tensor]) -> Tensor:
+        """Concatenate channels."""
         return torch.cat([part.float() for part in parts], 1)
 
     def spread(self, rate: Tensor, like: Tensor) -> Tensor:
+        """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
         return rate.expand(-1, -1, *like.shape[2:])
 
-    def linear(self, name: str, symbols: Tensor, step: Step) -> Tensor:
+    def linear(self, step: Step, symbols: Tensor) -> Tensor:
+        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
         with torch.no_grad(), torch.autocast(symbols.device.type, enabled=False):
             means = []
             for i, band in enumerate(step.bands):
-                weight = getattr(self, _key(f"linear.{name}.{i}")) / 2 ** (LINEAR_SHIFT - 2)
+                weight = getattr(self, _key(f"linear.{step.name}.{i}")) / 2 ** (LINEAR_SHIFT - 2)
                 patch = F.pad(linear_patch(step, band, symbols.float()), (1, 1, 1, 1), mode="replicate")
                 means.append(F.conv2d(patch, weight))
             return torch.round(torch.cat(means, 1))
 
     def nearest(self, quarter: Tensor) -> Tensor:
+        """Round quarter symbols to whole symbols, half up."""
         return torch.floor((quarter + 2) / 4)
 
     def dc_gather(self, dc: Tensor, index: np.ndarray) -> Tensor:
+        """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
         return dc.flatten(2)[:, :, torch.as_tensor(index, device=dc.device)]
 
     def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
+        """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
         weight = getattr(self, f"dc_linear_{kind}")[scale_class]
         return torch.round((near * weight[None, :, None]).sum(-1, keepdim=True) / 2 ** (LINEAR_SHIFT - 2))
 
-    def dc_features(self, near: Tensor, predicted: Tensor) -> Tensor:
-        away = near - self.nearest(predicted)  # (B, 3, N, 12)
+    def dc_features(self, near: Tensor, prediction: Tensor) -> Tensor:
+        """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
+        away = near - self.nearest(prediction)  # (B, 3, N, 12)
         return self.features(away.permute(0, 1, 3, 2).flatten(1, 2)[..., None])
 
     def dc_class(self, scale_class: int, like: Tensor) -> Tensor:
+        """Return the scale class one-hot, (B, 3) spread over the rows and columns of `like`."""
         one_hot = like.new_zeros(1, 3, 1, 1)
         one_hot[:, scale_class] = 1
         return one_hot.expand(like.shape[0], -1, *like.shape[2:])
 
     def dc_around(self, dc: Tensor) -> Tensor:
+        """Return the differences of DCs to those of the eight tiles around, (B, 24, rows, columns)."""
         return around(F.pad(dc.float(), (1, 1, 1, 1), mode="replicate"), dc.float())
 
     def _round(self, x: Tensor) -> Tensor:
@@ -133,21 +148,27 @@ class PriorNet(nn.Module):
     # -- likelihood -----------------------------------------------------------------------------------------------
 
     def bits(self, symbols: Tensor, index: Tensor) -> list[Tensor]:
-        """Bits of each level, six scalars summed over the batch; symbols: (B, 3, 32, 32, h, w), index: (B,)."""
-        coder = _Pricing(self, symbols)
-        walk(self, (symbols.shape[-2], symbols.shape[-1]), index, coder)
-        return coder.levels
+        """Return the bits of each stream level, six scalars summed over the batch, without the coarsest DCs.
+
+        symbols: (B, 3, 32, 32, rows, columns). index: step indices (B,).
+        """
+        counter = BitCounter(self, symbols)
+        walk(self, (symbols.shape[-2], symbols.shape[-1]), index, counter)
+        return counter.levels
 
 
 def around(padded: Tensor, dc: Tensor) -> Tensor:
-    """Differences of the eight surrounding values to the centre, (B, 24, h, w); `padded` has one more on each side."""
+    """Return the differences of the eight values around to each of `dc`, (B, 3, h, w) to (B, 24, h, w).
+
+    padded: `dc` with one more on each side.
+    """
     h, w = dc.shape[2:]
     shifted = [padded[:, :, i : i + h, j : j + w] - dc for i in range(3) for j in range(3) if (i, j) != (1, 1)]
     return torch.stack(shifted, 2).flatten(1, 2)
 
 
 def linear_patch(step: Step, band: Band, symbols: Tensor) -> Tensor:
-    """What the linear prediction of a band sees, (B, inputs, h, w): see `linear_inputs`.
+    """Return what the linear prediction of a band sees of symbols, (B, inputs, h, w): see `linear_inputs`.
 
     The weights on the DCs of the nine tiles sum to zero, so only differences count.
     """
@@ -159,36 +180,48 @@ def _key(name: str) -> str:
     return name.replace(".", "_")
 
 
-class _Pricing:
-    """A coder for `walk` that adds up bits instead of writing them."""
+class BitCounter:
+    """A `prior_walk.Coder` that adds up the bits of known symbols, (B, 3, 32, 32, rows, columns), for each stream level."""
 
     def __init__(self, net: PriorNet, symbols: Tensor) -> None:
         self.net, self.symbols = net, symbols.float()
-        self.levels = [symbols.new_zeros((), dtype=torch.float32) for _ in range(6)]
+        self.levels = [symbols.new_zeros((), dtype=torch.float32) for _ in range(N_LEVELS)]
 
     def known_dc(self) -> Tensor:
+        """Return the DCs, (B, 3, rows, columns)."""
         return self.symbols[:, :, 0, 0]
 
     def known(self) -> Tensor:
+        """Return all symbols."""
         return self.symbols
 
-    def dc(self, index: np.ndarray, mean4: Tensor | None, head: Tensor | None, channels: slice) -> Tensor:
-        values = self.known_dc().flatten(2)[:, channels, torch.as_tensor(index)][..., None]
+    def code_dc(self, tiles: np.ndarray, channels: slice, prediction: Tensor | None, head: Tensor | None) -> Tensor:
+        """Count the bits of some DCs, unless they are the coarsest, and return them, (B, channels, N, 1)."""
+        values = self.known_dc().flatten(2)[:, channels, torch.as_tensor(tiles)][..., None]
         if head is not None:
-            self._price(0, values, mean4, head)
+            self._count(0, values, prediction, head)
         return values
 
-    def step(self, step: Step, mean4: Tensor | None, state: Tensor) -> Tensor:
+    def code_step(self, step: Step, prediction: Tensor | None, state: Tensor) -> Tensor:
+        """Count the bits of a step's symbols and return them, (B, n, rows, columns)."""
         values = torch.cat([self.symbols[:, b.where[0], b.where[1], b.where[2]].flatten(1, 2) for b in step.bands], 1)
-        self._price(step.level, values, mean4, self.net.conv(f"{step.name}.head", state))
+        self._count(step.stream_level, values, prediction, self.net.conv(f"{step.name}.head", state))
         return values
 
-    def _price(self, level: int, values: Tensor, mean4: Tensor | None, head: Tensor) -> None:
-        self.levels[level] = self.levels[level] + price(values, mean4, head.float(), self.net.rounding)
+    def embedded(self, step: Step, features: Tensor) -> None:
+        """Nothing is done with the features."""
+
+    def _count(self, stream_level: int, values: Tensor, prediction: Tensor | None, head: Tensor) -> None:
+        bits = symbol_bits(values, prediction, head.float(), self.net.rounding)
+        self.levels[stream_level] = self.levels[stream_level] + bits
 
 
-def price(values: Tensor, mean4: Tensor | None, head: Tensor, rounding: bool) -> Tensor:
-    """Bits of `values` under the head's outputs (n normalised means, then n log2 scales), summed."""
+def symbol_bits(values: Tensor, prediction: Tensor | None, head: Tensor, rounding: bool) -> Tensor:
+    """Return the bits of `values`, summed, under what a head says: n normalised means, then n log2 scales.
+
+    values: (B, n, rows, columns). prediction: of their shape, in quarter symbols. head: (B, 2n, rows, columns).
+    rounding: whether scales and means take the values that tables exist for, with gradients straight through.
+    """
     normalised, log2_scale = head.chunk(2, 1)
     log2_scale = (log2_scale - 1).clamp(MIN_LOG2_SCALE, MIN_LOG2_SCALE + (N_SCALES - 1) / PER_OCTAVE)
     if rounding:
@@ -196,8 +229,8 @@ def price(values: Tensor, mean4: Tensor | None, head: Tensor, rounding: bool) ->
         log2_scale = straight(log2_scale, grid / PER_OCTAVE + MIN_LOG2_SCALE)
     scale = torch.exp2(log2_scale)
     mean = normalised * scale
-    if mean4 is not None:
-        mean = mean + mean4 / 4
+    if prediction is not None:
+        mean = mean + prediction / 4
     if rounding:
         quarter = torch.round(mean * 4) / 4
         mean = straight(mean, torch.where(scale > 2.1, torch.round(mean), quarter))

@@ -1,154 +1,151 @@
 """The multi-resolution prior of the DCT context: p(level j | all coarser levels), one walk for every arithmetic.
 
 A state on the tile grid is carried down the pyramid, as in a top-down VAE: each step refines it (pre-activation
-residual blocks of one 3x3 and one 1x1 convolution), prices the step's symbols from it (a scale and a normalised mean
-for every symbol) and adds what was decoded. Low bands get an integer linear prediction from decoded neighbours first.
+residual blocks of one 3x3 and one 1x1 convolution), gets the tables of its symbols from it (a scale and a normalised
+mean for every symbol) and embeds what was decoded in it. Low bands get an integer linear prediction from decoded
+neighbours first.
 
-`walk` is written once. An `Arithmetic` supplies the numbers: `training.TrainArithmetic` floats with gradients,
-`exact.ExactArithmetic` integers held in float32, `exact_numpy.NumpyArithmetic` the plain reference.
+`walk` is written once. An `Arithmetic` supplies the numbers: `prior_trainable.PriorNet` floats with gradients,
+`prior_exact.ExactArithmetic` integers held in float32, `prior_numpy.NumpyArithmetic` the plain reference. A `Coder`
+does with the symbols what is to be done: writes them, reads them, or counts their bits.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from hvaecodec.models.photo.layout import STEPS, Band, Step, dc_base, dc_phases
+from hvaecodec.models.photo.layout import N_LEVELS, STEPS, Phase, Step, dc_base, dc_phases
+from hvaecodec.models.photo.prior_layers import MAX_LINEAR_LEVEL, PriorConfig
 
 Array = Any  # torch.Tensor or numpy.ndarray, by arithmetic
 
-HATS = 8  # features of the rate: piecewise linear in the step index
-LINEAR_SHIFT = 12  # linear prediction weights are integers / 2**12
-MAX_LINEAR_LEVEL = 3  # levels 1..3 (k <= 8) are linearly predicted
-
-
-@dataclass(frozen=True)
-class PriorConfig:
-    """Widths of the state for k <= 8 and above, and residual blocks before each luma and each chroma step."""
-
-    coarse: int = 128
-    fine: int = 192
-    luma_blocks: int = 2
-    chroma_blocks: int = 1
-    dc_hidden: int = 64
-
-    def width(self, level: int) -> int:
-        return self.coarse if level <= 3 else self.fine
-
-    def blocks(self, step: Step) -> int:
-        return self.chroma_blocks if step.bands[0].channel else self.luma_blocks
-
-
-def linear_inputs(step: Step, band: Band) -> list[tuple[int, slice, slice]]:
-    """Where the linear prediction of `band` looks (3 x 3 tiles each): coarser coefficients, earlier luma bands."""
-    half = band.n
-    where: list[tuple[int, slice, slice]] = [(band.channel, slice(0, half), slice(0, half))]
-    if band.channel == 0:
-        for other in STEPS:
-            if other.name == step.name:
-                break
-            if other.level == step.level:
-                where.append(other.bands[0].where)
-    return where
-
-
-def layer_shapes(config: PriorConfig) -> Iterator[tuple[str, int, int, int]]:
-    """Every convolution as (name, inputs, outputs, kernel side)."""
-    near = 12 * 3 * 2
-    for kind in ("diagonal", "cross"):
-        for part, extra, outputs in (("y", 0, 1), ("c", 2, 2)):
-            yield f"dc.{kind}.{part}.in", near + extra + HATS + 3, config.dc_hidden, 1
-            yield f"dc.{kind}.{part}.mid", config.dc_hidden, config.dc_hidden, 1
-            yield f"dc.{kind}.{part}.head", config.dc_hidden, 2 * outputs, 1
-    yield "start", 8 * 3 * 2, config.coarse, 1
-    previous = config.coarse
-    for step in STEPS:
-        width = config.width(step.level)
-        if width != previous:
-            yield f"{step.name}.widen", previous, width, 1
-            previous = width
-        yield f"{step.name}.rate", HATS, width, 1
-        for i in range(config.blocks(step)):
-            yield f"{step.name}.block{i}.conv", width, width, 3
-            yield f"{step.name}.block{i}.mix", width, width, 1
-        yield f"{step.name}.head", width, 2 * step.size, 1
-        if step is not STEPS[-1]:
-            features = 4 if step.level <= MAX_LINEAR_LEVEL else 2
-            yield f"{step.name}.embed", features * step.size, width, 1
-
 
 class Arithmetic(Protocol):
-    """What `walk` needs. Arrays are (B, channels, rows, columns); units are 1/32 where they are integers."""
+    """The numbers of a prior. Arrays are (B, channels, rows, columns); units are 1/32 where they are integers."""
 
     config: PriorConfig
     names: set[str]  # of the layers
 
-    def rate(self, index: Array) -> Array: ...  # hat features (B, 8, 1, 1) of the step index
-    def features(self, values: Array) -> Array: ...  # signed and absolute log features, channels doubled
-    def conv(self, name: str, x: Array) -> Array: ...  # requantised, signed
-    def relu(self, x: Array) -> Array: ...  # clamp to the 8-bit range
-    def add(self, h: Array, z: Array) -> Array: ...
-    def join(self, parts: list[Array]) -> Array: ...
-    def spread(self, rate: Array, like: Array) -> Array: ...
-    def linear(self, name: str, symbols: Array, step: Step) -> Array: ...  # quarter symbols (B, n, rows, columns)
-    def nearest(self, quarter: Array) -> Array: ...  # quarter symbols to symbols
-    def dc_gather(self, dc: Array, index: Any) -> Array: ...
-    def dc_linear(self, kind: str, scale_class: int, near: Array) -> Array: ...
-    def dc_features(self, near: Array, predicted: Array) -> Array: ...
-    def dc_class(self, scale_class: int, like: Array) -> Array: ...
-    def dc_around(self, dc: Array) -> Array: ...  # differences to the eight tiles around, (B, 24, rows, columns)
+    def rate(self, step_index: Array) -> Array:
+        """Return the hat features of step indices (B,), piecewise linear, (B, 8, 1, 1)."""
+
+    def features(self, values: Array) -> Array:
+        """Return sign(v) log(1 + |v|) of every value and then log(1 + |v|), twice the channels."""
+
+    def conv(self, name: str, x: Array) -> Array:
+        """Apply the layer of that name to activations and requantise; the result has a sign."""
+
+    def relu(self, x: Array) -> Array:
+        """Clamp to the range of activations, 0..255 in 1/32."""
+
+    def add(self, h: Array, z: Array) -> Array:
+        """Add to the state."""
+
+    def join(self, parts: list[Array]) -> Array:
+        """Concatenate channels."""
+
+    def spread(self, rate: Array, like: Array) -> Array:
+        """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
+
+    def linear(self, step: Step, symbols: Array) -> Array:
+        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
+
+    def nearest(self, quarters: Array) -> Array:
+        """Round quarter symbols to whole symbols, half up."""
+
+    def dc_gather(self, dc: Array, near: Any) -> Array:
+        """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
+
+    def dc_linear(self, kind: str, scale_class: int, near: Array) -> Array:
+        """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
+
+    def dc_features(self, near: Array, prediction: Array) -> Array:
+        """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
+
+    def dc_class(self, scale_class: int, like: Array) -> Array:
+        """Return the scale class one-hot, (B, 3) spread over the rows and columns of `like`."""
+
+    def dc_around(self, dc: Array) -> Array:
+        """Return the differences of DCs to those of the eight tiles around, (B, 24, rows, columns)."""
 
 
 class Coder(Protocol):
-    """Codes one step: takes what the network says, returns the symbols (B, n, rows, columns), decoded or given."""
+    """What `walk` asks and tells about symbols. Symbols that it returns may be decoded or have been known before."""
 
-    def dc(self, index: Any, mean4: Array, head: Array | None, channels: slice) -> Array: ...
-    def step(self, step: Step, mean4: Array | None, state: Array) -> Array: ...  # it applies the step's head itself
-    def known_dc(self) -> Array: ...
-    def known(self) -> Array: ...
+    def known_dc(self) -> Array:
+        """Return the DCs (B, 3, rows, columns), zero where they are not coded yet."""
+
+    def known(self) -> Array:
+        """Return all symbols (B, 3, 32, 32, rows, columns), zero where they are not coded yet."""
+
+    def code_dc(self, tiles: Any, channels: slice, prediction: Array | None, head: Array | None) -> Array:
+        """Code the DCs of some channels at flat tile indices (N,) and return them, (B, channels, N, 1).
+
+        prediction: quarter symbols; head: what the network says. Both are None on the coarsest lattice.
+        """
+
+    def code_step(self, step: Step, prediction: Array | None, state: Array) -> Array:
+        """Code the symbols of a step and return them, (B, n, rows, columns); None will do for the last step.
+
+        The layer "<step>.head" gives their tables from the state; the coder applies it, in parts if it likes.
+        prediction: quarter symbols, None where there is no linear prediction.
+        """
+
+    def embedded(self, step: Step, features: Array) -> None:
+        """Hear by which features, (B, 2n, rows, columns), the symbols of a step are about to enter the state."""
 
 
-def walk(a: Arithmetic, grid: tuple[int, int], index: Array, code: Coder, levels: int = 6) -> None:
-    """Walk down the pyramid of a (rows, columns) tile grid, coarse to fine, and let `code` code every symbol.
+def walk(a: Arithmetic, grid: tuple[int, int], step_index: Array, coder: Coder, n_levels: int = N_LEVELS) -> None:
+    """Walk down the pyramid of a (rows, columns) tile grid, coarse to fine, and let `coder` code every symbol.
 
-    index: (B,) step indices of the quantiser. levels: stop after that many.
+    step_index: (B,), of the arithmetic's kind. n_levels: stop after so many stream levels.
     """
-    rate = a.rate(index)
-    _walk_dc(a, grid, rate, code)
-    if levels == 1:
+    rate = a.rate(step_index)
+    _walk_dc(a, grid, rate, coder)
+    if n_levels == 1:
         return
-    h = a.conv("start", a.features(a.dc_around(code.known_dc())))
+    state = a.conv("start", a.features(a.dc_around(coder.known_dc())))
     for step in STEPS:
-        if step.level >= levels:
-            break
-        if f"{step.name}.widen" in a.names:
-            h = a.conv(f"{step.name}.widen", a.relu(h))
-        h = a.add(h, a.spread(a.conv(f"{step.name}.rate", rate), h))
-        for i in range(a.config.blocks(step)):
-            y = a.relu(a.conv(f"{step.name}.block{i}.conv", a.relu(h)))
-            h = a.add(h, a.conv(f"{step.name}.block{i}.mix", y))
-        mean4 = a.linear(step.name, code.known(), step) if step.level <= MAX_LINEAR_LEVEL else None
-        symbols = code.step(step, mean4, a.relu(h))
-        if step is STEPS[-1]:
-            break
-        seen = [a.features(symbols)]
-        if mean4 is not None:
-            seen.append(a.features(symbols - a.nearest(mean4)))
-        h = a.add(h, a.conv(f"{step.name}.embed", a.join(seen)))
+        if step.stream_level >= n_levels:
+            return
+        state = _refined(a, step, state, rate)
+        prediction = a.linear(step, coder.known()) if step.stream_level <= MAX_LINEAR_LEVEL else None
+        symbols = coder.code_step(step, prediction, a.relu(state))
+        if step is not STEPS[-1]:
+            features = a.features(symbols)
+            coder.embedded(step, features)
+            parts = [features] if prediction is None else [features, a.features(symbols - a.nearest(prediction))]
+            state = a.add(state, a.conv(f"{step.name}.embed", a.join(parts)))
 
 
-def _walk_dc(a: Arithmetic, grid: tuple[int, int], rate: Array, code: Coder) -> None:
-    code.dc(dc_base(*grid), None, None, slice(0, 3))
+def _refined(a: Arithmetic, step: Step, state: Array, rate: Array) -> Array:
+    """The state from which a step's tables come: widened where the level asks for it, shifted by the rate, deepened by residual blocks."""
+    if f"{step.name}.widen" in a.names:
+        state = a.conv(f"{step.name}.widen", a.relu(state))
+    state = a.add(state, a.spread(a.conv(f"{step.name}.rate", rate), state))
+    for i in range(a.config.blocks(step)):
+        y = a.relu(a.conv(f"{step.name}.block{i}.conv", a.relu(state)))
+        state = a.add(state, a.conv(f"{step.name}.block{i}.mix", y))
+    return state
+
+
+def _walk_dc(a: Arithmetic, grid: tuple[int, int], rate: Array, coder: Coder) -> None:
+    """Code the DC picture: the coarsest lattice without a network, then phase by phase what lies between."""
+    coder.code_dc(dc_base(*grid), slice(0, 3), None, None)
     for phase in dc_phases(*grid):
-        near = a.dc_gather(code.known_dc(), phase.near)  # (B, 3, N, 12)
-        mean4 = a.dc_linear(phase.kind, phase.scale_class, near)  # (B, 3, N, 1)
-        seen = a.dc_features(near, mean4)  # (B, 72, N, 1)
-        common = [seen, a.spread(rate, seen), a.dc_class(phase.scale_class, seen)]
-        for part, channels in (("y", slice(0, 1)), ("c", slice(1, 3))):
-            x = a.join(common)
-            for layer in ("in", "mid"):
-                x = a.relu(a.conv(f"dc.{phase.kind}.{part}.{layer}", x))
-            head = a.conv(f"dc.{phase.kind}.{part}.head", x)
-            symbols = code.dc(phase.at, mean4[:, channels], head, channels)
-            common.append(a.features(symbols - a.nearest(mean4[:, channels])))
+        _walk_phase(a, phase, rate, coder)
+
+
+def _walk_phase(a: Arithmetic, phase: Phase, rate: Array, coder: Coder) -> None:
+    """Code the DCs of one phase: luma, then, knowing how far it was from its prediction, chroma."""
+    near = a.dc_gather(coder.known_dc(), phase.near)  # (B, 3, N, 12)
+    prediction = a.dc_linear(phase.kind, phase.scale_class, near)  # (B, 3, N, 1)
+    around = a.dc_features(near, prediction)  # (B, 72, N, 1)
+    known = [around, a.spread(rate, around), a.dc_class(phase.scale_class, around)]
+    for part, channels in (("y", slice(0, 1)), ("c", slice(1, 3))):
+        x = a.join(known)
+        for layer in ("in", "mid"):
+            x = a.relu(a.conv(f"dc.{phase.kind}.{part}.{layer}", x))
+        head = a.conv(f"dc.{phase.kind}.{part}.head", x)
+        symbols = coder.code_dc(phase.at, channels, prediction[:, channels], head)
+        known.append(a.features(symbols - a.nearest(prediction[:, channels])))

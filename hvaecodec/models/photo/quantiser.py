@@ -1,35 +1,27 @@
-"""The mid-tread variable-rate quantiser of the DCT context: quality to step size, coefficients to symbols."""
+"""The mid-tread variable-rate quantiser of the DCT context as tensors: its steps, and coefficients to symbols and back.
+
+A coefficient of channel c and frequency (u, v) is divided by delta(step index) * S[c, u, v] and rounded. Files are
+coded with the steps that are stored in the bitstream weights; the formulas here are what training stores there.
+"""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-STEPS_PER_QUALITY = 8
-N_INDICES = 99 * STEPS_PER_QUALITY + 1  # quality 1..100
+from hvaecodec.models.photo.quality import N_INDICES
+
 COARSEST, FINEST = 320.0, 4.0  # step sizes at quality 1 and 100, in 8-bit grey levels of an orthonormal DCT
 
 
-def step_index(quality: float) -> int:
-    """The u16 that a file stores for a quality in 1..100; ValueError outside."""
-    if not 1 <= quality <= 100:
-        raise ValueError(f"quality must lie in 1..100, got {quality}")
-    return round((quality - 1) * STEPS_PER_QUALITY)
-
-
-def quality_of(index: int) -> float:
-    """The quality a step index stands for."""
-    return 1 + index / STEPS_PER_QUALITY
-
-
 def step_table() -> Tensor:
-    """Step size of every index, (793,) float32: geometric from 320 to 4."""
+    """Return the step size of every step index, (793,) float32 in grey levels: geometric from 320 to 4."""
     exponent = torch.arange(N_INDICES, dtype=torch.float64) / (N_INDICES - 1)
     return (COARSEST * (FINEST / COARSEST) ** exponent).float()
 
 
 def frequency_weights() -> Tensor:
-    """S, (3, 32, 32) float32: relative step of each channel and frequency.
+    """Return S, (3, 32, 32) float32: the step of each channel and frequency relative to that of the luma DC.
 
     A smooth fit to the steps that minimise mean squared RGB error plus rate under a static entropy coder on training
     photos halved in size (so that their chroma is whole), over step sizes 6..25: luma rises to 1.3 towards fine
@@ -43,18 +35,22 @@ def frequency_weights() -> Tensor:
     return torch.stack([luma, blue, red])
 
 
-def rate_position(index: Tensor) -> Tensor:
-    """Where a step index stands between quality 1 (0.0) and 100 (1.0)."""
-    return index / (N_INDICES - 1)
+def rate_position(step_index: Tensor) -> Tensor:
+    """Return where step indices stand between quality 1 (0.0) and 100 (1.0), in the shape they come in."""
+    return step_index / (N_INDICES - 1)
 
 
 def quantise(coefficients: Tensor, delta: Tensor, weights: Tensor) -> Tensor:
-    """Symbols of (B, 3, 32, 32, h, w) coefficients: plain rounding to multiples of delta * S. delta: (B,)."""
+    """Round coefficients plainly to the nearest multiples of delta * S.
+
+    coefficients: (B, 3, 32, 32, rows, columns) in grey levels. delta: (B,). weights: S. Symbols have the shape of the
+    coefficients and are whole numbers.
+    """
     return torch.round(coefficients / _steps(delta, weights))
 
 
 def dequantise(symbols: Tensor, delta: Tensor, weights: Tensor) -> Tensor:
-    """Coefficients in the middle of the symbols' bins."""
+    """Return the coefficients, in grey levels, that lie in the middle of the symbols' bins; see `quantise`."""
     return symbols * _steps(delta, weights)
 
 

@@ -6,7 +6,6 @@ import dataclasses
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -14,20 +13,22 @@ from safetensors.numpy import save as save_arrays
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from hvaecodec.codec.backends.torch_photo_curvature import measure_curvature
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.files import write_into_folder
+from hvaecodec.codec.photo.chunk import Chunk
 from hvaecodec.codec.photo.codec import DctVaeCodec
-from hvaecodec.codec.photo.curvature import CURVATURE, measure
+from hvaecodec.codec.photo.curvature import CURVATURE
 from hvaecodec.codec.photo.encoder import encode_picture
-from hvaecodec.codec.photo.streams import Decide, chunk_of, encode_symbols
+from hvaecodec.codec.photo.streams import Decide, Frame, encode_symbols
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
 from hvaecodec.models.integers import fit_tables, logistic_tables
 from hvaecodec.models.photo.generator import Generator
-from hvaecodec.models.photo.layout import Step
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_trainable import PriorNet
-from hvaecodec.models.photo.quantiser import N_INDICES, frequency_weights, step_table
+from hvaecodec.models.photo.quality import N_INDICES
+from hvaecodec.models.photo.quantiser import frequency_weights, step_table
 from hvaecodec.training.data import Crops, counter_rng
 from hvaecodec.training.photo.searched_symbols import RoundingSearch, Search
 from hvaecodec.training.recipes.photo import PriorTraining
@@ -42,10 +43,8 @@ def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[tuple[np.ndarr
     counts = np.zeros(len(tables.flat_bits), np.int64)
 
     def counting(symbols: np.ndarray) -> Decide:
-        def decide(
-            level: int, step: Step | None, where: Any, table: np.ndarray, mean: np.ndarray, sign: np.ndarray
-        ) -> np.ndarray:
-            values = chunk_of(symbols, step, where)
+        def decide(chunk: Chunk) -> np.ndarray:
+            values, (table, mean, sign) = chunk.place.take(symbols), chunk.coding
             radius = tables.radius[table]
             entry = (values - mean) * sign + radius
             entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
@@ -56,8 +55,8 @@ def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[tuple[np.ndarr
 
     with torch.no_grad():
         for symbols, index in pictures:
-            grid = symbols.shape[3], symbols.shape[4]
-            encode_symbols(arithmetic, tables, grid, index, counting(symbols))
+            frame = Frame((symbols.shape[3], symbols.shape[4]), index)
+            encode_symbols(arithmetic, tables, frame, counting(symbols))
     return np.split(counts, tables.starts[1:-1])
 
 
@@ -135,9 +134,10 @@ def export_curvature(
     def symbols_at(index: int) -> Iterable[np.ndarray]:
         for picture in pictures:
             with torch.no_grad():
-                yield encode_picture(codec.bitstream, codec.newest_generator, picture, index, 1).symbols
+                yield encode_picture(codec.weights, picture, index, 1).symbols
 
-    found = measure(codec.newest_generator(), symbols_at, codec.bitstream.delta, codec.bitstream.s)
+    net = codec.generators.get(codec.generators.newest)
+    found = measure_curvature(net, symbols_at, codec.bitstream.delta, codec.bitstream.s)
     data = save_arrays({"curvature": found.table.astype(np.float16)}, {"config": "{}"})
     return write_into_folder(folder / CURVATURE, data, force)
 

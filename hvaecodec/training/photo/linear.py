@@ -7,8 +7,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hvaecodec.models.photo.layout import STEPS, Band, Step, dc_phases
+from hvaecodec.models.photo.prior_layers import LINEAR_SHIFT, MAX_LINEAR_LEVEL
 from hvaecodec.models.photo.prior_trainable import PriorNet, linear_patch
-from hvaecodec.models.photo.prior_walk import LINEAR_SHIFT, MAX_LINEAR_LEVEL
 
 
 def fit_linear(net: PriorNet, coefficients: Tensor, noise: float) -> None:

@@ -18,11 +18,11 @@ from torch import Tensor
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.photo.curvature import channel_weights
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
-from hvaecodec.codec.photo.streams import encode_symbols
+from hvaecodec.codec.photo.streams import Frame, encode_symbols
 from hvaecodec.models.integers import logistic_tables
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
+from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.models.photo.prior_trainable import PriorNet
-from hvaecodec.models.photo.prior_walk import PriorConfig
 from hvaecodec.models.photo.quantiser import frequency_weights
 from hvaecodec.training.recipes.photo import PoolConfig
 
@@ -60,9 +60,9 @@ class RoundingSearch:
 
     def _one(self, coefficients: np.ndarray, index: int) -> Tensor:
         decide = Rounder(coefficients, self.weight, self.tables, SearchConfig(lagrangian=LAGRANGIAN))
-        grid = coefficients.shape[3], coefficients.shape[4]
+        frame = Frame((coefficients.shape[3], coefficients.shape[4]), index)
         with torch.no_grad():
-            *_, symbols = encode_symbols(self.arithmetic, self.tables, grid, index, decide)
+            *_, symbols = encode_symbols(self.arithmetic, self.tables, frame, decide)
         return torch.from_numpy(symbols)
 
 

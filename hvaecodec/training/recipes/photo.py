@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from hvaecodec.models.photo.generator import GeneratorConfig, ScaleConfig
-from hvaecodec.models.photo.prior_walk import PriorConfig
+from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.training.data import FREE_SOURCES
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 

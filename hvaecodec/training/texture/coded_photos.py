@@ -10,13 +10,13 @@ import torch
 from torch import Tensor
 
 from hvaecodec.codec.backends.torch_hqa import indices_to_picture, picture_to_indices
+from hvaecodec.codec.backends.torch_photo_blocks import render
 from hvaecodec.codec.hqa.codec import HqaPhotoCodec
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.encoder import encode_picture
-from hvaecodec.codec.photo.picture import render
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.models.photo.generator import rate_features
-from hvaecodec.models.photo.quantiser import N_INDICES
+from hvaecodec.models.photo.quality import N_INDICES
 from hvaecodec.models.texture import layer_features
 from hvaecodec.training.recipes.texture import DctTexture, HqaTexture
 
@@ -55,10 +55,10 @@ class DctCoded:
         return int(rng.integers(last + 1))
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
-        bitstream, net = self.codec.bitstream, self.codec.newest_generator
-        found = encode_picture(bitstream, net, photo, setting, _EFFORT, curvature=self.codec.curvature)
-        steps = bitstream.delta[setting] * bitstream.s
-        return render(net(), found.symbols, steps, setting)[: photo.shape[0], : photo.shape[1]]
+        net = self.codec.generators.get(self.codec.generators.newest)
+        found = encode_picture(self.codec.weights, photo, setting, _EFFORT)
+        steps = torch.from_numpy(self.codec.bitstream.steps(setting))
+        return render(net, found.symbols, steps, setting)[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:
         return rate_features(torch.tensor([setting]))

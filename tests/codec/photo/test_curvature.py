@@ -1,5 +1,7 @@
 """The generator's curvature, and what the search makes of it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import tiny
@@ -7,11 +9,12 @@ import torch
 from skimage import data as photos
 
 from hvaecodec import CodecError
-from hvaecodec.codec.photo import curvature
+from hvaecodec.codec.backends import torch_photo_curvature
+from hvaecodec.codec.backends.torch_photo_blocks import render
+from hvaecodec.codec.backends.torch_photo_curvature import measure_curvature
 from hvaecodec.codec.photo.codec import DctVaeCodec
-from hvaecodec.codec.photo.curvature import CURVATURE, KNOTS, Curvature, measure
+from hvaecodec.codec.photo.curvature import CURVATURE, KNOTS, Curvature
 from hvaecodec.codec.photo.encoder import encode_picture
-from hvaecodec.codec.photo.picture import render
 from hvaecodec.codec.photo.search import SearchConfig
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.quantiser import frequency_weights, step_table
@@ -22,9 +25,10 @@ PHOTO = photos.astronaut()[:96, 100:228]
 
 def measured(generator, monkeypatch):
     """With few knots, which is quicker, and 36 tiles, so that a mean over the frequencies is good to a per cent."""
-    monkeypatch.setattr(curvature, "KNOTS", KNOTS[::4])
+    monkeypatch.setattr(torch_photo_curvature, "KNOTS", KNOTS[::4])
     symbols = np.random.default_rng(0).integers(-2, 3, (3, 32, 32, 6, 6)).astype(np.int16)
-    return measure(generator, lambda index: [symbols], step_table(), frequency_weights()).table.mean((2, 3))
+    delta, s = step_table().numpy(), frequency_weights().numpy()
+    return measure_curvature(generator, lambda index: [symbols], delta, s).table.mean((2, 3))
 
 
 def test_a_generator_that_changes_nothing_has_curvature_one(monkeypatch):
@@ -54,10 +58,10 @@ def test_between_knots_the_table_is_interpolated():
 
 def test_weights_without_a_measurement_are_flat_and_exported_ones_are_found(tmp_path):
     folder = tiny.write_weights(tmp_path / "tiny")
-    assert (DctVaeCodec.load(folder).curvature.table == 1).all()
+    assert (DctVaeCodec.load(folder).weights.curvature.table == 1).all()
     train = [np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)]
     export_curvature(folder, train, 1, 32, seed=0)
-    found = DctVaeCodec.load(folder).curvature.table
+    found = DctVaeCodec.load(folder).weights.curvature.table
     assert found.shape == (len(KNOTS), 3, 32, 32) and found.std() > 0.01
     with pytest.raises(CodecError, match="exists"):
         export_curvature(folder, train, 1, 32, seed=0)
@@ -69,15 +73,15 @@ def test_weights_without_a_measurement_are_flat_and_exported_ones_are_found(tmp_
 def test_low_curvature_makes_files_smaller_and_a_pass_that_hurts_is_not_kept(tmp_path):
     codec = DctVaeCodec.load(tiny.write_weights(tmp_path / "tiny"))
     low = Curvature(np.full((len(KNOTS), 3, 32, 32), 0.3, np.float32))
-    net = codec.newest_generator()
+    net = codec.generators.get(codec.generators.newest)
 
-    def encoded(effort, curve, config=None):
-        with torch.no_grad():
-            return encode_picture(codec.bitstream, lambda: net, PHOTO, 300, effort, config, curve)
+    def encoded(effort, curve, config):
+        return encode_picture(dataclasses.replace(codec.weights, curvature=curve), PHOTO, 300, effort, config)
 
-    assert sum(encoded(1, low).est_bits) < sum(encoded(1, None).est_bits)
-    assert np.count_nonzero(encoded(1, low).symbols) < np.count_nonzero(encoded(1, None).symbols)
-    steps = codec.bitstream.delta[300] * codec.bitstream.s
+    curved, flat = (encoded(1, curve, SearchConfig()) for curve in (low, Curvature.flat()))
+    assert sum(curved.est_bits) < sum(flat.est_bits)
+    assert np.count_nonzero(curved.symbols) < np.count_nonzero(flat.symbols)
+    steps = torch.from_numpy(codec.bitstream.steps(300))
 
     def cost(found, config):
         shown = render(net, found.symbols, steps, 300)[: PHOTO.shape[0], : PHOTO.shape[1]]

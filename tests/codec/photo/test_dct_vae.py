@@ -9,6 +9,7 @@ import numpy as np
 import promises
 import pytest
 import tiny
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -190,10 +191,10 @@ def test_blocks_give_the_same_symbols_and_picture_as_the_whole(codec, monkeypatc
     data = codec.encode(pixels, quality=60, effort=1)
     whole = codec.decode(data)
     sample = codec.decode(data, temperature=1.0, seed=3)
-    from hvaecodec.codec.photo import picture
+    from hvaecodec.codec.backends import torch_photo_blocks, torch_photo_transform
 
-    monkeypatch.setattr(picture, "BLOCK", 5)
-    monkeypatch.setattr(picture, "STRIP_TILES", 20)
+    monkeypatch.setattr(torch_photo_blocks, "BLOCK", 5)
+    monkeypatch.setattr(torch_photo_transform, "STRIP_TILES", 20)
     assert codec.encode(pixels, quality=60, effort=1) == data
     assert np.abs(codec.decode(data).astype(int) - whole).max() <= 1
     assert np.abs(codec.decode(data, temperature=1.0, seed=3).astype(int) - sample).max() <= 1
@@ -202,27 +203,24 @@ def test_blocks_give_the_same_symbols_and_picture_as_the_whole(codec, monkeypatc
 @pytest.mark.parametrize("effort", [2, 3])
 def test_search_pays_in_the_cost_it_minimises(codec, effort):
     from hvaecodec.codec.photo.encoder import encode_picture
-    from hvaecodec.codec.photo.picture import error_gradient
     from hvaecodec.codec.photo.search import SearchConfig
 
     config = SearchConfig(passes=(0, 2, 4))
-    net = codec.generators.get(codec.generators.newest)
-    steps = codec.bitstream.delta[300] * codec.bitstream.s
 
     def cost(at: int) -> float:
-        found = encode_picture(codec.bitstream, lambda: net, PHOTO, 300, at, config)
-        error, _ = error_gradient(net, found.symbols, steps, 300, PHOTO)
+        found = encode_picture(codec.weights, PHOTO, 300, at, config)
+        error, _ = codec.weights.nets.error_gradient(found.symbols, 300, PHOTO)
         return error / 3 + config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(found.est_bits)
 
     assert cost(effort) <= cost(1)
 
 
 def test_gradient_of_the_generators_error(codec):
-    from hvaecodec.codec.photo.picture import error_gradient
+    from hvaecodec.codec.backends.torch_photo_blocks import error_gradient
 
     net = codec.generators.get(codec.generators.newest)
     symbols = np.zeros((3, 32, 32, 2, 2), np.int16)
-    steps = 20 * codec.bitstream.s
+    steps = 20 * torch.from_numpy(codec.bitstream.s)
     pixels = photos.astronaut()[:50, :60]
     base, gradient = error_gradient(net, symbols, steps, 300, pixels)
     symbols[0, 0, 1, 0, 0] = 1

@@ -15,14 +15,17 @@ from reference_decoder import ReferenceDecoder, starts_of
 
 import hvaecodec
 from hvaecodec.codec.photo import streams as level_streams
+from hvaecodec.codec.photo.chunk import StepPlace
 from hvaecodec.codec.photo.codec import DctVaeCodec
-from hvaecodec.codec.photo.streams import as_given, decode_symbols, encode_symbols, step_symbols
+from hvaecodec.codec.photo.streams import Frame, decode_symbols, encode_symbols, known
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
+from hvaecodec.models.photo.prior_layers import PriorConfig, layer_shapes
 from hvaecodec.models.photo.prior_numpy import NumpyArithmetic
 from hvaecodec.models.photo.prior_trainable import PriorNet
-from hvaecodec.models.photo.prior_walk import PriorConfig, layer_shapes, walk
+from hvaecodec.models.photo.prior_walk import walk
 
 INDEX, GRID = 417, (5, 7)
+FRAME = Frame(GRID, INDEX)
 
 
 @pytest.fixture(scope="module")
@@ -44,10 +47,9 @@ def random_symbols(seed: int, grid: tuple[int, int] = GRID) -> np.ndarray:
     return np.clip(np.rint(values), -6000, 6000).astype(np.int16)
 
 
-def encoded(bitstream, symbols: np.ndarray, arithmetic=None, grey: bool = False) -> list[bytes]:
-    arithmetic = arithmetic or bitstream.arithmetic
-    grid = symbols.shape[3], symbols.shape[4]
-    return encode_symbols(arithmetic, bitstream.tables, grid, INDEX, as_given(symbols), grey)[0]
+def encoded(bitstream, symbols: np.ndarray, prior=None, grey: bool = False) -> list[bytes]:
+    frame = Frame((symbols.shape[3], symbols.shape[4]), INDEX, grey)
+    return encode_symbols(prior or bitstream.prior, bitstream.tables, frame, known(symbols)).streams
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +69,7 @@ def test_symbols_come_back(bitstream, grid, grey):
     if grey:
         symbols[1:] = 0
     streams = encoded(bitstream, symbols, grey=grey)
-    found, bits = decode_symbols(bitstream.arithmetic, bitstream.tables, streams, grid, INDEX, grey)
+    found, bits = decode_symbols(bitstream.prior, bitstream.tables, Frame(grid, INDEX, grey), streams)
     np.testing.assert_array_equal(found, symbols)
     for stream, estimate in zip(streams, bits, strict=True):
         assert abs(8 * len(stream) - estimate) <= 0.01 * estimate + 64
@@ -75,7 +77,7 @@ def test_symbols_come_back(bitstream, grid, grey):
 
 def test_the_first_levels_decode_alone(bitstream, symbols, streams):
     for levels in range(1, 7):
-        found, _ = decode_symbols(bitstream.arithmetic, bitstream.tables, streams[:levels], GRID, INDEX)
+        found, _ = decode_symbols(bitstream.prior, bitstream.tables, FRAME, streams[:levels])
         size = 2 ** (levels - 1)
         np.testing.assert_array_equal(found[:, :size, :size], symbols[:, :size, :size])
         assert not found[:, size:].any() and not found[:, :, size:].any()
@@ -85,14 +87,14 @@ def test_the_first_levels_decode_alone(bitstream, symbols, streams):
 def test_bytes_and_symbols_in_this_process(bitstream, symbols, streams, name):
     with switched(CONFIGURATIONS[name]):
         assert encoded(bitstream, symbols) == streams
-        found, _ = decode_symbols(bitstream.arithmetic, bitstream.tables, streams, GRID, INDEX)
+        found, _ = decode_symbols(bitstream.prior, bitstream.tables, FRAME, streams)
     np.testing.assert_array_equal(found, symbols)
 
 
 def test_the_numpy_reference_writes_and_reads_the_same(bitstream, symbols, streams):
-    reference = bitstream.reference()
+    reference = bitstream.prior_in("numpy")
     assert encoded(bitstream, symbols, reference) == streams
-    found, _ = decode_symbols(reference, bitstream.tables, streams, GRID, INDEX)
+    found, _ = decode_symbols(reference, bitstream.tables, FRAME, streams)
     np.testing.assert_array_equal(found, symbols)
 
 
@@ -108,7 +110,7 @@ def test_plain_integers_decode_a_whole_picture(bitstream, symbols, streams, monk
             return np.array(super().read(table.tolist(), mean.tolist(), sign.tolist()), np.int32)
 
     monkeypatch.setattr(level_streams, "Decoder", lambda _, data: Plain(starts, data))
-    found, _ = decode_symbols(bitstream.reference(), bitstream.tables, streams, GRID, INDEX)
+    found, _ = decode_symbols(bitstream.prior_in("numpy"), bitstream.tables, FRAME, streams)
     np.testing.assert_array_equal(found, symbols)
 
 
@@ -133,7 +135,7 @@ def test_fresh_processes(folder, tmp_path, names):
 
 
 class Recorder:
-    """A `dct_prior.Coder` for any batch that keeps everything the entropy coder would be told."""
+    """A `prior_walk.Coder` for any batch that keeps everything the entropy coder would be told."""
 
     def __init__(self, arithmetic, symbols: np.ndarray) -> None:
         self.a, self.symbols, self.told = arithmetic, symbols, []
@@ -144,15 +146,18 @@ class Recorder:
     def known(self):
         return self.a.tensor(self.symbols)
 
-    def dc(self, index, mean4, head, channels):
-        self._keep(mean4, head)
+    def code_dc(self, index, channels, prediction, head):
+        self._keep(prediction, head)
         flat = self.symbols[:, :, 0, 0].reshape(len(self.symbols), 3, -1)
         return self.a.tensor(flat[:, channels][:, :, index, None].astype(np.float32))
 
-    def step(self, step, mean4, state):
-        self._keep(mean4, self.a.conv(f"{step.name}.head", state))
-        values = np.stack([step_symbols(item, step, slice(None)) for item in self.symbols])
+    def code_step(self, step, prediction, state):
+        self._keep(prediction, self.a.conv(f"{step.name}.head", state))
+        values = np.stack([StepPlace(step, slice(None)).take(item) for item in self.symbols])
         return self.a.tensor(values.astype(np.float32))
+
+    def embedded(self, step, features):
+        self._keep(features)
 
     def _keep(self, *arrays):
         self.told += [self.a.numpy(x).astype(np.int64) for x in arrays if x is not None]
@@ -168,7 +173,7 @@ def told(arithmetic, symbols: np.ndarray) -> list[np.ndarray]:
 @pytest.fixture(scope="module")
 def batch(bitstream):
     symbols = np.stack([random_symbols(seed, (3, 2)) for seed in range(max(BATCHES))])
-    return symbols, told(bitstream.reference(), symbols)
+    return symbols, told(bitstream.prior_in("numpy"), symbols)
 
 
 @pytest.mark.parametrize("size", BATCHES)
@@ -176,7 +181,7 @@ def batch(bitstream):
 def test_a_batch_is_told_what_each_item_is(bitstream, batch, size, name):
     symbols, expected = batch
     with switched(CONFIGURATIONS[name]), torch.inference_mode():
-        for ours, theirs in zip(told(bitstream.arithmetic, symbols[:size]), expected, strict=True):
+        for ours, theirs in zip(told(bitstream.prior, symbols[:size]), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs[:size])
 
 
@@ -215,7 +220,7 @@ def test_weights_that_could_exceed_the_bound_are_refused(bitstream):
 
 
 def test_the_reference_is_int64_in_every_layer(bitstream):
-    reference = bitstream.reference()
+    reference = bitstream.prior_in("numpy")
     for name, inputs, outputs, _ in layer_shapes(bitstream.config):
         found = reference.conv(name, np.full((1, inputs, 2, 2), 255))
         assert found.dtype == np.int64 and found.shape == (1, outputs, 2, 2)
@@ -227,5 +232,5 @@ def test_cuda(bitstream, symbols, streams):
     for name in IN_PROCESS:
         with switched(CONFIGURATIONS[name]):
             assert encoded(bitstream, symbols, arithmetic) == streams
-            found, _ = decode_symbols(arithmetic, bitstream.tables, streams, GRID, INDEX)
+            found, _ = decode_symbols(arithmetic, bitstream.tables, FRAME, streams)
         np.testing.assert_array_equal(found, symbols)

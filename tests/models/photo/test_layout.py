@@ -6,17 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hvaecodec.models.photo.layout import STEPS, dc_base, dc_phases
-from hvaecodec.models.photo.quantiser import N_INDICES, quality_of, step_index, step_table
+from hvaecodec.models.photo.quality import N_INDICES, quality_of, step_index_of
+from hvaecodec.models.photo.quantiser import step_table
 
 
 def test_steps_cover_every_coefficient_once():
-    seen = np.zeros((3, 32, 32), int)
-    seen[:, 0, 0] += 1
+    count = np.zeros((3, 32, 32), int)
+    count[:, 0, 0] += 1
     for step in STEPS:
         for band in step.bands:
-            seen[band.where] += 1
-    assert (seen == 1).all()
-    assert [step.level for step in STEPS] == sorted(step.level for step in STEPS)
+            count[band.where] += 1
+    assert (count == 1).all()
+    levels = [step.stream_level for step in STEPS]
+    assert levels == sorted(levels)
 
 
 @given(height=st.integers(1, 70), width=st.integers(1, 70))
@@ -31,10 +33,10 @@ def test_dc_phases_fill_the_grid_from_known_neighbours(height, width):
 
 
 def test_quality_and_step_sizes():
-    assert (step_index(1), step_index(100)) == (0, N_INDICES - 1)
-    assert quality_of(step_index(37.5)) == 37.5
+    assert (step_index_of(1), step_index_of(100)) == (0, N_INDICES - 1)
+    assert quality_of(step_index_of(37.5)) == 37.5
     table = step_table()
     assert table[0] == 320 and table[-1] == 4 and (table[1:] < table[:-1]).all()
     for wrong in (0.9, 100.1, float("nan")):
         with pytest.raises(ValueError):
-            step_index(wrong)
+            step_index_of(wrong)

@@ -1,0 +1,106 @@
+"""The photo codec's nets in PyTorch: what stands behind `hvaecodec.codec.photo.nets.PhotoNets`.
+
+Whatever autocast or grad mode a caller is in, the results are the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from hvaecodec.codec.add_texture import add_texture
+from hvaecodec.codec.backends import torch_photo_blocks as blocks
+from hvaecodec.codec.backends import torch_photo_transform as transform
+from hvaecodec.codec.format.container import Header
+from hvaecodec.codec.settings import Decoding
+from hvaecodec.codec.torch_weights import build_texture, float_tensors
+from hvaecodec.codec.weights import Generators
+from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig, rate_features
+from hvaecodec.models.photo.later_bits import float_twin as float_twin
+from hvaecodec.models.photo.later_bits import later_bits
+from hvaecodec.models.photo.prior_exact import ExactArithmetic
+from hvaecodec.models.photo.prior_layers import PriorConfig
+
+if TYPE_CHECKING:
+    from hvaecodec.codec.photo.weights import Bitstream
+
+
+def exact_prior(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> ExactArithmetic:
+    """Return the prior over the integers of the bitstream weights, on the CPU. Raises ValueError for unsafe layers."""
+    return ExactArithmetic(arrays, config)
+
+
+def load_nets(folder: Path, newest: str, bitstream: Bitstream) -> TorchPhotoNets:
+    """Return the nets of a folder of weights. newest: the file of the generator that is encoded for."""
+    return TorchPhotoNets(bitstream, Generators(folder, newest, build_generator, {"texture": build_texture}))
+
+
+def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Generator:
+    """Build a generator in inference form, float32, from the metadata and the arrays of its file."""
+    raw = json.loads(metadata["config"])
+    raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
+    net = Generator(GeneratorConfig(**raw))
+    net.load_state_dict(float_tensors(arrays))
+    return net.eval().requires_grad_(False)
+
+
+class TorchPhotoNets:
+    """`PhotoNets` over the generators of a folder; each is loaded when it is first asked for."""
+
+    def __init__(self, bitstream: Bitstream, generators: Generators) -> None:
+        self.bitstream, self.generators = bitstream, generators
+
+    def newest_generator(self) -> Generator:
+        """Return the net of the generator that files are encoded for."""
+        net: Generator = self.generators.get(self.generators.newest)
+        return net
+
+    @torch.no_grad()
+    def coefficients(self, pixels: np.ndarray, step_index: int) -> np.ndarray:
+        """Return a picture's coefficients, float32 (3, 32, 32, rows, columns) in units of their steps."""
+        return transform.to_coefficients(pixels, self._steps(step_index))
+
+    @torch.no_grad()
+    def error_gradient(self, symbols: np.ndarray, step_index: int, pixels: np.ndarray) -> tuple[float, np.ndarray]:
+        """Return the squared error of the newest generator's picture and its gradient by symbol."""
+        return blocks.error_gradient(self.newest_generator(), symbols, self._steps(step_index), step_index, pixels)
+
+    @torch.no_grad()
+    def later_bits(self, symbols: np.ndarray, step_index: int) -> np.ndarray:
+        """Return what changes of symbols cost in finer levels, (2, *symbols.shape) float32."""
+        return later_bits(self.bitstream.twin, symbols, step_index)
+
+    @torch.no_grad()
+    def context(self, symbols: np.ndarray, step_index: int) -> Tensor:
+        """Return what the generator sees: the dequantised picture, (1, 3, 32 rows, 32 columns) RGB float."""
+        return transform.dequantised_picture(symbols, self._steps(step_index))
+
+    @torch.no_grad()
+    def thumbnail(self, symbols: np.ndarray, step_index: int, size: int) -> np.ndarray:
+        """Return the band-limited picture of `size` pixels a tile, uint8."""
+        return transform.thumbnail(symbols, self._steps(step_index), size)
+
+    @torch.no_grad()
+    def render(self, symbols: np.ndarray, header: Header, settings: Decoding) -> np.ndarray:
+        """Return the picture of the generator that header and settings choose, uint8 (32 rows, 32 columns, 3).
+
+        Above temperature 0 the texture is drawn if there is one, else the latents.
+        """
+        drawing = self.generators.drawing(self.generators.choose(header.generator, settings.generator))
+        steps, temperature, seed = self._steps(header.step_index), settings.temperature, settings.seed
+        if drawing.texture is None:
+            draw = blocks.Draws(temperature, seed) if temperature else None
+            return blocks.render(drawing.net, symbols, steps, header.step_index, draw)
+        smooth = blocks.render(drawing.net, symbols, steps, header.step_index)
+        if not temperature:
+            return smooth
+        return add_texture(smooth, drawing.texture, rate_features(torch.tensor([header.step_index])), temperature, seed)
+
+    def _steps(self, step_index: int) -> Tensor:
+        return torch.from_numpy(self.bitstream.steps(step_index))
