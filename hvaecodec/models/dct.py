@@ -1,4 +1,4 @@
-"""Colour and block transforms of the DCT context: RGB <-> YCbCr, tiles <-> coefficients, thumbnails.
+"""The colour and block transforms of the DCT context: RGB and YCbCr, tiles and coefficients, thumbnails.
 
 The context of the DCT-VAE (arXiv:2302.09976, section 4.1) is the orthonormal DCT-II of D x D tiles of the picture.
 """
@@ -27,18 +27,18 @@ def _mix(x: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
 
 
 def rgb_to_ycc(rgb: Tensor) -> Tensor:
-    """RGB in 0..255 to zero-centred YCbCr (Y - 128, Cb, Cr), float (B, 3, H, W)."""
+    """Convert RGB in 0..255 to zero-centred YCbCr (Y - 128, Cb, Cr), float (B, 3, H, W), by ITU-R BT.601 as in JFIF."""
     return _mix(rgb - 128.0, _TO_YCC)
 
 
 def ycc_to_rgb(ycc: Tensor) -> Tensor:
-    """The inverse of `rgb_to_ycc`; not clipped."""
+    """Convert zero-centred YCbCr back to RGB, float (B, 3, H, W): the inverse of `rgb_to_ycc`, not clipped."""
     return _mix(ycc, _TO_RGB) + 128.0
 
 
 @functools.cache
 def dct_matrix(size: int = TILE) -> Tensor:
-    """The orthonormal DCT-II matrix C, (size, size) float32: rows are frequencies, C @ C.T = 1."""
+    """Return the orthonormal DCT-II matrix C, (size, size) float32: rows are frequencies, C @ C.T = 1."""
     n = torch.arange(size, dtype=torch.float64)
     c = torch.cos(math.pi * (2 * n[None] + 1) * n[:, None] / (2 * size)) * math.sqrt(2 / size)
     c[0] /= math.sqrt(2)
@@ -46,7 +46,10 @@ def dct_matrix(size: int = TILE) -> Tensor:
 
 
 def tiles_to_coefficients(x: Tensor) -> Tensor:
-    """Orthonormal DCT of every 32 x 32 tile: (B, C, 32h, 32w) -> (B, C, 32, 32, h, w), last axes the tile grid."""
+    """Transform every 32 x 32 tile by the orthonormal DCT-II: (B, C, 32 h, 32 w) to (B, C, 32, 32, h, w).
+
+    The last axes of the result are the grid of tiles, the two before them the vertical and horizontal frequency.
+    """
     b, ch, height, width = x.shape
     tiles = x.reshape(b, ch, height // TILE, TILE, width // TILE, TILE)
     c = dct_matrix().to(x)
@@ -55,7 +58,10 @@ def tiles_to_coefficients(x: Tensor) -> Tensor:
 
 
 def coefficients_to_tiles(coefficients: Tensor, size: int = TILE) -> Tensor:
-    """Thumbnail X_k = (k / 32) IDCT_k(C[:k, :k]): (B, C, 32, 32, h, w) -> (B, C, k h, k w); k = 32 is the picture."""
+    """Return the pictures of coefficients with k = `size` pixels a tile: (B, C, 32, 32, h, w) to (B, C, k h, k w).
+
+    Below 32 they are thumbnails, X_k = (k / 32) IDCT_k(C[:k, :k]), without aliasing.
+    """
     b, ch, _, _, h, w = coefficients.shape
     c = dct_matrix(size).to(coefficients)
     low = coefficients[:, :, :size, :size]

@@ -8,7 +8,11 @@ UNIT = 32  # integer activations are real values times 32
 
 
 def check_bound(name: str, weight: np.ndarray, bias: np.ndarray, shift: np.ndarray) -> None:
-    """Raise ValueError unless every partial sum of a layer is exact in float32."""
+    """Raise ValueError unless every partial sum of a layer is exact in float32.
+
+    That is so if 255 sum|w| + |bias| + 2^(shift - 1) < 2^24 for every output, as activations are 0..255. weight: int8,
+    outputs first. bias: int32 (outputs,). shift: uint8 (outputs,).
+    """
     total = 255 * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1) + np.abs(bias.astype(np.int64))
     if (total + (1 << shift.astype(np.int64)) // 2 >= 2**24).any():
         raise ValueError(f"layer {name} can exceed 2**24; export the weights again")

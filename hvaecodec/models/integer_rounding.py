@@ -12,14 +12,15 @@ ACCUMULATOR = 16_300_000  # a little below 2**24, for the rounding of weights an
 
 
 def straight(value: Tensor, target: Tensor) -> Tensor:
-    """`target` forwards, the gradient of `value` backwards."""
+    """Return `target`, with the gradient of `value`: the straight-through estimator (arXiv:1308.3432)."""
     return value + (target - value).detach()
 
 
 def weight_exponents(weight: Tensor, bias: Tensor) -> Tensor:
-    """Per output channel the largest shift e in 0..14 for which integers round(w 2^e) and round(32 b 2^e) are safe.
+    """Return for every output the largest shift e in 0..14 for which round(w 2^e) and round(32 b 2^e) are safe.
 
-    Safe: weights are int8, and 255 sum|w| + |bias| + 2^(e-1) < 2^24, so that float32 holds every partial sum.
+    weight: outputs first. bias: (outputs,), as the result, float32. Safe means that weights are int8 and that
+    255 sum|w| + |bias| + 2^(e-1) < 2^24, so that float32 holds every partial sum.
     """
     size = weight.detach().flatten(1).abs().double()
     by_range = torch.log2(127 / size.amax(1).clamp_min(1e-8)).floor()

@@ -108,7 +108,7 @@ def _table_of_key() -> tuple[np.ndarray, np.ndarray]:
 
 
 def logistic_tables() -> list[np.ndarray]:
-    """Return the frequencies of the 73 tables before they are fitted to counts, each (2 radius + 2,) int64 of sum 2**22.
+    """Return the frequencies of the 73 tables before they are fitted to counts, (2 radius + 2,) int64 of sum 2**22.
 
     An entry's mass is that of a logistic distribution on its unit bin; the last one, the escape, has the rest.
     """
@@ -134,9 +134,9 @@ def to_integers(mass: np.ndarray) -> np.ndarray:
 
 
 def fit_tables(counts: list[np.ndarray], strength: float = 200.0) -> list[np.ndarray]:
-    """Return tables fitted to how often each entry of each occurred, with the logistic ones as `strength` pseudo-counts.
+    """Return tables fitted to how often each of their entries occurred.
 
-    counts: one array a table, of its length. The frequencies are int64 and sum to 2**22, like those they start from.
+    counts: one array a table, of its length. strength: how many counts the logistic tables are worth beside them. The frequencies are int64 and sum to 2**22, like those they start from.
     """
     start = logistic_tables()
     return [to_integers(own + strength * table / table.sum()) for own, table in zip(counts, start, strict=True)]

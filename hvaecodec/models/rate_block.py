@@ -1,4 +1,4 @@
-"""Residual blocks of convolutions that the coding rate scales and shifts, and the scale of pixel values in such nets."""
+"""Residual blocks of convolutions that the coding rate scales and shifts, and how such nets scale pixel values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GREY_SCALE = 64.0  # pixel values enter and leave the net as (x - 128) / 64
 
 
 class Block(nn.Module):
-    """Pre-activation residual block: SiLU, 3x3, rate scale and shift, SiLU, 1x1."""
+    """A pre-activation residual block: SiLU, 3x3 convolution, scale and shift by the rate, SiLU, 1x1 convolution."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -23,6 +23,7 @@ class Block(nn.Module):
         zero_bias(self.mix)
 
     def forward(self, h: Tensor, rate: Tensor) -> Tensor:
+        """Refine a state (B, width, rows, columns) at a rate (B, 8)."""
         gain, shift = self.rate(rate)[:, :, None, None].chunk(2, 1)
         y = self.conv(F.silu(h))
         return h + self.mix(F.silu(y * (1 + gain) + shift))

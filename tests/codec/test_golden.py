@@ -11,7 +11,8 @@ from golden.make import PICTURES, symbol_digest
 
 import hvaecodec
 from hvaecodec.codec.format.container import unpack
-from hvaecodec.codec.photo.streams import Frame, decode_symbols, encode_symbols, known
+from hvaecodec.codec.photo.chunk_coder import Frame
+from hvaecodec.codec.photo.streams import decode_symbols, encode_symbols, known
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TOLD = json.loads((GOLDEN / "golden.json").read_text())

@@ -13,7 +13,8 @@ from hvaecodec.bench.metrics.frechet import frechet_distance, gaussian, kernel_d
 from hvaecodec.codec.backends import torch_photo_blocks
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.images.alpha_and_grey import psnr_db
-from hvaecodec.codec.photo.streams import Frame, encode_symbols, known
+from hvaecodec.codec.photo.chunk_coder import Frame
+from hvaecodec.codec.photo.streams import encode_symbols, known
 from hvaecodec.models.integers import logistic_tables
 
 pytestmark = pytest.mark.data

@@ -15,7 +15,7 @@ from typing import Any
 def load_backend(family: str, library: str = "torch") -> Any:
     """Return the module by which a library runs a family of codecs, such as "photo" or "hqa".
 
-    library: "torch", or "numpy" for the plain reference of the integers alone. The module is imported at the first call.
-    Raises ModuleNotFoundError where there is none.
+    library: "torch", or "numpy" for the plain reference of the integers alone. The module is imported at the first
+    call. Raises ModuleNotFoundError where there is none.
     """
     return import_module(f"{__name__}.{library}_{family}")

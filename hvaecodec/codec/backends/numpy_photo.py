@@ -1,4 +1,4 @@
-"""The photo codec's prior in plain numpy: the reference, for what the integers of a file are. It has no nets in floats."""
+"""The photo codec's prior in plain numpy: the reference for the integers of a file. It has no nets in floats."""
 
 from __future__ import annotations
 

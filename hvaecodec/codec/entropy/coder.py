@@ -6,28 +6,33 @@ exact dyadic float64, and docs/FORMAT.md gives the integer CDF that results.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import constriction
 import numpy as np
 
-from hvaecodec.codec.errors import CorruptFile
+from hvaecodec.codec.entropy.order import order_by_table
+from hvaecodec.codec.entropy.words import decode_run, from_words, to_words
 from hvaecodec.models.integers import ESCAPE_BITS, TOTAL_BITS, radii
 
 _ESCAPE_OFFSET = 1 << (ESCAPE_BITS - 1)
 
 
 class Tables:
-    """The stored tables, ready for the coder; built once a codec. radius: int32, of each; the DCT-VAE's if not given."""
+    """The stored tables, ready for the coder; built once a codec.
+
+    frequencies: of each table (2 radius + 2,), at least 1 and of sum 2**22. radius: int32, of each table; None takes
+    those of the DCT-VAE. Raises ValueError for anything else.
+    """
 
     def __init__(self, frequencies: Sequence[np.ndarray], radius: np.ndarray | None = None) -> None:
         self.radius = radii() if radius is None else radius
         categorical = constriction.stream.model.Categorical
         self.models: list[Any] = []
         self.bits: list[np.ndarray] = []
-        for table, radius in zip(frequencies, self.radius, strict=True):
-            if len(table) != 2 * radius + 2 or table.sum() != 1 << TOTAL_BITS or table.min() < 1:
+        for table, reach in zip(frequencies, self.radius, strict=True):
+            if len(table) != 2 * reach + 2 or table.sum() != 1 << TOTAL_BITS or table.min() < 1:
                 raise ValueError("a table must hold 2 radius + 2 positive frequencies that sum to 2**22")
             self.models.append(categorical(table / 2.0**TOTAL_BITS, perfect=False))
             bits = TOTAL_BITS - np.log2(table.astype(np.float64))
@@ -37,20 +42,12 @@ class Tables:
         self.starts = np.concatenate([[0], np.cumsum([len(b) for b in self.bits])]).astype(np.int64)
         self.flat_bits = np.concatenate(self.bits)
 
-    def cost(self, symbols: np.ndarray, table: np.ndarray, mean: np.ndarray, sign: np.ndarray) -> np.ndarray:
-        """Bits of every symbol, float32, from the stored tables."""
-        radius = self.radius[table]
-        entry = (symbols - mean) * sign + radius
+    def cost(self, symbols: np.ndarray, tables: np.ndarray, means: np.ndarray, signs: np.ndarray) -> np.ndarray:
+        """Return the bits of every symbol, float32, from the stored tables; all arrays have one shape."""
+        radius = self.radius[tables]
+        entry = (symbols - means) * signs + radius
         entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
-        return self.flat_bits[self.starts[table] + entry]
-
-
-def _runs(table: np.ndarray) -> tuple[np.ndarray, Iterator[tuple[int, int, int]]]:
-    """A stable order by table, and (table, start, stop) of every run in that order."""
-    order = np.argsort(table.astype(np.uint8), kind="stable")
-    ends = np.cumsum(np.bincount(table, minlength=1))
-    starts = np.concatenate([[0], ends[:-1]])
-    return order, ((t, int(a), int(b)) for t, (a, b) in enumerate(zip(starts, ends, strict=True)) if b > a)
+        return self.flat_bits[self.starts[tables] + entry]
 
 
 class Encoder:
@@ -61,29 +58,29 @@ class Encoder:
         self.coder = constriction.stream.queue.RangeEncoder()
         self.est_bits = 0.0
 
-    def write(self, symbols: np.ndarray, table: np.ndarray, mean: np.ndarray, sign: np.ndarray) -> None:
-        """One chunk: int32 symbols with their tables, whole means and signs."""
-        order, runs = _runs(table)
-        radius = self.tables.radius.take(table)
-        residual = symbols - mean
-        entry = residual * sign
+    def write(self, symbols: np.ndarray, tables: np.ndarray, means: np.ndarray, signs: np.ndarray) -> None:
+        """Write one chunk: symbols with their tables, whole means and signs, int32 (N,)."""
+        order, runs = order_by_table(tables)
+        radius = self.tables.radius.take(tables)
+        entry = symbols - means
+        entry *= signs
         entry += radius
         outside = entry.view(np.uint32) > (2 * radius).view(np.uint32)  # also what is negative
         escapes = bool(outside.any())
         if escapes:
             entry[outside] = 2 * radius[outside] + 1
         entry = entry.take(order)
-        for t, start, stop in runs:
+        for table, start, stop in runs:
             run = entry[start:stop]
-            self.coder.encode(run, self.tables.models[t])
-            self.est_bits += float(self.tables.bits[t].take(run).sum(dtype=np.float64))
+            self.coder.encode(run, self.tables.models[table])
+            self.est_bits += float(self.tables.bits[table].take(run).sum(dtype=np.float64))
         if escapes:
             values = symbols[order[outside[order]]] + _ESCAPE_OFFSET
             self.coder.encode(values, self.tables.escape)
 
     def bytes(self) -> bytes:
-        """The stream: 32-bit words, little endian, without the zero bytes at its end."""
-        return self.coder.get_compressed().astype("<u4").tobytes().rstrip(b"\0")
+        """Return the stream of all that was written."""
+        return from_words(self.coder.get_compressed())
 
 
 class Decoder:
@@ -91,34 +88,28 @@ class Decoder:
 
     def __init__(self, tables: Tables, data: bytes) -> None:
         self.tables = tables
-        padded = data + b"\0" * (-len(data) % 4)
-        self.coder = constriction.stream.queue.RangeDecoder(np.frombuffer(padded, "<u4").astype(np.uint32))
+        self.coder = constriction.stream.queue.RangeDecoder(to_words(data))
         self.est_bits = 0.0
 
-    def read(self, table: np.ndarray, mean: np.ndarray, sign: np.ndarray) -> np.ndarray:
-        """Int32 symbols of one chunk from their tables, whole means and signs."""
-        order, runs = _runs(table)
-        residual = np.empty(len(table), np.int32)
-        escaped = []
-        for t, start, stop in runs:
-            radius = int(self.tables.radius[t])
-            run = self._decode(self.tables.models[t], stop - start)
-            self.est_bits += float(self.tables.bits[t].take(run).sum(dtype=np.float64))
-            escaped.append(order[start:stop][run == 2 * radius + 1])
-            np.subtract(run, radius, out=residual[start:stop])
-        symbols = np.empty(len(table), np.int32)
-        symbols[order] = residual
-        symbols *= sign
-        symbols += mean
-        for where in escaped:
-            if len(where):
-                symbols[where] = self._decode(self.tables.escape, len(where)) - _ESCAPE_OFFSET
-        return symbols
+    def read(self, tables: np.ndarray, means: np.ndarray, signs: np.ndarray) -> np.ndarray:
+        """Return the symbols of one chunk, int32 (N,), from their tables, whole means and signs.
 
-    def _decode(self, model: Any, count: int) -> np.ndarray:
-        try:
-            return self.coder.decode(model, count)
-        except AssertionError as error:  # constriction's word for data that no encoder writes
-            raise CorruptFile(
-                "a stream holds data that no encoder writes; the file was made by something else"
-            ) from error
+        Raises CorruptFile for data that no encoder writes; it can also go unnoticed and give wrong symbols.
+        """
+        order, runs = order_by_table(tables)
+        residual = np.empty(len(tables), np.int32)
+        escapes = []
+        for table, start, stop in runs:
+            radius = int(self.tables.radius[table])
+            run = decode_run(self.coder, self.tables.models[table], stop - start)
+            self.est_bits += float(self.tables.bits[table].take(run).sum(dtype=np.float64))
+            escapes.append(order[start:stop][run == 2 * radius + 1])
+            np.subtract(run, radius, out=residual[start:stop])
+        symbols = np.empty(len(tables), np.int32)
+        symbols[order] = residual
+        symbols *= signs
+        symbols += means
+        for where in escapes:
+            if len(where):
+                symbols[where] = decode_run(self.coder, self.tables.escape, len(where)) - _ESCAPE_OFFSET
+        return symbols

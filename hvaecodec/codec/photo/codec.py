@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,28 @@ from hvaecodec.codec.format.container import Container, unpack
 from hvaecodec.codec.format.file_info import check_level_count, check_weights, describe
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db
+from hvaecodec.codec.photo.chunk_coder import Frame
 from hvaecodec.codec.photo.encoder import encode_picture
-from hvaecodec.codec.photo.streams import Frame, decode_symbols
+from hvaecodec.codec.photo.streams import decode_symbols
 from hvaecodec.codec.photo.targets import largest_within_bpp, smallest_reaching_psnr
 from hvaecodec.codec.photo.weights import Bitstream, PhotoWeights, load_weights
+from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_targets
-from hvaecodec.codec.weights import read_card
+from hvaecodec.codec.weights import Generators, read_card
 from hvaecodec.models.photo.layout import N_LEVELS, TILE, levels_of
 from hvaecodec.models.photo.quality import N_INDICES, quality_of, step_index_of
 
 PACKAGE_WEIGHTS = WEIGHTS / "dct-vae-photo"
 
 
-class DctVaeCodec:
-    """The default codec. Lossy in colour, lossless in alpha; every size from 1 x 1."""
+class DctVaeCodec(PictureDecoder):
+    """The default codec. Lossy in colour, lossless in alpha; every size from 1 x 1.
+
+    Decoding at temperature 0 gives the picture of least distortion. Above 0 it has that much of the texture, drawn under
+    the seed, or, from a generator without a texture, of its latents. A scale below 1 reads only the levels that it needs
+    and gives the band-limited thumbnail.
+    """
 
     name = "dct-vae-photo"
     lossless = False
@@ -55,8 +62,8 @@ class DctVaeCodec:
         return self.weights.bitstream
 
     @property
-    def generators(self) -> Any:
-        """The `Generators` of the folder."""
+    def generators(self) -> Generators:
+        """The generators of the folder."""
         return self.weights.nets.generators
 
     # -- encoding -------------------------------------------------------------------------------------------------
@@ -80,13 +87,12 @@ class DctVaeCodec:
         """
         check_targets(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
+        encode = partial(self._encode, loaded)
         if bpp is not None:
-            n_pixels = loaded.pixels.shape[0] * loaded.pixels.shape[1]
-            return largest_within_bpp(lambda *at: self._encode(loaded, *at), n_pixels, bpp, effort)
+            return largest_within_bpp(encode, loaded.pixels.shape[0] * loaded.pixels.shape[1], bpp, effort)
         if psnr is not None:
-            psnr_of = lambda data: psnr_db(loaded.pixels, self.decode(data))  # noqa: E731
-            return smallest_reaching_psnr(lambda *at: self._encode(loaded, *at), psnr_of, psnr, effort)
-        return self._encode(loaded, step_index_of(50 if quality is None else quality), effort)
+            return smallest_reaching_psnr(encode, lambda file: psnr_db(loaded.pixels, self.decode(file)), psnr, effort)
+        return encode(step_index_of(50 if quality is None else quality), effort)
 
     def _encode(self, loaded: LoadedImage, step_index: int, effort: int) -> bytes:
         streams = encode_picture(self.weights, colour(loaded.pixels), step_index, effort).streams
@@ -94,29 +100,6 @@ class DctVaeCodec:
         return pack_picture(loaded, streams, origin)
 
     # -- decoding -------------------------------------------------------------------------------------------------
-
-    def decode(
-        self,
-        data: bytes,
-        *,
-        temperature: float = 0.0,
-        seed: int = 0,
-        scale: float | Fraction = 1,
-        partial: bool = False,
-        generator: str = "file",
-    ) -> np.ndarray:
-        """Return the picture of a file, uint8, of the shape that was encoded (smaller by `scale`).
-
-        temperature: 0 is the least-distortion picture, 1 has texture drawn under `seed` (or, from a generator without
-        one, its latents); between and above it has that much of it. scale: 1, 1/2 ... 1/32 reads only the levels it
-        needs and gives the band-limited thumbnail. partial: accept a file cut after its coarsest level. generator:
-        "file" or "latest". Raises CodecError, and ValueError for settings out of range.
-        """
-        return self._decode(data, Decoding(temperature, seed, scale, partial, generator)).pixels
-
-    def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """Return the picture with the ICC profile and EXIF that the file carries; the settings are those of `decode`."""
-        return self._decode(data, Decoding(**settings))
 
     def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
         n_levels = settings.size.bit_length()
@@ -134,7 +117,7 @@ class DctVaeCodec:
         return assemble(picture, container, settings.size)
 
     def _decode_symbols(self, container: Container, backend: str = "torch") -> tuple[np.ndarray, list[float]]:
-        """The symbols of the levels that a container holds, (3, 32, 32, rows, columns), and their estimated bits."""
+        """Return the symbols of the levels that a container holds, zero below, and their estimated bits."""
         header = container.header
         check_weights(header, self.bitstream.digest)
         if header.step_index >= N_INDICES:

@@ -11,6 +11,7 @@ import numpy as np
 
 from hvaecodec.codec.format.container import Header
 from hvaecodec.codec.settings import Decoding
+from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.prior_walk import Arithmetic, Array
 
 
@@ -30,7 +31,7 @@ class PhotoNets(Protocol):
     Symbols are int16 (3, 32, 32, rows, columns), by channel, frequency and tile.
     """
 
-    generators: Any  # a `hvaecodec.codec.weights.Generators`
+    generators: Generators
 
     def coefficients(self, pixels: np.ndarray, step_index: int) -> np.ndarray:
         """Return the coefficients of a uint8 (H, W) or (H, W, 3) picture, float32 in units of their steps."""

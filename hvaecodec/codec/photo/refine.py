@@ -15,7 +15,7 @@ MAX_LATER = 3 * 2**22  # coefficients; the gradient of the prior's bits keeps ev
 MAX_REFINED = 3 * 2**26  # coefficients; refining keeps five arrays of them, which would not fit beside larger ones
 
 
-class _Trial(NamedTuple):
+class Trial(NamedTuple):
     """An encoding, the targets that it was rounded from, its cost, and where the gradient would have each symbol."""
 
     encoding: Encoding
@@ -52,27 +52,30 @@ class Refiner:
     def refine(self, start: Encoding, passes: int) -> Encoding:
         """Return the cheapest of `start` and the encodings of so many further walks."""
         pace = self.config.pace
-        best = self._judge(start, self.source.coefficients)
+        best = self.judge(start, self.source.coefficients)
         for _ in range(passes):
             targets = self._move(best, pace)
-            trial = self._judge(self._walk(targets, best.encoding), targets)
+            trial = self.judge(self._walk(targets, best.encoding), targets)
             if trial.cost < best.cost:
                 best, pace = trial, pace * self.config.faster
             else:
                 pace *= self.config.slower
         return best.encoding
 
-    def _judge(self, encoding: Encoding, targets: np.ndarray) -> _Trial:
-        """Cost an encoding and say where the gradient would have its symbols, q - g / 2w."""
+    def judge(self, encoding: Encoding, targets: np.ndarray) -> Trial:
+        """Return an encoding's cost, and where the gradient would have its symbols, q - g / 2w.
+
+        targets: what it was rounded from, float32 (3, 32, 32, rows, columns).
+        """
         source = self.source
         error, proposal = source.weights.nets.error_gradient(encoding.symbols, source.step_index, source.pixels)
         luma_step = float(source.weights.bitstream.delta[source.step_index])
         proposal /= (-2 * 3 * luma_step**2 * source.weight)[..., None, None]  # in place: these arrays are large
         proposal += encoding.symbols
         cost = error + 3 * self.config.lagrangian * luma_step**2 * sum(encoding.est_bits)
-        return _Trial(encoding, targets, cost, proposal)
+        return Trial(encoding, targets, cost, proposal)
 
-    def _move(self, best: _Trial, pace: float) -> np.ndarray:
+    def _move(self, best: Trial, pace: float) -> np.ndarray:
         """New targets: part of the way from the best trial's to its proposal, within reach of the coefficients."""
         slowness = np.sqrt(np.minimum(self.source.curvature, 1))[..., None, None].astype(np.float32)
         part = np.minimum(np.float32(1), np.float32(pace) * slowness)

@@ -67,30 +67,29 @@ class Rounder:
         symbols = near.ravel()
         if len(some):
             ours, theirs = symbols[some], other.ravel()[some]
-            better = self._gain(chunk, some, ours, theirs) < 0
+            better = self._gain(chunk, some, target, (ours, theirs)) < 0
             symbols[some[better]] = theirs[better]
         return symbols.reshape(near.shape)
 
-    def _gain(self, chunk: Chunk, some: np.ndarray, ours: np.ndarray, theirs: np.ndarray) -> np.ndarray:
-        """What the cost changes by, (N,), if the symbols at flat positions `some` become `theirs` instead of `ours`."""
-        target = chunk.place.take(self.targets)
+    def _gain(
+        self, chunk: Chunk, some: np.ndarray, target: np.ndarray, choice: tuple[np.ndarray, np.ndarray]
+    ) -> np.ndarray:
+        """What the cost changes by, (N,), if the symbols at flat positions `some` become the second of the choice."""
         weight = np.broadcast_to(chunk.place.frequencies(self.weight), target.shape).ravel()[some]
-        target = target.ravel()[some]
-        coding = chunk.flat(some)
-
-        def cost(symbols: np.ndarray) -> np.ndarray:
-            bits = self.tables.cost(symbols, *coding)
-            return weight * (target - symbols) ** 2 + self.config.lagrangian * bits
-
-        gain = cost(theirs) - cost(ours)
+        target, coding = target.ravel()[some], chunk.flat(some)
+        ours, theirs = (
+            weight * (target - symbols) ** 2 + self.config.lagrangian * self.tables.cost(symbols, *coding)
+            for symbols in choice
+        )
+        gain = theirs - ours
         if self.later is not None:
             slopes = [chunk.place.take(part).ravel()[some] for part in self.later]
-            change = _later(theirs, *slopes) - _later(ours, *slopes)
-            gain = gain + self.config.lagrangian * self.config.later * change
+            ours, theirs = (_later_bits(symbols, *slopes) for symbols in choice)
+            gain = gain + self.config.lagrangian * self.config.later * (theirs - ours)
         return gain
 
 
-def _later(symbols: np.ndarray, signed: np.ndarray, size: np.ndarray) -> np.ndarray:
+def _later_bits(symbols: np.ndarray, signed: np.ndarray, size: np.ndarray) -> np.ndarray:
     """Bits later, up to a constant, of symbols whose features cost `signed` and `size` a unit."""
     logarithm = np.log1p(np.abs(symbols))
     return signed * np.sign(symbols) * logarithm + size * logarithm

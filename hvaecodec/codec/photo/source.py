@@ -1,4 +1,4 @@
-"""A picture as the encoder's search sees it: its coefficients, what errors in them cost, and one walk that encodes it."""
+"""A picture as the encoder's search sees it: its coefficients, what errors in them cost, and the walk to encode it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvaecodec.codec.photo.chunk_coder import Frame
 from hvaecodec.codec.photo.curvature import channel_weights
 from hvaecodec.codec.photo.search import SearchConfig
-from hvaecodec.codec.photo.streams import Decide, Encoding, Frame, encode_symbols
+from hvaecodec.codec.photo.streams import Decide, Encoding, encode_symbols
 from hvaecodec.codec.photo.weights import PhotoWeights
 
 

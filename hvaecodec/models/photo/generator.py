@@ -29,7 +29,11 @@ RADIUS = 128
 
 @dataclass(frozen=True)
 class ScaleConfig:
-    """One scale: side is 1/`fold` of the picture; state width, residual blocks, latent channels."""
+    """One scale of the generator, whose sides are 1/`fold` of the picture's.
+
+    width: channels of the state. blocks: residual blocks. latent: channels of z. context_side: kernel of the context's
+    convolution.
+    """
 
     fold: int
     width: int
@@ -40,7 +44,11 @@ class ScaleConfig:
 
 @dataclass(frozen=True)
 class GeneratorConfig:
-    """Scales coarse to fine; width of the posterior's encoder. latents=False removes every latent (the ablation)."""
+    """The generator's widths.
+
+    scales: coarse to fine. encoder: width of the posterior's encoder. latents: False removes every latent, for the
+    ablation.
+    """
 
     scales: tuple[ScaleConfig, ...] = (
         ScaleConfig(32, 96, 1, 8),
@@ -54,13 +62,13 @@ class GeneratorConfig:
 
 
 def rate_features(index: Tensor) -> Tensor:
-    """(B,) step indices to (B, 8) piecewise linear features."""
+    """Return the features of step indices (B,) that rates a net, (B, 8): hat functions, piecewise linear."""
     position = rate_position(index.float()) * (HATS - 1)
     return (1 - (position[:, None] - torch.arange(HATS, device=index.device)).abs()).clamp_min(0)
 
 
 class Scale(nn.Module):
-    """One scale of the top-down path: take the context, take the latent, refine."""
+    """One scale of the top-down path: it takes the context, takes the latent, and refines the state."""
 
     def __init__(self, config: ScaleConfig, above: int, encoder: int, latents: bool) -> None:
         super().__init__()
@@ -81,23 +89,31 @@ class Scale(nn.Module):
             zero_bias(self.prior)
 
     def state(self, h: Tensor | None, picture: Tensor, rate: Tensor) -> Tensor:
-        """The state before the latent: what comes from above plus the context at this scale."""
+        """Return the state before the latent: what comes from the coarser scale plus the context at this one.
+
+        h: the coarser state (B, above, H / 2 fold, W / 2 fold), None at the coarsest scale. picture: the dequantised
+        picture (B, 3, H, W). rate: (B, 8).
+        """
         new = self.context(F.pixel_unshuffle(picture, self.config.fold)) + self.rate(rate)[:, :, None, None]
         if h is not None and self.up is not None:
             new = new + F.pixel_shuffle(self.up(h), 2)
         return new
 
     def prior_of(self, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation of p(z | state), float32."""
+        """Return mean and log standard deviation of p(z | state), float32, each of the latent's shape."""
         mean, log_sigma = self.prior(F.silu(h)).float().chunk(2, 1)
         return mean, log_sigma.clamp(*LOG_SIGMA_RANGE)
 
-    def posterior_of(self, h: Tensor, seen: Tensor, mean: Tensor, log_sigma: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and log standard deviation of q(z | x, state), relative to the prior's."""
-        shift, narrow = self.posterior(torch.cat([F.silu(h), seen], 1)).float().chunk(2, 1)
+    def posterior_of(self, h: Tensor, features: Tensor, mean: Tensor, log_sigma: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log standard deviation of q(z | x, state), both as changes of the prior's.
+
+        features: what `Encoder` gives of x at this scale. mean, log_sigma: the prior's.
+        """
+        shift, narrow = self.posterior(torch.cat([F.silu(h), features], 1)).float().chunk(2, 1)
         return mean + shift * log_sigma.exp(), (log_sigma + narrow).clamp(*LOG_SIGMA_RANGE)
 
     def finish(self, h: Tensor, z: Tensor | None, rate: Tensor) -> Tensor:
+        """Add the latent, if there is one, to the state and refine it."""
         if z is not None:
             h = h + self.project(z.to(h.dtype))
         for block in self.blocks:
@@ -106,7 +122,7 @@ class Scale(nn.Module):
 
 
 class Encoder(nn.Module):
-    """Bottom-up features of (picture, context error) for the posterior, one map a scale, fine to coarse inside."""
+    """The bottom-up net that gives the posterior its features of a picture and of the error of its context."""
 
     def __init__(self, width: int, n_scales: int) -> None:
         super().__init__()
@@ -115,15 +131,16 @@ class Encoder(nn.Module):
         self.down = nn.ModuleList(nn.Conv2d(width, width, 2, stride=2) for _ in range(n_scales - 1))
 
     def forward(self, picture: Tensor, dequantised: Tensor, rate: Tensor) -> list[Tensor]:
+        """Return one map of features a scale, coarse to fine, of pictures and dequantised ones, (B, 3, H, W)."""
         both = torch.cat([picture, 4 * (picture - dequantised)], 1)
         h = self.stem(F.pixel_unshuffle(both, 2))
-        seen = []
+        maps = []
         for i, block in enumerate(self.blocks):
             h = block(h, rate)
-            seen.append(h)
+            maps.append(h)
             if i < len(self.down):
                 h = self.down[i](h)
-        return seen[::-1]
+        return maps[::-1]
 
 
 # A latent's value from (scale number, prior mean, prior log sigma); None means the prior mean.
@@ -153,7 +170,10 @@ class Generator(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, dequantised: Tensor, index: Tensor, draw: Draw | None = None) -> Tensor:
-        """Pictures (B, 3, H, W), RGB 0..255 unclipped, float32, from dequantised ones; sides multiples of 32."""
+        """Return pictures (B, 3, H, W), RGB 0..255 unclipped, float32, from dequantised ones of the same shape.
+
+        Sides are multiples of 32. index: step indices (B,). draw: gives the latents; None takes their prior means.
+        """
         picture = self._enter(dequantised)
         rate = rate_features(index)
         h: Any = None
@@ -171,25 +191,25 @@ class Generator(nn.Module):
     def train_step(
         self, x: Tensor, dequantised: Tensor, index: Tensor, n_elbo: int
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
-        """Both paths in one pass: the last `n_elbo` of the batch sample the posterior, the others stay at temperature 0.
+        """Run both paths in one pass: the last `n_elbo` of a batch sample the posterior, the others have temperature 0.
 
-        Returns the pictures (B, 3, H, W), the negative log likelihood in nats per sample of the last `n_elbo`
+        x, dequantised: (B, 3, H, W). index: step indices (B,). Returns the pictures (B, 3, H, W), the negative log likelihood in nats per sample of the last `n_elbo`
         pictures, (n_elbo,), and the KL of each scale in nats summed over the picture, each (n_elbo,).
         """
         picture = self._enter(dequantised)
         rate = rate_features(index)
         k = len(x) - n_elbo
-        seen = self.encoder(self._enter(x[k:]), picture[k:], rate[k:]) if self.encoder is not None else None
+        features = self.encoder(self._enter(x[k:]), picture[k:], rate[k:]) if self.encoder is not None else None
         h: Any = None
         quarter: Any = None
         kls: list[Tensor] = []
         for number, scale in enumerate(self.scales):
             h = scale.state(h, picture, rate)
             z = None
-            if seen is not None:
+            if features is not None:
                 mean, log_sigma = scale.prior_of(h)
                 p = mean[k:], log_sigma[k:]
-                q = scale.posterior_of(h[k:], seen[number], *p)
+                q = scale.posterior_of(h[k:], features[number], *p)
                 sample = q[0] + q[1].exp() * torch.randn_like(q[0])
                 z = torch.cat([mean[:k], sample])
                 kls.append(kl_gaussian(q, p).flatten(1).sum(1))

@@ -14,9 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from hvaecodec.models.photo.bit_counter import BitCounter
 from hvaecodec.models.photo.layout import Step
 from hvaecodec.models.photo.prior_layers import PriorConfig
-from hvaecodec.models.photo.prior_trainable import BitCounter, PriorNet
+from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.models.photo.prior_walk import walk
 
 
@@ -50,7 +51,7 @@ def float_twin(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> PriorNe
 
 
 def later_bits(net: PriorNet, symbols: np.ndarray, step_index: int) -> np.ndarray:
-    """Return the later bits for each unit of the two features, float32 (2, 3, 32, 32, rows, columns): signed, then size.
+    """Return the later bits for each unit of the two features, signed and size: float32 (2, 3, 32, 32, rows, columns).
 
     net: of `float_twin`. symbols: int16 (3, 32, 32, rows, columns). DCs and the last step have none.
     """

@@ -26,10 +26,11 @@ ROWS_AT_ONCE = 8192  # tiles of a convolution held unfolded at once
 
 
 def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
-    """Return the bitstream weights of a trained net as integers: of each layer `weight` int8, `bias` int32, `shift` uint8.
+    """Return the bitstream weights of a trained net as integers.
 
-    Besides there are the linear predictions (int16), the log table and the hats of every step index (uint8). Raises
-    ValueError for a weight that does not fit int8.
+    Of each layer there are `weight` int8, `bias` int32 and `shift` uint8. Besides there are the linear predictions
+    (int16), the log table and the hats of every step index (uint8). Raises ValueError for a weight that does not fit
+    int8.
     """
     out: dict[str, np.ndarray] = {}
     for name, *_ in layer_shapes(net.config):
@@ -57,7 +58,7 @@ def check_linear(name: str, weight: np.ndarray) -> None:
 
 
 class ExactArithmetic:
-    """`dct_prior.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers."""
+    """`prior_walk.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers."""
 
     def __init__(self, weights: Mapping[str, np.ndarray], config: PriorConfig, device: str = "cpu") -> None:
         self.config, self.device = config, device

@@ -119,7 +119,7 @@ def walk(a: Arithmetic, grid: tuple[int, int], step_index: Array, coder: Coder, 
 
 
 def _refined(a: Arithmetic, step: Step, state: Array, rate: Array) -> Array:
-    """The state from which a step's tables come: widened where the level asks for it, shifted by the rate, deepened by residual blocks."""
+    """The state from which a step's tables come: widened where the level asks for it, shifted by the rate, refined."""
     if f"{step.name}.widen" in a.names:
         state = a.conv(f"{step.name}.widen", a.relu(state))
     state = a.add(state, a.spread(a.conv(f"{step.name}.rate", rate), state))

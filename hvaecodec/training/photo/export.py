@@ -17,10 +17,11 @@ from hvaecodec.codec.backends.torch_photo_curvature import measure_curvature
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.photo.chunk import Chunk
+from hvaecodec.codec.photo.chunk_coder import Frame
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.curvature import CURVATURE
 from hvaecodec.codec.photo.encoder import encode_picture
-from hvaecodec.codec.photo.streams import Decide, Frame, encode_symbols
+from hvaecodec.codec.photo.streams import Decide, encode_symbols
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
 from hvaecodec.models.integers import fit_tables, logistic_tables

@@ -16,9 +16,10 @@ import torch
 from torch import Tensor
 
 from hvaecodec.codec.entropy.coder import Tables
+from hvaecodec.codec.photo.chunk_coder import Frame
 from hvaecodec.codec.photo.curvature import channel_weights
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
-from hvaecodec.codec.photo.streams import Frame, encode_symbols
+from hvaecodec.codec.photo.streams import encode_symbols
 from hvaecodec.models.integers import logistic_tables
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_layers import PriorConfig

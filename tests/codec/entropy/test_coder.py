@@ -101,9 +101,9 @@ def test_the_reference_reads_the_same_bytes(seed, which):
     data = encoder.bytes()
     assert not data.endswith(b"\0")
     decoder, reference = Decoder(tables, data), ReferenceDecoder(starts, data)
-    for symbols, *prices in written:
-        np.testing.assert_array_equal(decoder.read(*prices), symbols)
-        assert reference.read(*prices) == symbols.tolist()
+    for symbols, *coding in written:
+        np.testing.assert_array_equal(decoder.read(*coding), symbols)
+        assert reference.read(*coding) == symbols.tolist()
 
 
 @given(seed=SEEDS, which=st.integers(0, 3))
@@ -157,25 +157,25 @@ def test_the_estimate_is_honest(which):
 def test_garbage_gives_symbols_or_an_error(data, seed, which):
     """The container keeps damage away from the coder; what gets there all the same ends, and in the same way."""
     tables, starts = SETS[which]
-    _, *prices = random_chunk(np.random.default_rng(seed), FREQUENCIES[which], 50)
+    _, *coding = random_chunk(np.random.default_rng(seed), FREQUENCIES[which], 50)
     try:
-        expected = ReferenceDecoder(starts, data).read(*prices)
+        expected = ReferenceDecoder(starts, data).read(*coding)
     except ValueError:
         with pytest.raises(CorruptFile):
-            Decoder(tables, data).read(*prices)
+            Decoder(tables, data).read(*coding)
     else:
-        assert Decoder(tables, data).read(*prices).tolist() == expected
+        assert Decoder(tables, data).read(*coding).tolist() == expected
 
 
 @given(seed=SEEDS, cut=st.floats(0, 1), flip=st.integers(0, 10**6))
 @settings(max_examples=60)
 def test_damaged_streams_end(seed, cut, flip):
     tables, _ = SETS[0]
-    symbols, *prices = random_chunk(np.random.default_rng(seed), FREQUENCIES[0], 100)
+    symbols, *coding = random_chunk(np.random.default_rng(seed), FREQUENCIES[0], 100)
     encoder = Encoder(tables)
-    encoder.write(symbols, *prices)
+    encoder.write(symbols, *coding)
     damaged = bytearray(encoder.bytes())
     damaged[flip % len(damaged)] ^= 1 << flip % 8
     for data in (bytes(damaged), bytes(damaged)[: int(cut * len(damaged))], b""):
         with suppress(CorruptFile):
-            assert Decoder(tables, data).read(*prices).shape == symbols.shape
+            assert Decoder(tables, data).read(*coding).shape == symbols.shape

@@ -23,7 +23,7 @@ from hvaecodec.training.photo.export import export_curvature
 PHOTO = photos.astronaut()[:96, 100:228]
 
 
-def measured(generator, monkeypatch):
+def measure_means(generator, monkeypatch):
     """With few knots, which is quicker, and 36 tiles, so that a mean over the frequencies is good to a per cent."""
     monkeypatch.setattr(torch_photo_curvature, "KNOTS", KNOTS[::4])
     symbols = np.random.default_rng(0).integers(-2, 3, (3, 32, 32, 6, 6)).astype(np.int16)
@@ -33,7 +33,7 @@ def measured(generator, monkeypatch):
 
 def test_a_generator_that_changes_nothing_has_curvature_one(monkeypatch):
     torch.manual_seed(0)
-    np.testing.assert_allclose(measured(Generator(tiny.GENERATOR).eval(), monkeypatch), 1, atol=0.02)
+    np.testing.assert_allclose(measure_means(Generator(tiny.GENERATOR).eval(), monkeypatch), 1, atol=0.02)
 
 
 def test_curvature_is_the_squared_gain_of_a_linear_generator(monkeypatch):
@@ -44,25 +44,25 @@ def test_curvature_is_the_squared_gain_of_a_linear_generator(monkeypatch):
         luma = torch.einsum("c,bchw->bhw", to_luma, picture)[:, None]
         return 0.5 * luma.expand(-1, 3, -1, -1)
 
-    found = measured(generator, monkeypatch)
-    np.testing.assert_allclose(found[:, 0], 0.25, atol=0.01)
-    np.testing.assert_allclose(found[:, 1:], 0, atol=0.01)
+    means = measure_means(generator, monkeypatch)
+    np.testing.assert_allclose(means[:, 0], 0.25, atol=0.01)
+    np.testing.assert_allclose(means[:, 1:], 0, atol=0.01)
 
 
 def test_between_knots_the_table_is_interpolated():
     table = np.arange(len(KNOTS), dtype=np.float32)[:, None, None, None] * np.ones((1, 3, 32, 32), np.float32)
-    found = Curvature(table)
-    assert found.at(0).max() == 0 and found.at(792).min() == len(KNOTS) - 1
-    np.testing.assert_allclose(found.at(396 + 33), 4 + 33 / 99, rtol=1e-6)
+    curvature = Curvature(table)
+    assert curvature.at(0).max() == 0 and curvature.at(792).min() == len(KNOTS) - 1
+    np.testing.assert_allclose(curvature.at(396 + 33), 4 + 33 / 99, rtol=1e-6)
 
 
-def test_weights_without_a_measurement_are_flat_and_exported_ones_are_found(tmp_path):
+def test_weights_without_a_measurement_are_flat_and_exported_ones_are_loaded(tmp_path):
     folder = tiny.write_weights(tmp_path / "tiny")
     assert (DctVaeCodec.load(folder).weights.curvature.table == 1).all()
     train = [np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)]
     export_curvature(folder, train, 1, 32, seed=0)
-    found = DctVaeCodec.load(folder).weights.curvature.table
-    assert found.shape == (len(KNOTS), 3, 32, 32) and found.std() > 0.01
+    table = DctVaeCodec.load(folder).weights.curvature.table
+    assert table.shape == (len(KNOTS), 3, 32, 32) and table.std() > 0.01
     with pytest.raises(CodecError, match="exists"):
         export_curvature(folder, train, 1, 32, seed=0)
     (folder / CURVATURE).write_bytes(b"not weights")
@@ -83,10 +83,10 @@ def test_low_curvature_makes_files_smaller_and_a_pass_that_hurts_is_not_kept(tmp
     assert np.count_nonzero(curved.symbols) < np.count_nonzero(flat.symbols)
     steps = torch.from_numpy(codec.bitstream.steps(300))
 
-    def cost(found, config):
-        shown = render(net, found.symbols, steps, 300)[: PHOTO.shape[0], : PHOTO.shape[1]]
-        error = ((shown.astype(float) - PHOTO) ** 2).sum()
-        return error + 3 * config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(found.est_bits)
+    def cost(encoding, config):
+        picture = render(net, encoding.symbols, steps, 300)[: PHOTO.shape[0], : PHOTO.shape[1]]
+        error = ((picture.astype(float) - PHOTO) ** 2).sum()
+        return error + 3 * config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(encoding.est_bits)
 
     wild = SearchConfig(passes=(0, 3, 3), pace=50.0)  # far beyond where the gradient holds
     assert cost(encoded(2, low, wild), wild) <= 1.001 * cost(encoded(1, low, wild), wild)  # rounding to 8 bits aside

@@ -62,28 +62,28 @@ def test_bytes_rise_with_quality(codec):
 def test_bpp_search_gives_the_largest_file_not_above_it(codec):
     pixels = PHOTO[:64, :64]
     target = 8 * (len(codec.encode(pixels, quality=40, effort=1)) + 1) / 64**2
-    found = codec.encode(pixels, bpp=target, effort=1)
-    assert 8 * len(found) / 64**2 <= target
-    assert codec.info(found)["quality"] == pytest.approx(40, abs=2)
+    data = codec.encode(pixels, bpp=target, effort=1)
+    assert 8 * len(data) / 64**2 <= target
+    assert codec.info(data)["quality"] == pytest.approx(40, abs=2)
     assert 8 * len(codec.encode(pixels, quality=45, effort=1)) / 64**2 > target
 
 
 def test_psnr_search_gives_the_smallest_file_that_reaches_it(codec):
     pixels = PHOTO[:64, :64]
     target = psnr_db(pixels, codec.decode(codec.encode(pixels, quality=40, effort=1))) - 1e-6
-    found = codec.encode(pixels, psnr=target, effort=1)
-    before = codec.encode(pixels, quality=codec.info(found)["quality"] - 1 / 8, effort=1)
-    assert psnr_db(pixels, codec.decode(before)) < target <= psnr_db(pixels, codec.decode(found))
+    data = codec.encode(pixels, psnr=target, effort=1)
+    before = codec.encode(pixels, quality=codec.info(data)["quality"] - 1 / 8, effort=1)
+    assert psnr_db(pixels, codec.decode(before)) < target <= psnr_db(pixels, codec.decode(data))
 
 
 @pytest.mark.parametrize("quality", [1, 40])
 def test_a_target_is_met_by_the_files_of_the_effort_that_was_asked_for(codec, quality):
     pixels = PHOTO[:64, :64]
     target = 8 * (len(codec.encode(pixels, quality=quality, effort=2)) + 1) / 64**2
-    found = codec.encode(pixels, bpp=target, effort=2)
-    reached = codec.info(found)["quality"]
-    assert found == codec.encode(pixels, quality=reached, effort=2)
-    assert 8 * len(found) / 64**2 <= target
+    data = codec.encode(pixels, bpp=target, effort=2)
+    reached = codec.info(data)["quality"]
+    assert data == codec.encode(pixels, quality=reached, effort=2)
+    assert 8 * len(data) / 64**2 <= target
     assert 8 * len(codec.encode(pixels, quality=reached + 1 / 8, effort=2)) / 64**2 > target
 
 
@@ -123,8 +123,8 @@ def test_scales_give_the_band_limited_thumbnail(codec, scale):
 
 def test_scale_reads_only_the_levels_it_needs(codec):
     data = codec.encode(PHOTO, quality=50, effort=1)
-    found = unpack(data)
-    cut = data[: found.framing_bytes - 4 + sum(found.level_lengths[:4])]
+    container = unpack(data)
+    cut = data[: container.framing_bytes - 4 + sum(container.level_lengths[:4])]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # nothing that 1/4 needs is missing
         np.testing.assert_array_equal(codec.decode(cut, scale=1 / 4, partial=True), codec.decode(data, scale=1 / 4))
@@ -137,8 +137,8 @@ def small_file(codec):
 
 @pytest.mark.parametrize("scale", [1, 1 / 8])
 def test_a_file_cut_anywhere_is_refused_or_coarser(codec, small_file, scale):
-    found = unpack(small_file)
-    ends = np.cumsum(found.level_lengths) + found.framing_bytes - 4
+    container = unpack(small_file)
+    ends = np.cumsum(container.level_lengths) + container.framing_bytes - 4
     for cut in range(len(small_file)):
         data = small_file[:cut]
         with pytest.raises(CodecError):
@@ -147,12 +147,12 @@ def test_a_file_cut_anywhere_is_refused_or_coarser(codec, small_file, scale):
             with pytest.raises(CodecError):
                 codec.decode(data, scale=scale, partial=True)
             continue
-        with warnings.catch_warnings(record=True) as told:
+        with warnings.catch_warnings(record=True) as messages:
             warnings.simplefilter("always")
-            shown = codec.decode(data, scale=scale, partial=True)
-        assert shown.shape == (round(30 * scale + 0.49), round(30 * scale + 0.49), 3)
+            picture = codec.decode(data, scale=scale, partial=True)
+        assert picture.shape == (round(30 * scale + 0.49), round(30 * scale + 0.49), 3)
         needed = ends[5] if scale == 1 else ends[2]
-        assert bool(told) == (cut < needed)
+        assert bool(messages) == (cut < needed)
 
 
 @pytest.mark.parametrize("settings", [{}, {"partial": True}, {"scale": 1 / 8}, {"scale": 1 / 8, "partial": True}])
@@ -171,11 +171,11 @@ def test_other_weights_other_steps_and_other_level_counts_are_refused(codec, tmp
     other = DctVaeCodec.load(tiny.write_weights(tmp_path / "other", seed=1))
     with pytest.raises(ModelMismatch, match="written with bitstream weights"):
         other.decode(data)
-    found = unpack(data)
+    container = unpack(data)
     with pytest.raises(CorruptFile, match="step index"):
-        codec.decode(pack(dataclasses.replace(found.header, step_index=793), found.levels))
+        codec.decode(pack(dataclasses.replace(container.header, step_index=793), container.levels))
     with pytest.raises(CorruptFile, match="level streams"):
-        codec.decode(pack(found.header, found.levels[:5]))
+        codec.decode(pack(container.header, container.levels[:5]))
 
 
 def test_a_new_generator_leaves_old_files_their_pictures(codec, tmp_path):
@@ -208,9 +208,9 @@ def test_search_pays_in_the_cost_it_minimises(codec, effort):
     config = SearchConfig(passes=(0, 2, 4))
 
     def cost(at: int) -> float:
-        found = encode_picture(codec.weights, PHOTO, 300, at, config)
-        error, _ = codec.weights.nets.error_gradient(found.symbols, 300, PHOTO)
-        return error / 3 + config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(found.est_bits)
+        encoding = encode_picture(codec.weights, PHOTO, 300, at, config)
+        error, _ = codec.weights.nets.error_gradient(encoding.symbols, 300, PHOTO)
+        return error / 3 + config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(encoding.est_bits)
 
     assert cost(effort) <= cost(1)
 

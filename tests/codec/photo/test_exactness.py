@@ -16,8 +16,9 @@ from reference_decoder import ReferenceDecoder, starts_of
 import hvaecodec
 from hvaecodec.codec.photo import streams as level_streams
 from hvaecodec.codec.photo.chunk import StepPlace
+from hvaecodec.codec.photo.chunk_coder import Frame
 from hvaecodec.codec.photo.codec import DctVaeCodec
-from hvaecodec.codec.photo.streams import Frame, decode_symbols, encode_symbols, known
+from hvaecodec.codec.photo.streams import decode_symbols, encode_symbols, known
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_layers import PriorConfig, layer_shapes
 from hvaecodec.models.photo.prior_numpy import NumpyArithmetic
@@ -69,33 +70,33 @@ def test_symbols_come_back(bitstream, grid, grey):
     if grey:
         symbols[1:] = 0
     streams = encoded(bitstream, symbols, grey=grey)
-    found, bits = decode_symbols(bitstream.prior, bitstream.tables, Frame(grid, INDEX, grey), streams)
-    np.testing.assert_array_equal(found, symbols)
+    decoded, bits = decode_symbols(bitstream.prior, bitstream.tables, Frame(grid, INDEX, grey), streams)
+    np.testing.assert_array_equal(decoded, symbols)
     for stream, estimate in zip(streams, bits, strict=True):
         assert abs(8 * len(stream) - estimate) <= 0.01 * estimate + 64
 
 
 def test_the_first_levels_decode_alone(bitstream, symbols, streams):
     for levels in range(1, 7):
-        found, _ = decode_symbols(bitstream.prior, bitstream.tables, FRAME, streams[:levels])
+        decoded, _ = decode_symbols(bitstream.prior, bitstream.tables, FRAME, streams[:levels])
         size = 2 ** (levels - 1)
-        np.testing.assert_array_equal(found[:, :size, :size], symbols[:, :size, :size])
-        assert not found[:, size:].any() and not found[:, :, size:].any()
+        np.testing.assert_array_equal(decoded[:, :size, :size], symbols[:, :size, :size])
+        assert not decoded[:, size:].any() and not decoded[:, :, size:].any()
 
 
 @pytest.mark.parametrize("name", IN_PROCESS)
 def test_bytes_and_symbols_in_this_process(bitstream, symbols, streams, name):
     with switched(CONFIGURATIONS[name]):
         assert encoded(bitstream, symbols) == streams
-        found, _ = decode_symbols(bitstream.prior, bitstream.tables, FRAME, streams)
-    np.testing.assert_array_equal(found, symbols)
+        decoded, _ = decode_symbols(bitstream.prior, bitstream.tables, FRAME, streams)
+    np.testing.assert_array_equal(decoded, symbols)
 
 
 def test_the_numpy_reference_writes_and_reads_the_same(bitstream, symbols, streams):
     reference = bitstream.prior_in("numpy")
     assert encoded(bitstream, symbols, reference) == streams
-    found, _ = decode_symbols(reference, bitstream.tables, FRAME, streams)
-    np.testing.assert_array_equal(found, symbols)
+    decoded, _ = decode_symbols(reference, bitstream.tables, FRAME, streams)
+    np.testing.assert_array_equal(decoded, symbols)
 
 
 def test_plain_integers_decode_a_whole_picture(bitstream, symbols, streams, monkeypatch):
@@ -110,8 +111,8 @@ def test_plain_integers_decode_a_whole_picture(bitstream, symbols, streams, monk
             return np.array(super().read(table.tolist(), mean.tolist(), sign.tolist()), np.int32)
 
     monkeypatch.setattr(level_streams, "Decoder", lambda _, data: Plain(starts, data))
-    found, _ = decode_symbols(bitstream.prior_in("numpy"), bitstream.tables, FRAME, streams)
-    np.testing.assert_array_equal(found, symbols)
+    decoded, _ = decode_symbols(bitstream.prior_in("numpy"), bitstream.tables, FRAME, streams)
+    np.testing.assert_array_equal(decoded, symbols)
 
 
 QUICK = ("as it comes", "oneDNN off, 2 threads, ATen default", "autocast, medium, 2 threads")
@@ -125,20 +126,20 @@ def test_fresh_processes(folder, tmp_path, names):
     for number, shape in enumerate([(70, 130, 3), (40, 33), (300, 20, 3)]):
         paths.append(tmp_path / f"{number}.hvc")
         paths[-1].write_bytes(codec.encode(rng.integers(0, 256, shape, dtype=np.uint8), quality=60, effort=1))
-    found = matrix.run(paths, folder, names)
+    digests = matrix.run(paths, folder, names)
     here = matrix.digests(paths, folder, CONFIGURATIONS["as it comes"])
     assert len(set(here)) == len(paths)
-    assert {name: digests for name, digests in found.items() if digests != here} == {}
+    assert {name: others for name, others in digests.items() if others != here} == {}
 
 
 # -- many items at once, and sums near their bound -----------------------------------------------------------------
 
 
 class Recorder:
-    """A `prior_walk.Coder` for any batch that keeps everything the entropy coder would be told."""
+    """A `prior_walk.Coder` for any batch that records everything that the entropy coder would get."""
 
     def __init__(self, arithmetic, symbols: np.ndarray) -> None:
-        self.a, self.symbols, self.told = arithmetic, symbols, []
+        self.a, self.symbols, self.record = arithmetic, symbols, []
 
     def known_dc(self):
         return self.a.tensor(self.symbols[:, :, 0, 0])
@@ -160,28 +161,28 @@ class Recorder:
         self._keep(features)
 
     def _keep(self, *arrays):
-        self.told += [self.a.numpy(x).astype(np.int64) for x in arrays if x is not None]
+        self.record += [self.a.numpy(x).astype(np.int64) for x in arrays if x is not None]
 
 
-def told(arithmetic, symbols: np.ndarray) -> list[np.ndarray]:
+def record_walk(arithmetic, symbols: np.ndarray) -> list[np.ndarray]:
     recorder = Recorder(arithmetic, symbols)
     index = np.arange(len(symbols)) * 792 // 32
     walk(arithmetic, symbols.shape[-2:], arithmetic.tensor(index), recorder)
-    return recorder.told
+    return recorder.record
 
 
 @pytest.fixture(scope="module")
 def batch(bitstream):
     symbols = np.stack([random_symbols(seed, (3, 2)) for seed in range(max(BATCHES))])
-    return symbols, told(bitstream.prior_in("numpy"), symbols)
+    return symbols, record_walk(bitstream.prior_in("numpy"), symbols)
 
 
 @pytest.mark.parametrize("size", BATCHES)
 @pytest.mark.parametrize("name", IN_PROCESS)
-def test_a_batch_is_told_what_each_item_is(bitstream, batch, size, name):
+def test_a_batch_gets_what_each_item_gets(bitstream, batch, size, name):
     symbols, expected = batch
     with switched(CONFIGURATIONS[name]), torch.inference_mode():
-        for ours, theirs in zip(told(bitstream.prior, symbols[:size]), expected, strict=True):
+        for ours, theirs in zip(record_walk(bitstream.prior, symbols[:size]), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs[:size])
 
 
@@ -207,9 +208,9 @@ def wide():
 def test_sums_near_their_bound_are_exact(wide, size, name):
     layer, arithmetic, x, expected = wide
     with switched(CONFIGURATIONS[name]), torch.inference_mode():
-        found = arithmetic.conv(layer, torch.from_numpy(x[:size]).float())
+        ours = arithmetic.conv(layer, torch.from_numpy(x[:size]).float())
     assert abs(expected).max() > 2**23
-    np.testing.assert_array_equal(np.clip(found.numpy(), -32767, 32767), np.clip(expected[:size], -32767, 32767))
+    np.testing.assert_array_equal(np.clip(ours.numpy(), -32767, 32767), np.clip(expected[:size], -32767, 32767))
 
 
 def test_weights_that_could_exceed_the_bound_are_refused(bitstream):
@@ -222,8 +223,8 @@ def test_weights_that_could_exceed_the_bound_are_refused(bitstream):
 def test_the_reference_is_int64_in_every_layer(bitstream):
     reference = bitstream.prior_in("numpy")
     for name, inputs, outputs, _ in layer_shapes(bitstream.config):
-        found = reference.conv(name, np.full((1, inputs, 2, 2), 255))
-        assert found.dtype == np.int64 and found.shape == (1, outputs, 2, 2)
+        out = reference.conv(name, np.full((1, inputs, 2, 2), 255))
+        assert out.dtype == np.int64 and out.shape == (1, outputs, 2, 2)
 
 
 @pytest.mark.gpu
@@ -232,5 +233,5 @@ def test_cuda(bitstream, symbols, streams):
     for name in IN_PROCESS:
         with switched(CONFIGURATIONS[name]):
             assert encoded(bitstream, symbols, arithmetic) == streams
-            found, _ = decode_symbols(arithmetic, bitstream.tables, FRAME, streams)
-        np.testing.assert_array_equal(found, symbols)
+            decoded, _ = decode_symbols(arithmetic, bitstream.tables, FRAME, streams)
+        np.testing.assert_array_equal(decoded, symbols)

@@ -33,5 +33,5 @@ def expected(paths, shared_folder) -> list[str]:
 @pytest.mark.parametrize("name", [name for name, c in CONFIGURATIONS.items() if c.backend != "cuda"])
 def test_kodak_in_every_configuration(paths, expected, name):
     """In a process of its own, against what a test's own process decodes."""
-    found = matrix.run(paths, names=[name])[name]
-    assert len(paths) == 94 and [path.name for path, a, b in zip(paths, found, expected, strict=True) if a != b] == []
+    digests = matrix.run(paths, names=[name])[name]
+    assert len(paths) == 94 and [path.name for path, a, b in zip(paths, digests, expected, strict=True) if a != b] == []

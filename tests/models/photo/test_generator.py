@@ -25,8 +25,8 @@ def test_discretised_logistic_sums_to_one(mean, scale):
 
 def test_kl_of_gaussians_against_torch():
     q, p = (torch.tensor([0.3]), torch.tensor([-0.5])), (torch.tensor([-1.0]), torch.tensor([0.4]))
-    wanted = torch.distributions.kl_divergence(*(torch.distributions.Normal(m, s.exp()) for m, s in (q, p)))
-    torch.testing.assert_close(kl_gaussian(q, p), wanted)
+    expected = torch.distributions.kl_divergence(*(torch.distributions.Normal(m, s.exp()) for m, s in (q, p)))
+    torch.testing.assert_close(kl_gaussian(q, p), expected)
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,14 @@ import tiny
 import torch
 from skimage import data as photos
 
-from hvaecodec.codec.photo.streams import Frame, encode_symbols, known
+from hvaecodec.codec.photo.chunk import StepPlace
+from hvaecodec.codec.photo.chunk_coder import Frame
+from hvaecodec.codec.photo.streams import encode_symbols, known
 from hvaecodec.codec.photo.weights import load_weights
+from hvaecodec.models.photo.bit_counter import BitCounter
 from hvaecodec.models.photo.later_bits import later_bits
+from hvaecodec.models.photo.layout import STEPS
+from hvaecodec.models.photo.prior_walk import walk
 
 INDEX = 500
 
@@ -58,3 +63,26 @@ def test_later_bits_are_the_slope_of_the_bits_of_later_steps(bitstream, symbols)
         happened.append(totals[1] - totals[0])
     assert np.corrcoef(foreseen, happened)[0, 1] > 0.5
     assert (later[:, :, 16:, 16:][:, 1:] == 0).all()  # the last step has nothing after it
+
+
+class Listener(BitCounter):
+    """Hears how the symbols of every step enter the state."""
+
+    def __init__(self, net, symbols):
+        super().__init__(net, symbols)
+        self.heard = []
+
+    def embedded(self, step, features):
+        self.heard.append((step, features))
+
+
+def test_the_walk_announces_every_embedding(bitstream, symbols):
+    """By step, in order, with the features of that step's symbols: sign(q) log(1 + |q|), then log(1 + |q|)."""
+    net = bitstream.twin
+    listener = Listener(net, torch.from_numpy(symbols[None]))
+    with torch.no_grad():
+        walk(net, symbols.shape[-2:], torch.tensor([INDEX]), listener)
+    assert [step for step, _ in listener.heard] == list(STEPS[:-1])
+    for step, features in listener.heard:
+        values = StepPlace(step, slice(None)).take(symbols)
+        np.testing.assert_array_equal(features[0], net.features(torch.from_numpy(values[None]).float())[0])

@@ -1,0 +1,29 @@
+"""Streams as `constriction` has them, words of 32 bits, and as files have them, bytes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hvaecodec.codec.errors import CorruptFile
+
+
+def from_words(words: np.ndarray) -> bytes:
+    """Return the stream of an encoder's words: little endian, without the zero bytes at its end."""
+    return words.astype("<u4").tobytes().rstrip(b"\0")
+
+
+def to_words(data: bytes) -> np.ndarray:
+    """Return the words of a stream for a decoder, uint32; the zero bytes that it lacks are put back."""
+    padded = data + b"\0" * (-len(data) % 4)
+    return np.frombuffer(padded, "<u4").astype(np.uint32)
+
+
+def decode_run(coder: Any, model: Any, count: int) -> np.ndarray:
+    """Decode the next `count` entries of a table, int32. Raises CorruptFile for data that no encoder writes."""
+    try:
+        entries: np.ndarray = coder.decode(model, count)
+        return entries
+    except AssertionError as error:  # constriction's word for such data
+        raise CorruptFile("a stream holds data that no encoder writes; the file was made by something else") from error

@@ -1,0 +1,93 @@
+"""The coder that the prior's walk calls: what the network says of a step becomes chunks, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from hvaecodec.codec.photo.chunk import Chunk, DcPlace, Place, StepPlace
+from hvaecodec.codec.photo.nets import ExactPrior
+from hvaecodec.models.integers import N_SCALES, Coding, coding_of_heads, coding_of_quarters
+from hvaecodec.models.photo.layout import STEPS, TILE, Step
+
+CHUNK_TILES = 4096  # tiles of one coder call: a part of the format (docs/FORMAT.md)
+
+Code = Callable[[Chunk], np.ndarray]  # writes or reads the symbols of a chunk and returns them, in its shape
+
+
+@dataclass(frozen=True)
+class Frame:
+    """What both sides know of a picture before its first symbol."""
+
+    grid: tuple[int, int]  # rows and columns of tiles
+    step_index: int
+    grey: bool = False  # chroma is zero and not coded
+
+    @classmethod
+    def of(cls, height: int, width: int, step_index: int, grey: bool) -> Frame:
+        """Return the frame of a picture of height x width pixels."""
+        return cls((-(-height // TILE), -(-width // TILE)), step_index, grey)
+
+
+class ChunkCoder:
+    """The `prior_walk.Coder` of files: cuts what the network says into chunks, has each coded, and keeps the symbols.
+
+    code: writes or reads the symbols of a chunk and returns them.
+    """
+
+    def __init__(self, prior: ExactPrior, frame: Frame, code: Code) -> None:
+        self.prior, self.frame, self.code = prior, frame, code
+        self.symbols = np.zeros((3, TILE, TILE, *frame.grid), np.int16)
+
+    def known_dc(self) -> Any:
+        """Return the DCs, (1, 3, rows, columns)."""
+        return self.prior.tensor(self.symbols[None, :, 0, 0])
+
+    def known(self) -> Any:
+        """Return all symbols, (1, 3, 32, 32, rows, columns)."""
+        return self.prior.tensor(self.symbols[None])
+
+    def code_dc(self, tiles: np.ndarray, channels: slice, prediction: Any, head: Any) -> Any:
+        """Code the DCs at some tiles, those of chroma only if there is colour, and return them, (1, channels, N, 1)."""
+        first = channels.start
+        last = min(channels.stop, 1) if self.frame.grey else channels.stop
+        if first < last:
+            coding = self._dc_coding(channels.stop - first, len(tiles), prediction, head)
+            self._code(DcPlace(slice(first, last), tiles), Coding(*(part[: last - first] for part in coding)))
+        values = DcPlace(channels, tiles).take(self.symbols)
+        return self.prior.tensor(values.astype(np.float32)[None, :, :, None])
+
+    def code_step(self, step: Step, prediction: Any, state: Any) -> Any:
+        """Code a step, so many tiles at a time, and return its symbols, (1, n, rows, columns); None for the last."""
+        height, width = self.frame.grid
+        at_once = max(1, CHUNK_TILES // width)
+        if not (self.frame.grey and step.bands[0].channel):
+            for top in range(0, height, at_once):
+                rows = slice(top, min(top + at_once, height))
+                head = self._integers(self.prior.conv(f"{step.name}.head", state[:, :, rows]))[0]
+                predicted = None if prediction is None else self._integers(prediction[:, :, rows])[0]
+                self._code(StepPlace(step, rows), coding_of_heads(head[: step.size], head[step.size :], predicted))
+        if step is STEPS[-1]:
+            return None
+        values = StepPlace(step, slice(None)).take(self.symbols)
+        return self.prior.tensor(values.astype(np.float32)[None])
+
+    def embedded(self, step: Step, features: Any) -> None:
+        """Nothing is done with the features."""
+
+    def _code(self, place: Place, coding: Coding) -> None:
+        place.put(self.symbols, self.code(Chunk(place, coding)))
+
+    def _dc_coding(self, n_channels: int, n_tiles: int, prediction: Any, head: Any) -> Coding:
+        """How DCs are coded: by the widest table around zero on the coarsest lattice, else as the network says."""
+        if head is None:
+            shape = n_channels, n_tiles
+            return coding_of_quarters(np.full(shape, N_SCALES - 1), np.zeros(shape, np.int64))
+        integers = self._integers(head)[0, :, :, 0]
+        return coding_of_heads(integers[:n_channels], integers[n_channels:], self._integers(prediction)[0, :, :, 0])
+
+    def _integers(self, x: Any) -> np.ndarray:
+        return self.prior.numpy(x).astype(np.int32)
