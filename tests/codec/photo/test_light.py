@@ -1,0 +1,34 @@
+"""The walk of the photo codec is numpy: importing it, and reading a file's integers by the reference, loads no torch."""
+
+import subprocess
+import sys
+
+import pytest
+import tiny
+
+import hvaecodec
+
+IMPORT = "import sys, hvaecodec.codec.photo.codec"
+SYMBOLS = """
+import sys
+from pathlib import Path
+from hvaecodec.codec.photo import codec, weights
+from hvaecodec.codec.photo.streams import decode_symbols
+
+folder, file = map(Path, sys.argv[1:])
+bitstream = weights.load_bitstream(folder)
+container = codec.unpack(file.read_bytes())
+header = container.header
+frame = codec.Frame.of(header.height, header.width, header.step_index, header.mode.startswith("L"))
+symbols, _ = decode_symbols(bitstream.prior_in("numpy"), bitstream.tables, frame, container.levels)
+assert symbols.any()
+"""
+
+
+@pytest.mark.parametrize("code", [IMPORT, SYMBOLS])
+def test_no_torch(code, tmp_path):
+    folder = tiny.write_weights(tmp_path / "tiny")
+    file = tmp_path / "grey.hvc"
+    file.write_bytes(hvaecodec.load(folder).encode(tiny.torch.arange(1600).reshape(40, 40).byte().numpy(), effort=0))
+    code += "\nassert not [name for name in sys.modules if name.split('.')[0] == 'torch']"
+    subprocess.run([sys.executable, "-c", code, folder, file], check=True)
