@@ -14,7 +14,7 @@ from hvaecodec.codec.backends import torch_photo_blocks
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.images.alpha_and_grey import psnr_db
 from hvaecodec.codec.photo.chunk_coder import Frame
-from hvaecodec.codec.photo.streams import encode_symbols, known
+from hvaecodec.codec.photo.streams import encode_symbols, repeat
 from hvaecodec.models.integers import logistic_tables
 
 pytestmark = pytest.mark.data
@@ -62,7 +62,7 @@ def test_the_integer_prior_costs_at_most_two_per_cent(data_dir):
             symbols = np.rint(weights.nets.coefficients(pixels, index)).astype(np.int16)
             with torch.no_grad():
                 frame = Frame((symbols.shape[3], symbols.shape[4]), index)
-                _, bits, _ = encode_symbols(bitstream.prior, tables, frame, known(symbols))
+                _, bits, _ = encode_symbols(bitstream.prior, tables, frame, repeat(symbols))
                 exact += sum(bits[1:])  # the float twin does not count the coarsest DCs
                 twin = bitstream.twin.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([index]))
                 floats += sum(float(level) for level in twin[1:])

@@ -17,7 +17,6 @@ from torch import Tensor
 from hvaecodec.codec.add_texture import add_texture
 from hvaecodec.codec.backends import torch_photo_blocks as blocks
 from hvaecodec.codec.backends import torch_photo_transform as transform
-from hvaecodec.codec.format.container import Header
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.torch_weights import build_texture, float_tensors
 from hvaecodec.codec.weights import Generators
@@ -87,20 +86,20 @@ class TorchPhotoNets:
         return transform.thumbnail(symbols, self._steps(step_index), size)
 
     @torch.no_grad()
-    def render(self, symbols: np.ndarray, header: Header, settings: Decoding) -> np.ndarray:
-        """Return the picture of the generator that header and settings choose, uint8 (32 rows, 32 columns, 3).
+    def render(self, symbols: np.ndarray, step_index: int, generator: bytes, settings: Decoding) -> np.ndarray:
+        """Return the picture of a generator, by digest, uint8 (32 rows, 32 columns, 3).
 
-        Above temperature 0 the texture is drawn if there is one, else the latents.
+        Above temperature 0 its texture is drawn if it has one, else its latents.
         """
-        drawing = self.generators.drawing(self.generators.choose(header.generator, settings.generator))
-        steps, temperature, seed = self._steps(header.step_index), settings.temperature, settings.seed
+        drawing, steps = self.generators.drawing(generator), self._steps(step_index)
+        temperature, seed = settings.temperature, settings.seed
         if drawing.texture is None:
-            draw = blocks.Draws(temperature, seed) if temperature else None
-            return blocks.render(drawing.net, symbols, steps, header.step_index, draw)
-        smooth = blocks.render(drawing.net, symbols, steps, header.step_index)
+            draws = blocks.Draws(temperature, seed) if temperature else None
+            return blocks.render(drawing.net, symbols, steps, step_index, draws)
+        smooth = blocks.render(drawing.net, symbols, steps, step_index)
         if not temperature:
             return smooth
-        return add_texture(smooth, drawing.texture, rate_features(torch.tensor([header.step_index])), temperature, seed)
+        return add_texture(smooth, drawing.texture, rate_features(torch.tensor([step_index])), temperature, seed)
 
     def _steps(self, step_index: int) -> Tensor:
         return torch.from_numpy(self.bitstream.steps(step_index))

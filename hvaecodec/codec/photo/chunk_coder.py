@@ -46,7 +46,7 @@ class ChunkCoder:
         """Return the DCs, (1, 3, rows, columns)."""
         return self.prior.tensor(self.symbols[None, :, 0, 0])
 
-    def known(self) -> Any:
+    def known_symbols(self) -> Any:
         """Return all symbols, (1, 3, 32, 32, rows, columns)."""
         return self.prior.tensor(self.symbols[None])
 
@@ -68,8 +68,8 @@ class ChunkCoder:
             for top in range(0, height, at_once):
                 rows = slice(top, min(top + at_once, height))
                 head = self._integers(self.prior.conv(f"{step.name}.head", state[:, :, rows]))[0]
-                predicted = None if prediction is None else self._integers(prediction[:, :, rows])[0]
-                self._code(StepPlace(step, rows), coding_of_heads(head[: step.size], head[step.size :], predicted))
+                own = None if prediction is None else self._integers(prediction[:, :, rows])[0]
+                self._code(StepPlace(step, rows), coding_of_heads(head[: step.size], head[step.size :], own))
         if step is STEPS[-1]:
             return None
         values = StepPlace(step, slice(None)).take(self.symbols)

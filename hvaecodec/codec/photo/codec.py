@@ -105,15 +105,17 @@ class DctVaeCodec(PictureDecoder):
         n_levels = settings.size.bit_length()
         container = unpack(data, partial=settings.partial, max_levels=n_levels)
         if container.truncated and len(container.levels) < n_levels:
-            decoded, all_levels = len(container.levels), len(container.level_lengths)
+            n_whole, n_all = len(container.levels), len(container.level_lengths)
             warnings.warn(
-                f"the file is cut: {decoded} of {all_levels} levels decoded, finer detail is left out", stacklevel=3
+                f"the file is cut: {n_whole} of {n_all} levels decoded, finer detail is left out", stacklevel=3
             )
         symbols, _ = self._decode_symbols(container)
+        step_index = container.header.step_index
         if settings.size == TILE:
-            picture = self.weights.nets.render(symbols, container.header, settings)
+            generator = self.generators.choose(container.header.generator, settings.generator)
+            picture = self.weights.nets.render(symbols, step_index, generator, settings)
         else:
-            picture = self.weights.nets.thumbnail(symbols, container.header.step_index, settings.size)
+            picture = self.weights.nets.thumbnail(symbols, step_index, settings.size)
         return assemble(picture, container, settings.size)
 
     def _decode_symbols(self, container: Container, backend: str = "torch") -> tuple[np.ndarray, list[float]]:

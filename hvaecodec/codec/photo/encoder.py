@@ -8,7 +8,7 @@ from hvaecodec.codec.photo.refine import MAX_REFINED, Refiner
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.source import Source
 from hvaecodec.codec.photo.streams import Encoding as Encoding
-from hvaecodec.codec.photo.streams import known
+from hvaecodec.codec.photo.streams import repeat
 from hvaecodec.codec.photo.weights import PhotoWeights
 
 _DEFAULT = SearchConfig()
@@ -25,7 +25,7 @@ def encode_picture(
     """
     source = Source.of(weights, pixels, step_index, config)
     if effort == 0:
-        return source.encode(known(np.rint(source.coefficients).astype(np.int16)))
+        return source.encode(repeat(np.rint(source.coefficients).astype(np.int16)))
     once = source.encode(Rounder(source.coefficients, source.weight, weights.bitstream.tables, config))
     passes = config.passes[effort - 1]
     if passes == 0 or source.coefficients.size > MAX_REFINED:

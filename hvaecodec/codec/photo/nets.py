@@ -9,7 +9,6 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from hvaecodec.codec.format.container import Header
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.prior_walk import Arithmetic, Array
@@ -48,5 +47,5 @@ class PhotoNets(Protocol):
     def thumbnail(self, symbols: np.ndarray, step_index: int, size: int) -> np.ndarray:
         """Return the band-limited picture of `size` pixels a tile, uint8 (rows * size, columns * size, 3)."""
 
-    def render(self, symbols: np.ndarray, header: Header, settings: Decoding) -> np.ndarray:
-        """Return the picture of the generator that header and settings choose, uint8 (32 rows, 32 columns, 3)."""
+    def render(self, symbols: np.ndarray, step_index: int, generator: bytes, settings: Decoding) -> np.ndarray:
+        """Return the picture of a generator, by digest, at the settings, uint8 (32 rows, 32 columns, 3)."""

@@ -29,7 +29,7 @@ class Encoding(NamedTuple):
 def encode_symbols(prior: ExactPrior, tables: Tables, frame: Frame, decide: Decide) -> Encoding:
     """Encode a picture's symbols, coarse to fine, as six level streams.
 
-    decide: chooses the symbols of every chunk, knowing their tables; `known` for symbols that there are already,
+    decide: chooses the symbols of every chunk, knowing their tables; `repeat` for symbols that there are already,
     `hvaecodec.codec.photo.search.Rounder` for better ones.
     """
     encoders = [Encoder(tables) for _ in range(N_LEVELS)]
@@ -64,7 +64,7 @@ def decode_symbols(
     return symbols, [decoder.est_bits for decoder in decoders]
 
 
-def known(symbols: np.ndarray) -> Decide:
+def repeat(symbols: np.ndarray) -> Decide:
     """Return the `Decide` of plain encoding, for symbols int16 (3, 32, 32, rows, columns) that there are already."""
     return lambda chunk: chunk.place.take(symbols)
 

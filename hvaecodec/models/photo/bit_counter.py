@@ -38,7 +38,7 @@ class BitCounter:
         """Return the DCs, (B, 3, rows, columns)."""
         return self.symbols[:, :, 0, 0]
 
-    def known(self) -> Tensor:
+    def known_symbols(self) -> Tensor:
         """Return all symbols."""
         return self.symbols
 

@@ -75,7 +75,7 @@ class Coder(Protocol):
     def known_dc(self) -> Array:
         """Return the DCs (B, 3, rows, columns), zero where they are not coded yet."""
 
-    def known(self) -> Array:
+    def known_symbols(self) -> Array:
         """Return all symbols (B, 3, 32, 32, rows, columns), zero where they are not coded yet."""
 
     def code_dc(self, tiles: Any, channels: slice, prediction: Array | None, head: Array | None) -> Array:
@@ -109,7 +109,7 @@ def walk(a: Arithmetic, grid: tuple[int, int], step_index: Array, coder: Coder, 
         if step.stream_level >= n_levels:
             return
         state = _refined(a, step, state, rate)
-        prediction = a.linear(step, coder.known()) if step.stream_level <= MAX_LINEAR_LEVEL else None
+        prediction = a.linear(step, coder.known_symbols()) if step.stream_level <= MAX_LINEAR_LEVEL else None
         symbols = coder.code_step(step, prediction, a.relu(state))
         if step is not STEPS[-1]:
             features = a.features(symbols)

@@ -18,7 +18,7 @@ from hvaecodec.codec.photo import streams as level_streams
 from hvaecodec.codec.photo.chunk import StepPlace
 from hvaecodec.codec.photo.chunk_coder import Frame
 from hvaecodec.codec.photo.codec import DctVaeCodec
-from hvaecodec.codec.photo.streams import decode_symbols, encode_symbols, known
+from hvaecodec.codec.photo.streams import decode_symbols, encode_symbols, repeat
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_layers import PriorConfig, layer_shapes
 from hvaecodec.models.photo.prior_numpy import NumpyArithmetic
@@ -50,7 +50,7 @@ def random_symbols(seed: int, grid: tuple[int, int] = GRID) -> np.ndarray:
 
 def encoded(bitstream, symbols: np.ndarray, prior=None, grey: bool = False) -> list[bytes]:
     frame = Frame((symbols.shape[3], symbols.shape[4]), INDEX, grey)
-    return encode_symbols(prior or bitstream.prior, bitstream.tables, frame, known(symbols)).streams
+    return encode_symbols(prior or bitstream.prior, bitstream.tables, frame, repeat(symbols)).streams
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +144,7 @@ class Recorder:
     def known_dc(self):
         return self.a.tensor(self.symbols[:, :, 0, 0])
 
-    def known(self):
+    def known_symbols(self):
         return self.a.tensor(self.symbols)
 
     def code_dc(self, index, channels, prediction, head):

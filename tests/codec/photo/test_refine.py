@@ -9,7 +9,7 @@ import tiny
 from hvaecodec.codec.photo.refine import Refiner
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.source import Source
-from hvaecodec.codec.photo.streams import known
+from hvaecodec.codec.photo.streams import repeat
 from hvaecodec.codec.photo.weights import PhotoWeights, load_weights
 
 STEP_INDEX = 400
@@ -43,7 +43,7 @@ def source(tmp_path_factory):
 
 
 def test_the_proposal_is_the_minimum_of_the_error(source):
-    encoding = source.encode(known(np.ones(IDEAL.shape, np.int16)))
+    encoding = source.encode(repeat(np.ones(IDEAL.shape, np.int16)))
     trial = Refiner(source, CONFIG, with_later=False).judge(encoding, source.coefficients)
     np.testing.assert_allclose(trial.proposal, IDEAL, atol=1e-4)
 
@@ -66,7 +66,7 @@ def test_refinement_comes_nearer_to_the_ideal_and_never_back(source):
 
 
 def test_targets_stay_within_reach_of_the_coefficients(source):
-    once = source.encode(known(np.rint(source.coefficients).astype(np.int16)))
+    once = source.encode(repeat(np.rint(source.coefficients).astype(np.int16)))
     refiner = Refiner(source, replace(CONFIG, reach=0.1, pace=50.0), with_later=False)
     refined = refiner.refine(once, 1)
     assert (refined.symbols != once.symbols).any()

@@ -8,7 +8,7 @@ from skimage import data as photos
 
 from hvaecodec.codec.photo.chunk import StepPlace
 from hvaecodec.codec.photo.chunk_coder import Frame
-from hvaecodec.codec.photo.streams import encode_symbols, known
+from hvaecodec.codec.photo.streams import encode_symbols, repeat
 from hvaecodec.codec.photo.weights import load_weights
 from hvaecodec.models.photo.bit_counter import BitCounter
 from hvaecodec.models.photo.later_bits import later_bits
@@ -36,7 +36,7 @@ def symbols(weights):
 def test_float_twin_estimates_what_the_integers_cost(bitstream, symbols):
     with torch.no_grad():
         frame = Frame(symbols.shape[-2:], INDEX)
-        _, bits, _ = encode_symbols(bitstream.prior, bitstream.tables, frame, known(symbols))
+        _, bits, _ = encode_symbols(bitstream.prior, bitstream.tables, frame, repeat(symbols))
         floats = bitstream.twin.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([INDEX]))
     for level in range(1, 6):
         assert float(floats[level]) == pytest.approx(bits[level], rel=0.05)
