@@ -11,10 +11,12 @@ import torch
 from safetensors.torch import load, save
 from smooth import coefficients, pictures
 
+from hvaecodec.codec.backends.torch_photo import build_generator
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.errors import CodecError
-from hvaecodec.codec.photo.streams import as_given, encode_symbols
-from hvaecodec.codec.photo.weights import build_generator, load_bitstream
+from hvaecodec.codec.photo.chunk_coder import Frame
+from hvaecodec.codec.photo.streams import encode_symbols, repeat
+from hvaecodec.codec.photo.weights import load_bitstream
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.exact_bound import check_bound
 from hvaecodec.models.integers import logistic_tables
@@ -70,7 +72,7 @@ def test_estimates_in_training_agree_with_the_exact_ones(net, rounding, index):
     tables = Tables(logistic_tables())
     told = 0.0
     for picture in symbols.short().numpy():
-        _, bits, _ = encode_symbols(exact, tables, picture.shape[3:], index, as_given(picture))
+        _, bits, _ = encode_symbols(exact, tables, Frame(picture.shape[3:], index), repeat(picture))
         told += sum(bits[1:])  # the first DCs are no concern of training
     assert float(trained) == pytest.approx(told, rel=0.02)
 
@@ -86,7 +88,7 @@ def test_counts_count_every_symbol(net):
 def test_exported_bitstream_weights_load_and_are_safe(net, tmp_path):
     path = export_bitstream(net, logistic_tables(), tmp_path)
     loaded = load_bitstream(tmp_path)
-    for name in loaded.arithmetic.names:
+    for name in loaded.prior.names:
         check_bound(name, *(loaded.arrays[f"{name}.{kind}"] for kind in ("weight", "bias", "shift")))
     assert loaded.config == net.config and loaded.delta.shape == (793,) and loaded.s.shape == (3, 32, 32)
     assert loaded.tables.radius[0] == (len(logistic_tables()[0]) - 2) // 2
