@@ -54,7 +54,7 @@ def test_linear_predictions_beat_zero_on_smooth_pictures(net):
     gains = {}
     for step in STEPS[:8]:
         values = torch.cat([q[:, b.where[0], b.where[1], b.where[2]].flatten(1, 2) for b in step.bands], 1)
-        left = values - net.linear(step.name, q, step) / 4
+        left = values - net.linear(step, q) / 4
         gains[step.name] = 1 - float((left**2).mean() / (values**2).mean())
     assert all(gain > -0.02 for gain in gains.values()), gains
     assert gains["2yh"] > 0.3 and gains["2yv"] > 0.3, gains
