@@ -136,7 +136,8 @@ def to_integers(mass: np.ndarray) -> np.ndarray:
 def fit_tables(counts: list[np.ndarray], strength: float = 200.0) -> list[np.ndarray]:
     """Return tables fitted to how often each of their entries occurred.
 
-    counts: one array a table, of its length. strength: how many counts the logistic tables are worth beside them. The frequencies are int64 and sum to 2**22, like those they start from.
+    counts: one array a table, of its length. strength: how many counts the logistic tables are worth. The frequencies
+    are int64 and sum to 2**22.
     """
     start = logistic_tables()
     return [to_integers(own + strength * table / table.sum()) for own, table in zip(counts, start, strict=True)]

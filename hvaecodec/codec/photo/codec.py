@@ -34,9 +34,9 @@ PACKAGE_WEIGHTS = WEIGHTS / "dct-vae-photo"
 class DctVaeCodec(PictureDecoder):
     """The default codec. Lossy in colour, lossless in alpha; every size from 1 x 1.
 
-    Decoding at temperature 0 gives the picture of least distortion. Above 0 it has that much of the texture, drawn under
-    the seed, or, from a generator without a texture, of its latents. A scale below 1 reads only the levels that it needs
-    and gives the band-limited thumbnail.
+    Decoding at temperature 0 gives the picture of least distortion. Above 0 it has that much of the texture, drawn
+    under the seed, or, from a generator without a texture, of its latents. A scale below 1 reads only the levels that
+    it needs and gives the band-limited thumbnail.
     """
 
     name = "dct-vae-photo"
@@ -95,6 +95,7 @@ class DctVaeCodec(PictureDecoder):
         return encode(step_index_of(50 if quality is None else quality), effort)
 
     def _encode(self, loaded: LoadedImage, step_index: int, effort: int) -> bytes:
+        """Encode a picture at a step index into a complete file."""
         streams = encode_picture(self.weights, colour(loaded.pixels), step_index, effort).streams
         origin = Origin(self.name, step_index, self.bitstream.digest, self.generators.newest)
         return pack_picture(loaded, streams, origin)
@@ -102,6 +103,7 @@ class DctVaeCodec(PictureDecoder):
     # -- decoding -------------------------------------------------------------------------------------------------
 
     def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
+        """Decode a file into its picture, as far as the settings need it."""
         n_levels = settings.size.bit_length()
         container = unpack(data, partial=settings.partial, max_levels=n_levels)
         if container.truncated and len(container.levels) < n_levels:

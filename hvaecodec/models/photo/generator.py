@@ -193,8 +193,9 @@ class Generator(nn.Module):
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Run both paths in one pass: the last `n_elbo` of a batch sample the posterior, the others have temperature 0.
 
-        x, dequantised: (B, 3, H, W). index: step indices (B,). Returns the pictures (B, 3, H, W), the negative log likelihood in nats per sample of the last `n_elbo`
-        pictures, (n_elbo,), and the KL of each scale in nats summed over the picture, each (n_elbo,).
+        x, dequantised: (B, 3, H, W). index: step indices (B,). Returns the pictures (B, 3, H, W), the negative log
+        likelihood in nats per sample of the last `n_elbo` pictures, (n_elbo,), and the KL of each scale in nats summed
+        over the picture, each (n_elbo,).
         """
         picture = self._enter(dequantised)
         rate = rate_features(index)
