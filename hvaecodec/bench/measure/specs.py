@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,10 @@ from typing import Any
 import numpy as np
 
 from hvaecodec.bench import baselines
+from hvaecodec.codec import registry
 
+DEFAULT_BASELINE = "jpeg"
+NO_CODEC = "none"  # typed in place of a codec: only baselines are measured
 OUR_QUALITIES: tuple[float, ...] = (1, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 DECODE_OPTIONS = ("temperature", "seed", "generator")  # they change the picture and never the file
 
@@ -74,6 +77,22 @@ class CodecSpec:
         return {"quality": quality, **self.options}
 
 
+def codecs_to_measure(codecs: Sequence[str], baseline_names: Sequence[str]) -> list[str]:
+    """Return the specifications that a bench measures when these codecs and baselines were named, codecs first.
+
+    The default codec is measured unless a codec is named, and beside it the default baseline if nothing is named at
+    all. `none` in place of a codec measures baselines alone, the default one if none is named.
+    Raises ValueError if `none` stands beside a codec.
+    """
+    if NO_CODEC in codecs and set(codecs) != {NO_CODEC}:
+        others = ", ".join(codec for codec in codecs if codec != NO_CODEC)
+        raise ValueError(f"the codec {NO_CODEC!r} means baselines alone, and {others} is named beside it")
+    if codecs and NO_CODEC not in codecs:
+        return [*codecs, *baseline_names]
+    ours = [] if codecs else [registry.DEFAULT]
+    return [*ours, *(baseline_names or [DEFAULT_BASELINE])]
+
+
 def parse(text: str, effort: int | None = None) -> CodecSpec:
     """The codec that `text` names. effort: for our codecs, where the text gives none.
 
@@ -113,7 +132,6 @@ def _baseline(text: str, name: str, options: dict[str, str]) -> CodecSpec:
 
 
 def _ours(text: str, name: str, options: dict[str, str], effort: int | None) -> CodecSpec:
-    from hvaecodec.codec import registry
     from hvaecodec.codec.tiles import fixed_rate
 
     if name not in registry.CODECS and not Path(name).is_dir():
