@@ -13,7 +13,8 @@ EXAMPLES = """
 hvaecodec encode photo.png
 hvaecodec encode photo.png -o small.hvc --quality 20 --effort 1
 hvaecodec encode photo.png -o half.hvc --bpp 0.5
-hvaecodec encode photo.png -o fine.hvc --psnr 34 --model hqa-photo
+hvaecodec encode photo.png -o fine.hvc --psnr 34
+hvaecodec encode photo.png -o tiny.hvc --model hqa-photo --quality 30
 hvaecodec encode - -o - --effort 1 < photo.png > piped.hvc
 """
 

@@ -15,7 +15,7 @@ from hvaecodec.cli.long_work import keep_pages
 
 EXAMPLES = """
 hvaecodec paper hqa-mnist --data DATA
-hvaecodec paper latent-separation --preset tiny --seeds 1
+hvaecodec paper latent-separation --preset tiny --seeds 1 --only R2
 """
 
 
