@@ -294,11 +294,11 @@ def test_lines_that_measure(line, folder, capsys, monkeypatch):
 
 @pytest.mark.data
 def test_the_line_of_the_readme_on_kodak(data_dir, folder, capsys, monkeypatch):
-    """As it stands there, but for the first photo and two of the qualities."""
+    """As it stands there, but for the first photo, two of the qualities and the least effort."""
     monkeypatch.setenv("HVAECODEC_DATA", str(data_dir.absolute()))
     line = "hvaecodec bench kodak --baseline jpeg --report report.html"
     assert line in ALL["README.md"]
-    monkeypatch.setattr(sys, "argv", shlex.split(f"{line} --limit 1 --quality 20,60"))
+    monkeypatch.setattr(sys, "argv", shlex.split(f"{line} --limit 1 --quality 20,60 --effort 1"))
     with pytest.raises(SystemExit) as done:
         cli_main.main()
     assert not done.value.code

@@ -60,7 +60,7 @@ LONG = "def slow(x):\n    '''Return it.'''\n" + "    x += 1\n" * 24 + "    retur
         ("def decode(a, b, c, *, d, e, f, g): ...\n", "functions of the same walk", "decode has 7 parameters"),
         ("def bare(): return 1\n", "public functions", "bare has no docstring"),
         ("class Bare:\n    x = 1\n", "public functions", "Bare has no docstring"),
-        ("x = 1  # " + "long" * 30 + "\n", "lines above 120 characters", "129 characters"),
+        ("x = 1  # " + "long" * 30 + "\n", "lines of the package above 120 characters", "129 characters"),
         ("found = 1\n", "variables and parameters called found", ":26: found"),
         ("def _f(told): ...\n", "variables and parameters called found", "told"),
         ("for given in (): pass\n", "variables and parameters called found", "given"),

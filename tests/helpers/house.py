@@ -194,15 +194,15 @@ def positional_parameters(modules: list[Module]) -> list[Finding]:
     ]
 
 
-def long_lines(modules: list[Module]) -> list[Finding]:
-    """Lines of more than 120 characters, of which there are none."""
+def long_lines(modules: list[Module], where: str = "the package") -> list[Finding]:
+    """Lines of more than 120 characters, of which there are none; where: what the modules are of."""
     long = [
         f"{module.path}:{number}: {len(line)} characters"
         for module in modules
         for number, line in enumerate(module.lines, 1)
         if len(line) > 120
     ]
-    return [Finding("lines above 120 characters, none", str(len(long)), not long, tuple(long))]
+    return [Finding(f"lines of {where} above 120 characters, none", str(len(long)), not long, tuple(long))]
 
 
 def participles(modules: list[Module]) -> list[Finding]:
@@ -255,8 +255,10 @@ def main() -> int:
     """Print every finding; 1 if any is not ok."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", nargs="?", type=Path, default=Path(__file__).parents[2], help="a checkout")
-    modules = read_modules(parser.parse_args().root)
+    root = parser.parse_args().root
+    modules = read_modules(root)
     findings = [finding for check in CHECKS for finding in check(modules)]
+    findings += long_lines(read_modules(root, "tests"), "tests")
     print("\n".join(map(str, findings)))
     return 0 if all(finding.ok for finding in findings) else 1
 

@@ -23,7 +23,7 @@ def blocks(path: Path, language: str) -> list[str]:
 
 
 def lines_of_block(block: str) -> list[str]:
-    """The commands of a block, each in one line and without its comment; an indented line goes on with the one before."""
+    """The commands of a block, each in one line and without its comment; an indented line continues the one before."""
     joined = re.sub(r" *(?:\\)?\n +", " ", block)
     stripped = [re.sub(r"(?:^|\s+)#.*$", "", line).strip() for line in joined.splitlines()]
     return [line for line in stripped if line]
