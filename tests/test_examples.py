@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import doctest
 import importlib
-import json
 import os
 import re
 import shlex
@@ -17,111 +16,25 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+import shell_checks as checks
 import shell_lines
 import smooth
 import torch
 from PIL import Image
-from shell_lines import DOCUMENTS, ROOT, all_lines, blocks, option, outputs
+from shell_checks import HEIGHT, PHOTO, WIDTH, help_of
+from shell_lines import DOCUMENTS, ROOT, all_lines, blocks
 from skimage import data as photos
 
 import hvaecodec
 from hvaecodec.bench import baselines
 from hvaecodec.cli import long_work
 from hvaecodec.cli import main as cli_main
-from hvaecodec.codec import registry
 
-PHOTO = photos.chelsea()[40:168, 90:282]  # photo.png
-HEIGHT, WIDTH = PHOTO.shape[:2]
 ALL = all_lines()
-
-
-def picture_size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as picture:
-        return picture.size
-
-
-def pictures_are_whole(line: str, printed: str) -> None:
-    """Every file that is written opens and has the photo's size, or the part of it that was asked for."""
-    for name, words in outputs(line):
-        if name.endswith(".hvc"):
-            codec = hvaecodec.load(option(words, "--model") or registry.DEFAULT)
-            info = codec.info(Path(name).read_bytes())
-            assert (info["height"], info["width"], info["codec"]) == (HEIGHT, WIDTH, codec.name)
-            assert 8 * info["n_bytes"] / (HEIGHT * WIDTH) <= float(option(words, "--bpp") or 24)
-        else:
-            shrunk = {"1/8": 8, None: 1}[option(words, "--scale")]
-            with Image.open(name, formats=["JPEG" if name.endswith(".jpg") else "PNG"]) as picture:
-                assert picture.size == (WIDTH // shrunk, HEIGHT // shrunk)
-                original = Image.fromarray(PHOTO).resize(picture.size, Image.Resampling.BOX)
-                error = np.asarray(picture, float) - np.asarray(original, float)
-                assert np.mean(error**2) < 500, f"{name} is not the photo"
-
-
-def info_is_printed(line: str, printed: str) -> None:
-    facts = json.loads(printed) if "--json" in line else dict(row.split(maxsplit=1) for row in printed.splitlines())
-    assert facts["codec"] == registry.DEFAULT and int(facts["width"]) == WIDTH and int(facts["n_bytes"]) > 200
-
-
-def models_are_printed(line: str, printed: str) -> None:
-    if "--json" in line:
-        printed = "\n".join(model["name"] for model in json.loads(printed))
-    assert set(registry.CODECS) <= {row.split()[0] for row in printed.splitlines()}
-
-
-def everything_named_is_measured(line: str, printed: str) -> None:
-    """The codecs and baselines that the line names, and ours where it names none, are in records, table and page."""
-    words = shlex.split(line)
-    values = {name: [b for a, b in pairwise(words) if a == name] for name in ("--codec", "--baseline")}
-    codecs = [codec for codec in values["--codec"] or ["dct-vae-photo"] if codec != "none"]
-    names = {name.partition("@")[0] for name in [*codecs, *values["--baseline"]]}
-    folder = Path(option(words, "--out") or "runs/bench-pictures")
-    records = [json.loads(row) for row in (folder / "records.jsonl").read_text(encoding="utf-8").splitlines()]
-    assert {record["codec"].partition("@")[0] for record in records} == names
-    assert all(record["n_bytes"] > 0 for record in records)
-    assert all(f"\n| {name}" in printed for name in names)
-    plots = [*folder.glob("r?_*.png")]
-    assert plots and all(picture_size(plot) > (300, 200) for plot in plots)
-    if "--report" in words:
-        page = Path(words[words.index("--report") + 1]).read_text(encoding="utf-8")
-        assert page.lower().startswith("<!doctype html>") and all(name in page for name in names)
-
-
-def weights_are_written(line: str, printed: str) -> None:
-    words = shlex.split(line)
-    assert (Path(option(words, "--out") or "") / "prior").exists()
-    if folder := option(words, "--export"):
-        assert hvaecodec.load(folder).name == "dct-vae-photo"
-
-
-def tables_are_printed(line: str, printed: str) -> None:
-    assert printed.startswith("### ") and "| printed " in printed
-
-
-def options_are_in_the_help(line: str, printed: str) -> None:
-    words = line.partition(" --")[0].split()
-    module = words[2] if words[0] == "python" else f"hvaecodec {words[1]}"
-    page = help_of(*module.split())
-    assert all(re.search(rf"{name}\b", page) for name in re.findall(r"--[a-z-]+", line))
-
-
-def target_is_in_the_makefile(line: str, printed: str) -> None:
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert f"\n{line.split()[-1]}:" in makefile
-
-
-def extras_are_declared(line: str, printed: str) -> None:
-    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    for extra in re.findall(r"[a-z]+", "".join(re.findall(r"\[(.*?)\]", line))):
-        assert f"\n{extra} = [" in project
-
-
-def nothing(line: str, printed: str) -> None:
-    """What the exit status does not say is not said elsewhere."""
 
 
 @dataclass(frozen=True)
@@ -161,41 +74,47 @@ SMALL_BENCH = (
     (r"$", " --effort 1 --quality 50,70 --threads 1"),
 )
 PLACES = [
-    Place(r"hvaecodec (encode|decode) .*(?<!info -)", pictures_are_whole),
-    Place(r"(hvaecodec encode .* )?hvaecodec info .*|hvaecodec encode .* \| hvaecodec info -", info_is_printed),
-    Place(r"hvaecodec models.*", models_are_printed),
-    Place(r"hvaecodec bench .*", everything_named_is_measured, instead=SMALL_BENCH),
-    Place(r"hvaecodec train dct-vae-photo .*--preset tiny.*", weights_are_written),
+    Place(r"hvaecodec (encode|decode) [^|]*(\| hvaecodec decode [^|]*)?", checks.pictures_are_whole),
+    Place(r"(hvaecodec encode [^|]*\| )?hvaecodec info [^|]*", checks.info_is_printed),
+    Place(r"hvaecodec models.*", checks.models_are_printed),
+    Place(r"hvaecodec bench .*", checks.everything_named_is_measured, instead=SMALL_BENCH),
+    Place(r"hvaecodec train dct-vae-photo .*--preset tiny.*", checks.weights_are_written),
     Place(
         r"hvaecodec train dct-vae-photo ((?!--preset).)*",
-        weights_are_written,
+        checks.weights_are_written,
         instead=((r"$", " --preset tiny --steps 8"),),
     ),
-    Place(r"python -c .*", nothing),
-    Place(r"hvaecodec paper .*--preset tiny.*", tables_are_printed),
+    Place(r"python -c .*", checks.nothing),
+    Place(r"hvaecodec paper .*--preset tiny.*", checks.tables_are_printed),
     Place(
         r"hvaecodec paper hqa-mnist --data DATA",
-        options_are_in_the_help,
+        checks.options_are_in_the_help,
         not_run="needs MNIST and hours; tests/bench/papers/hqa/test_hqa_papers.py runs it on other pictures",
     ),
-    Place(r"hvaecodec train RECIPE .*", options_are_in_the_help, not_run="a synopsis, not a command"),
+    Place(r"hvaecodec train RECIPE .*", checks.options_are_in_the_help, not_run="a synopsis, not a command"),
     Place(
         r"torchrun .*",
-        nothing,
+        checks.nothing,
         not_run="processes that wait for each other; tests/training/test_train_command.py runs two",
     ),
     Place(
         r"python -m hvaecodec\.bench\.show\.documents .*",
-        options_are_in_the_help,
+        checks.options_are_in_the_help,
         not_run="measures for an hour and writes into the checkout; tests/bench/show/test_documents.py takes a copy",
     ),
-    Place(r"(\.venv/bin/)?pip install .*", extras_are_declared, not_run="needs a package index; make test installs"),
-    Place(r"python3 -m venv \.venv", nothing, not_run="make test makes it"),
-    Place(r"\.venv/bin/pytest", nothing, not_run="it is what runs this"),
-    Place(r"(HVAECODEC_DATA=folder )?make [a-z-]+", target_is_in_the_makefile, not_run="minutes; .ci/run makes them"),
+    Place(
+        r"(\.venv/bin/)?pip install .*", checks.extras_are_declared, not_run="needs a package index; make test installs"
+    ),
+    Place(r"python3 -m venv \.venv", checks.nothing, not_run="make test makes it"),
+    Place(r"\.venv/bin/pytest", checks.nothing, not_run="it is what runs this"),
+    Place(
+        r"(HVAECODEC_DATA=folder )?make [a-z-]+",
+        checks.target_is_in_the_makefile,
+        not_run="minutes; .ci/run makes them",
+    ),
     Place(
         r"python tests/helpers/same_bytes\.py OUT\.json",
-        nothing,
+        checks.nothing,
         not_run="minutes; tests/test_same_bytes.py calls its parts",
     ),
 ]
@@ -211,12 +130,6 @@ def place_of(line: str) -> Place:
 def own_test(line: str) -> bool:
     """Whether a line is a test of its own: a bench of codecs that are in the package."""
     return line.startswith("hvaecodec bench ") and "runs/" not in line.partition("--out")[0]
-
-
-def help_of(*module: str) -> str:
-    """What `python -m` a module, with a command if it has some, prints as its help."""
-    words = [sys.executable, "-m", *module, "--help"]
-    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture
@@ -278,7 +191,7 @@ def test_no_shell_hides_in_a_block_of_another_kind():
 def test_lines_of_shell(source, folder, capsys, monkeypatch):
     if source in ("hvaecodec decode --help", "hvaecodec info --help"):
         (folder / "photo.hvc").write_bytes(hvaecodec.encode(PHOTO, effort=1))
-    if source == "hvaecodec decode --help":  # its first line writes photo.png, and nothing is replaced
+    if source == "hvaecodec decode --help":  # its first line writes photo.png, and checks.nothing is replaced
         (folder / "photo.png").unlink()
     if any(" DATA" in line for line in ALL[source]):
         smooth.write_pictures(folder / "DATA")
@@ -302,7 +215,7 @@ def test_the_line_of_the_readme_on_kodak(data_dir, folder, capsys, monkeypatch):
     with pytest.raises(SystemExit) as done:
         cli_main.main()
     assert not done.value.code
-    everything_named_is_measured(f"{line} --out runs/bench-kodak", capsys.readouterr().out)
+    checks.everything_named_is_measured(f"{line} --out runs/bench-kodak", capsys.readouterr().out)
 
 
 def test_commands_in_running_text_exist():
