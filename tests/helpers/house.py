@@ -25,6 +25,7 @@ WALK = (
     "codec/format/*.py",
     "codec/entropy/*.py",
     "codec/images/*.py",
+    "codec/backends/*.py",
     "models/photo/prior_walk.py",
     "models/photo/layout.py",
     "models/photo/quantiser.py",
