@@ -9,7 +9,7 @@ PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproj
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 DEMO := runs/demo
 
-.PHONY: help demo test test-slow test-data test-browser test-report results docs lint wheel install clean
+.PHONY: help demo test test-slow test-data test-browser test-report results docs lint house wheel install clean
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -20,7 +20,8 @@ help:
 	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
 	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
-	@echo "make lint       ruff, mypy and import-linter alone"
+	@echo "make lint       ruff, mypy, import-linter and make house alone"
+	@echo "make house      how the package is built: sizes, docstrings, parameters, names; fails where it is not as agreed"
 
 # The environment, with everything that demo and tests need; made again when its inputs change.
 $(VENV)/ready: pyproject.toml constraints.txt
@@ -44,10 +45,10 @@ demo:
 	@$(MAKE) --no-print-directory install
 	mkdir -p $(DEMO)
 	$(BIN)/python -c "from skimage import data; from PIL import Image; Image.fromarray(data.chelsea()).save('$(DEMO)/photo.png')"
-	$(BIN)/hvaecodec encode $(DEMO)/photo.png -o $(DEMO)/photo.hvc --quality 50 --force
+	$(BIN)/hvaecodec encode $(DEMO)/photo.png --quality 50 --force
 	$(BIN)/hvaecodec info $(DEMO)/photo.hvc
 	$(BIN)/hvaecodec decode $(DEMO)/photo.hvc -o $(DEMO)/decoded.png --force
-	$(BIN)/hvaecodec bench photos --codec dct-vae-photo --baseline jpeg --quality 5,20,40,60,80,95 --effort 1 --out $(DEMO)/bench
+	$(BIN)/hvaecodec bench photos --baseline jpeg --quality 5,20,40,60,80,95 --effort 1 --out $(DEMO)/bench
 	@echo "Compare $(DEMO)/photo.png with $(DEMO)/decoded.png; the rate-distortion plots are in $(DEMO)/bench."
 
 lint: $(VENV)/ready
@@ -55,6 +56,10 @@ lint: $(VENV)/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/python tests/helpers/house.py
+
+house:
+	$(PYTHON) tests/helpers/house.py
 
 test: lint install
 	$(PYTEST) $(SIDE_BY_SIDE) $(CURDIR)/tests

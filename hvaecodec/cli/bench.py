@@ -1,58 +1,87 @@
-"""`hvaecodec bench`: codecs against baselines on a data set."""
+"""`hvaecodec bench` measures codecs against baselines on a data set."""
 
 from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from hvaecodec.cli.bars import counting_bar
 from hvaecodec.cli.console import BAD_INPUT, Debug, errors, say
-from hvaecodec.codec.files import check_target
 
-_DEFAULT_CODEC, _DEFAULT_BASELINE = "dct-vae-photo", "jpeg"
+EXAMPLES = """
+hvaecodec bench kodak --baseline jpeg --report report.html
+hvaecodec bench photos --codec none --baseline webp --baseline avif --metric psnr
+hvaecodec bench photos --codec dct-vae-photo@temperature=1 --effort 1 --quality 10,40,70 --limit 2
+"""
+
+Record = dict[str, Any]  # a measurement, or a score of a whole set
+Options = dict[str, Any]  # arguments that several calls below share, by name
+_USUAL_METRICS = ["psnr", "ms-ssim"]
+
+# what is measured
+Dataset = Annotated[
+    str, typer.Argument(metavar="DATASET", help="kodak, photos, valid, cifar10, or a folder of images.")
+]
+Codecs = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="One of ours, as in dct-vae-photo@effort=1 or hqa-photo@quality=10/50; the default codec if not given, "
+        "and none for baselines alone; may be repeated."
+    ),
+]
+Baselines = Annotated[
+    list[str] | None,
+    typer.Option(help="As in jpeg, webp@method=4, compressai:mbt2018-mean; jpeg if nothing is named; may be repeated."),
+]
+Quality = Annotated[str, typer.Option(help="Qualities of our codecs with commas between, 1..100.")]
+Effort = Annotated[int | None, typer.Option(min=1, max=3, help="Effort of our codecs.")]
+Metrics = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="psnr, ms-ssim, lpips, dists …; over the whole set fd-cifar, fid-64 …: docs/METRICS.md; may be repeated."
+    ),
+]
+Data = Annotated[Path | None, typer.Option(help="Folder of the data set's files.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many images.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="Threads of our codecs.")]
+# what it is compared with
+Anchor = Annotated[str, typer.Option(help="The codec BD-rates are against; the first baseline if not given.")]
+Published = Annotated[
+    str, typer.Option(help="Published Kodak curves with commas between, as in hyperprior,qarv_base,vtm18.0.")
+]
+# where the results go
+Out = Annotated[Path | None, typer.Option(help="Folder for results; runs/bench-DATASET if not given.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again what OUT already has.")]
+Report = Annotated[Path | None, typer.Option(help="Write a page with tables, plots and pictures to this file.")]
+ReportRates = Annotated[str, typer.Option(help="Bits per pixel at which the page shows files, with commas between.")]
+ReportImages = Annotated[int, typer.Option(min=0, help="How many images the page shows.")]
+ReportMegabytes = Annotated[float, typer.Option(min=0, help="The most that the page's pictures take.")]
 
 
 def bench(
-    dataset: Annotated[
-        str, typer.Argument(metavar="DATASET", help="kodak, photos, valid, cifar10, or a folder of images.")
-    ],
-    codec: Annotated[
-        list[str] | None,
-        typer.Option(help=f"One of ours, as in {_DEFAULT_CODEC}@effort=1 or hqa-photo@quality=10/50; may be repeated."),
-    ] = None,
-    baseline: Annotated[
-        list[str] | None, typer.Option(help="As in jpeg, webp@method=4, compressai:mbt2018-mean; may be repeated.")
-    ] = None,
-    quality: Annotated[str, typer.Option(help="Qualities of our codecs with commas between, 1..100.")] = "",
-    effort: Annotated[int | None, typer.Option(min=1, max=3, help="Effort of our codecs.")] = None,
-    metric: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="psnr, ms-ssim, lpips, dists …; over the whole set fd-cifar, fid-64 …: docs/METRICS.md; may be repeated."
-        ),
-    ] = None,
-    anchor: Annotated[str, typer.Option(help="The codec BD-rates are against; the first baseline if not given.")] = "",
-    published: Annotated[
-        str, typer.Option(help="Published Kodak curves with commas between, as in hyperprior,qarv_base,vtm18.0.")
-    ] = "",
-    data: Annotated[Path | None, typer.Option(help="Folder of the data set's files.")] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder for results; runs/bench-DATASET if not given.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many images.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of our codecs.")] = None,
-    report: Annotated[
-        Path | None, typer.Option(help="Write a page with tables, plots and pictures to this file.")
-    ] = None,
-    report_rates: Annotated[
-        str, typer.Option(help="Bits per pixel at which the page shows files, with commas between.")
-    ] = "0.15,0.4",
-    report_images: Annotated[int, typer.Option(min=0, help="How many images the page shows.")] = 24,
-    report_megabytes: Annotated[float, typer.Option(min=0, help="The most that the page's pictures take.")] = 38,
-    fresh: Annotated[bool, typer.Option("--fresh", help="Measure again what OUT already has.")] = False,
+    dataset: Dataset,
+    *,
+    codec: Codecs = None,
+    baseline: Baselines = None,
+    quality: Quality = "",
+    effort: Effort = None,
+    metric: Metrics = None,
+    data: Data = None,
+    limit: Limit = None,
+    threads: Threads = None,
+    anchor: Anchor = "",
+    published: Published = "",
+    out: Out = None,
+    fresh: Fresh = False,
+    report: Report = None,
+    report_rates: ReportRates = "0.15,0.4",
+    report_images: ReportImages = 24,
+    report_megabytes: ReportMegabytes = 38,
     debug: Debug = False,
 ) -> None:
     """Measure codecs: size, distortion, time and memory of files, decoded by a fresh decoder.
@@ -63,89 +92,90 @@ def bench(
     with errors(debug):
         from hvaecodec import bench as api
 
-        codecs = codec or ([] if baseline else [_DEFAULT_CODEC])
-        baselines = baseline or ([] if codec else [_DEFAULT_BASELINE])
+        codecs, curves = _named_codecs(codec, baseline), [name for name in published.split(",") if name]
+        metrics = _metrics_to_measure(metric or _USUAL_METRICS, curves)
+        sweep: Options = {"quality": _numbers(quality) or None, "effort": effort, "limit": limit, "threads": threads}
+        page: Options = {"rates": _numbers(report_rates), "n_images": report_images, "megabytes": report_megabytes}
+        _check_page(report)
         folder = out or Path("runs") / f"bench-{Path(dataset).name}"
-        metrics = metric or ["psnr", "ms-ssim"]
-        curves = [name for name in published.split(",") if name]
-        api.check(metrics=metrics, published=curves)
-        metrics = api.usable(metrics)
-        rates = _numbers(report_rates) or []
-        if report is not None:
-            check_target(report, force=True)
-        with _bar() as progress:
+        with counting_bar() as progress:
             records = api.run(
-                dataset,
-                [*codecs, *baselines],
-                quality=_numbers(quality),
-                effort=effort,
-                metrics=metrics,
-                data=data,
-                limit=limit,
-                threads=threads,
-                out=folder,
-                fresh=fresh,
-                progress=progress,
+                dataset, codecs, metrics=metrics, data=data, out=folder, fresh=fresh, progress=progress, **sweep
             )
-        against = anchor or next((r["codec"] for r in records if r["baseline"]), records[0]["codec"])
-        sets = api.score_sets(records, folder, metrics)
-        paths = api.write_report(records, folder, metrics=metrics, anchor=against, published=curves, sets=sets)
-        _show(records, metrics, against, curves, sets)
+        shown: Options = {
+            "metrics": metrics,
+            "anchor": anchor or _first_baseline(records),
+            "published": curves,
+            "sets": api.score_sets(records, folder, metrics),
+        }
+        paths = api.write_report(records, folder, **shown)
+        _print_tables(records, **shown)
         if report is not None:
-            with _bar() as progress:
-                paths["report"] = api.write_html(
-                    records,
-                    report,
-                    api.load_dataset(dataset, data)[:limit],
-                    metrics=metrics,
-                    anchor=against,
-                    published=curves,
-                    sets=sets,
-                    rates=rates,
-                    n_images=report_images,
-                    megabytes=report_megabytes,
-                    out=folder,
-                    command=shlex.join(["hvaecodec", *sys.argv[1:]]),
-                    progress=progress,
-                )
+            images = api.load_dataset(dataset, data)[:limit]
+            paths["report"] = _write_page(records, report, images, out=folder, **shown, **page)
         say(f"written: {folder / 'records.jsonl'}, {', '.join(str(path) for path in paths.values())}")
-        n_failed = sum("error" in record for record in records)
-        if n_failed:
-            say(f"error: {n_failed} of {len(records)} measurements failed; the last table says why")
-            raise typer.Exit(BAD_INPUT)
+        _exit_if_any_failed(records)
 
 
-def _numbers(text: str) -> list[float] | None:
+def _named_codecs(codecs: list[str] | None, baselines: list[str] | None) -> list[str]:
+    from hvaecodec.bench.measure.specs import codecs_to_measure
+
+    return codecs_to_measure(codecs or [], baselines or [])
+
+
+def _metrics_to_measure(metrics: list[str], curves: list[str]) -> list[str]:
+    """Refuse unknown names of metrics and curves before any time is spent, and leave out what cannot be had here."""
+    from hvaecodec import bench as api
+
+    api.check(metrics=metrics, published=curves)
+    return api.usable(metrics)
+
+
+def _check_page(report: Path | None) -> None:
+    from hvaecodec.codec.files import check_target
+
+    if report is not None:
+        check_target(report, force=True)
+
+
+def _numbers(text: str) -> list[float]:
     try:
-        return [float(part) for part in text.split(",") if part] or None
+        return [float(part) for part in text.split(",") if part]
     except ValueError as error:
         raise ValueError(f"--quality and --report-rates want numbers with commas between, not {text!r}") from error
 
 
-def _show(
-    records: list[dict[str, Any]], metrics: list[str], anchor: str, published: list[str], sets: list[dict[str, Any]]
+def _first_baseline(records: Sequence[Record]) -> str:
+    """Return the codec that BD-rates are against if none is named: the first baseline, or else the first codec."""
+    names = [record["codec"] for record in records if record["baseline"]] or [records[0]["codec"]]
+    return str(names[0])
+
+
+def _print_tables(
+    records: Sequence[Record], *, metrics: list[str], anchor: str, published: list[str], sets: list[Record]
 ) -> None:
     from hvaecodec.bench.show import tables
 
-    found = tables.all_tables(records, metrics, anchor, published, sets)
+    filled = tables.all_tables(records, metrics, anchor, published, sets)
     if not sys.stdout.isatty():
-        print(tables.to_markdown(found), end="")
+        print(tables.to_markdown(filled), end="")
         return
     from rich.console import Console
 
-    for table in found:
+    for table in filled:
         Console().print(table.rich())
 
 
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int, str], None] | None]:
-    """A progress bar on stderr, none if that is not a terminal."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
+def _write_page(records: Sequence[Record], path: Path, images: Sequence[Any], **options: Any) -> Path:
+    from hvaecodec import bench as api
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("bench", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+    command = shlex.join(["hvaecodec", *sys.argv[1:]])
+    with counting_bar() as progress:
+        return api.write_html(records, path, images, command=command, progress=progress, **options)
+
+
+def _exit_if_any_failed(records: Sequence[Record]) -> None:
+    n_failed = sum("error" in record for record in records)
+    if n_failed:
+        say(f"error: {n_failed} of {len(records)} measurements failed; the last table says why")
+        raise typer.Exit(BAD_INPUT)

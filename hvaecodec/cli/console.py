@@ -7,6 +7,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -14,6 +15,7 @@ import typer
 from hvaecodec.codec.errors import CodecError
 
 BAD_INPUT, WRONG_USAGE = 1, 2
+PIPE = "-"  # as an input it is stdin, as an output stdout
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 Model = Annotated[
@@ -23,13 +25,13 @@ Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists."
 
 
 def say(words: str) -> None:
-    """One line for the person, on stderr."""
+    """Print one line for the person, on stderr; line breaks in `words` become spaces."""
     print(" ".join(words.splitlines()), file=sys.stderr)
 
 
 @contextmanager
 def errors(debug: bool = False) -> Iterator[None]:
-    """Around a command's work: errors become one line and an exit code, warnings become one line each.
+    """Turn the errors of a command's work into one line and an exit code, and each of its warnings into one line.
 
     CodecError and what the system refuses exit 1, wrong arguments (ValueError, TypeError) exit 2.
     With `debug` the exception itself goes on, so that Python prints its traceback; the exit code is then 1.
@@ -51,44 +53,42 @@ def errors(debug: bool = False) -> Iterator[None]:
             raise typer.Exit(WRONG_USAGE if isinstance(error, ValueError | TypeError) else BAD_INPUT) from error
 
 
-@contextmanager
-def working(words: str) -> Iterator[None]:
-    """A moving bar on stderr while something long runs; nothing if stderr is not a terminal."""
-    if not sys.stderr.isatty():
-        yield
-        return
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(words, total=None)
-        yield
-
-
 def read_input(source: str) -> bytes:
-    """The bytes of a file, or of stdin for "-"."""
+    """Return the bytes of a file, or of stdin for "-". Raises CodecError if the file cannot be read."""
     from hvaecodec.codec.files import read_bytes
 
-    return sys.stdin.buffer.read() if source == "-" else read_bytes(source)
+    return sys.stdin.buffer.read() if source == PIPE else read_bytes(source)
+
+
+def output_for(source: str, output: str | None, suffix: str) -> str:
+    """Return the output that was named, or the one that follows from the input where none was.
+
+    That is the input's name with `suffix` in place of its own, in the same folder; what came from stdin goes to stdout.
+    """
+    if output is not None:
+        return output
+    return PIPE if source == PIPE else str(Path(source).with_suffix(suffix))
 
 
 def check_output(source: str, target: str, force: bool) -> None:
-    """Refuse a target that cannot be written, or that is the input, before any work is done."""
+    """Refuse a target that cannot be written, or that is the input, before any work is done.
+
+    Raises ValueError if both are the same file, CodecError if the target cannot be written or is there without `force`.
+    """
     from hvaecodec.codec.files import check_target
 
-    if target == "-":
+    if target == PIPE:
         return
-    if source != "-" and os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
+    if source != PIPE and os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
         raise ValueError(f"input and output are the same file, {target}")
     check_target(target, force)
 
 
 def write_output(target: str, data: bytes, force: bool) -> None:
-    """Write a whole file, or stdout for "-"."""
+    """Write a whole file, or stdout for "-". Raises CodecError if the file cannot be written."""
     from hvaecodec.codec.files import write_atomically
 
-    if target == "-":
+    if target == PIPE:
         sys.stdout.buffer.write(data)
         sys.stdout.buffer.flush()
     else:

@@ -1,4 +1,4 @@
-"""`hvaecodec decode`: an .hvc file into an image."""
+"""`hvaecodec decode` turns an .hvc file into an image."""
 
 from __future__ import annotations
 
@@ -8,19 +8,46 @@ from typing import Annotated, Literal
 
 import typer
 
-from hvaecodec.cli.console import Debug, Force, Model, check_output, errors, read_input, working, write_output
+from hvaecodec.cli.bars import moving_bar
+from hvaecodec.cli.console import (
+    PIPE,
+    Debug,
+    Force,
+    Model,
+    check_output,
+    errors,
+    output_for,
+    read_input,
+    say,
+    write_output,
+)
+
+EXAMPLES = """
+hvaecodec decode photo.hvc
+hvaecodec decode photo.hvc -o sampled.png --temperature 1 --seed 3
+hvaecodec decode photo.hvc -o thumbnail.jpg --scale 1/8
+hvaecodec encode photo.png -o - | hvaecodec decode - -o through.png
+hvaecodec decode photo.hvc -o - > piped.png
+"""
 
 _SCALES = [Fraction(1, 2**k) for k in range(6)]
 
 
 def decode(
     source: Annotated[str, typer.Argument(metavar="IN", help="An .hvc file, or - for stdin.")],
+    *,
     output: Annotated[
-        str,
-        typer.Option("-o", "--output", metavar="OUT", help="Image file, its format by suffix; - is PNG to stdout."),
-    ],
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="Image file, its format by suffix, or - for a PNG to stdout. Without it photo.hvc becomes photo.png, "
+            "and stdin goes to stdout.",
+        ),
+    ] = None,
     temperature: Annotated[
-        float, typer.Option(help="0: least distortion; 1: a sample of what the file leaves open.")
+        float, typer.Option(help="0 gives least distortion, 1 a sample of what the file leaves open.")
     ] = 0.0,
     seed: Annotated[int, typer.Option(help="Chooses the sample when the temperature is above 0.")] = 0,
     scale: Annotated[str, typer.Option(help="1, 1/2, 1/4, 1/8, 1/16 or 1/32 of the size.")] = "1",
@@ -32,22 +59,28 @@ def decode(
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Decompress an .hvc file into an image."""
+    """Decompress an .hvc file into an image.
+
+    A file that exists is kept unless --force is given.
+    """
     with errors(debug):
         ratio = _parse_scale(scale)
         from hvaecodec.codec.images import check_suffix, to_file
 
-        suffix = "" if output == "-" else Path(output).suffix
+        target = output_for(source, output, ".png")
+        suffix = ".png" if target == PIPE else Path(target).suffix
         check_suffix(suffix)
-        check_output(source, output, force)
+        check_output(source, target, force)
         data = read_input(source)
         from hvaecodec.codec import registry
 
-        with working(f"decoding {source}"):
+        with moving_bar(f"decoding {source}"):
             image = registry.for_file(data, model).decode_with_metadata(
                 data, temperature=temperature, seed=seed, scale=ratio, partial=partial, generator=generator
             )
-        write_output(output, to_file(image, suffix), force)
+        write_output(target, to_file(image, suffix), force)
+        if target != PIPE:
+            say(f"{target}: {image.pixels.shape[1]} × {image.pixels.shape[0]} pixels")
 
 
 def _parse_scale(text: str) -> float:

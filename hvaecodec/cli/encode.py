@@ -1,4 +1,4 @@
-"""`hvaecodec encode`: an image into an .hvc file."""
+"""`hvaecodec encode` turns an image into an .hvc file."""
 
 from __future__ import annotations
 
@@ -6,39 +6,62 @@ from typing import Annotated
 
 import typer
 
-from hvaecodec.cli.console import Debug, Force, check_output, errors, read_input, say, working, write_output
+from hvaecodec.cli.bars import moving_bar
+from hvaecodec.cli.console import PIPE, Debug, Force, check_output, errors, output_for, read_input, say, write_output
+
+EXAMPLES = """
+hvaecodec encode photo.png
+hvaecodec encode photo.png -o small.hvc --quality 20 --effort 1
+hvaecodec encode photo.png -o half.hvc --bpp 0.5
+hvaecodec encode photo.png -o fine.hvc --psnr 34
+hvaecodec encode photo.png -o tiny.hvc --model hqa-photo --quality 30
+hvaecodec encode - -o - --effort 1 < photo.png > piped.hvc
+"""
 
 
 def encode(
     source: Annotated[str, typer.Argument(metavar="IN", help="Image file, or - for stdin.")],
-    output: Annotated[str, typer.Option("-o", "--output", metavar="OUT", help="The .hvc file, or - for stdout.")],
+    *,
+    output: Annotated[
+        str | None,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="OUT",
+            help="The .hvc file, or - for stdout. Without it photo.png becomes photo.hvc, and stdin goes to stdout.",
+        ),
+    ] = None,
     quality: Annotated[
         float | None, typer.Option(help="1..100, a real number; 50 if no other target is given.")
     ] = None,
     bpp: Annotated[float | None, typer.Option(help="Bits of the whole file per pixel, instead of a quality.")] = None,
     psnr: Annotated[float | None, typer.Option(help="PSNR in dB to reach, instead of a quality.")] = None,
-    effort: Annotated[int, typer.Option(min=1, max=3, help="1 fast, 3 smallest.")] = 2,
+    effort: Annotated[int, typer.Option(min=1, max=3, help="1 is fast, 3 makes the smallest files.")] = 2,
     model: Annotated[str, typer.Option(help="A name from `hvaecodec models`, or a folder of weights.")] = (
         "dct-vae-photo"
     ),
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Compress an image into an .hvc file."""
+    """Compress an image into an .hvc file.
+
+    A file that exists is kept unless --force is given.
+    """
     with errors(debug):
         if sum(target is not None for target in (quality, bpp, psnr)) > 1:
             raise ValueError("give one of --quality, --bpp and --psnr")
-        check_output(source, output, force)
+        target = output_for(source, output, ".hvc")
+        check_output(source, target, force)
         data = read_input(source)
         from hvaecodec.codec import registry
         from hvaecodec.codec.images import read_image
 
-        image = read_image(data, name="" if source == "-" else source)
+        image = read_image(data, name="" if source == PIPE else source)
         for note in image.notes:
             say(f"note: {note}")
-        with working(f"encoding {source}"):
+        with moving_bar(f"encoding {source}"):
             encoded = registry.load(model).encode(image, quality=quality, bpp=bpp, psnr=psnr, effort=effort)
-        write_output(output, encoded, force)
-        if output != "-":
+        write_output(target, encoded, force)
+        if target != PIPE:
             height, width = image.pixels.shape[:2]
-            say(f"{output}: {len(encoded)} bytes, {8 * len(encoded) / (height * width):.3f} bpp")
+            say(f"{target}: {len(encoded)} bytes, {8 * len(encoded) / (height * width):.3f} bpp")

@@ -1,9 +1,14 @@
-"""The `hvaecodec` command. Each module beside this one that is not listed as a helper is a command of its name."""
+"""The `hvaecodec` command.
+
+Each module beside this one that is not listed as a helper is a command: its function of the same name, and below the
+help of that its EXAMPLES, a line of shell each.
+"""
 
 from __future__ import annotations
 
 import pkgutil
 import sys
+import textwrap
 from importlib import import_module
 from typing import Annotated
 
@@ -13,7 +18,7 @@ from typer.exceptions import TyperException
 from hvaecodec import __version__, cli
 from hvaecodec.cli.console import say
 
-_HELPERS = {"main", "console", "long_work"}
+_HELPERS = {"main", "bars", "console", "long_work"}
 _ORDER = ["encode", "decode", "info", "models", "bench", "paper", "train"]
 
 app = typer.Typer(
@@ -27,8 +32,8 @@ app = typer.Typer(
 )
 
 
-def _show_version(wanted: bool) -> None:
-    if wanted:
+def _show_version(asked: bool) -> None:
+    if asked:
         print(f"hvaecodec {__version__}")
         raise typer.Exit
 
@@ -46,13 +51,19 @@ def _place(name: str) -> tuple[int, str]:
     return (_ORDER.index(name) if name in _ORDER else len(_ORDER), name)
 
 
+def _epilog(examples: str) -> str:
+    """Return the end of a help page; the character \\b keeps the lines of the paragraph that it begins as they are."""
+    return "\b\nExamples:\n" + textwrap.indent(examples.strip("\n"), "  ")
+
+
 # Command modules import nothing heavy at their top, so all of them can be read for --help.
 for _name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__)} - _HELPERS, key=_place):
-    app.command(_name)(getattr(import_module(f"hvaecodec.cli.{_name}"), _name))
+    _module = import_module(f"hvaecodec.cli.{_name}")
+    app.command(_name, epilog=_epilog(_module.EXAMPLES))(getattr(_module, _name))
 
 
 def main() -> None:
-    """Entry point. Exit code 0 done, 1 bad input, 2 wrong usage, 130 interrupted."""
+    """Run the command of this process and exit: 0 done, 1 bad input, 2 wrong usage, 130 interrupted."""
     try:
         code = app(standalone_mode=False)
     except TyperException as error:

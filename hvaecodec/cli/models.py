@@ -1,4 +1,4 @@
-"""`hvaecodec models`: what is installed."""
+"""`hvaecodec models` lists what is installed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,14 @@ import typer
 
 from hvaecodec.cli.console import Debug, errors
 
+EXAMPLES = """
+hvaecodec models
+hvaecodec models --json
+"""
+
 
 def models(
+    *,
     as_json: Annotated[bool, typer.Option("--json", help="Print the model cards as JSON.")] = False,
     debug: Debug = False,
 ) -> None:
@@ -18,12 +24,12 @@ def models(
     with errors(debug):
         import hvaecodec
 
-        found = hvaecodec.models()
+        installed = hvaecodec.models()
         if as_json:
-            print(json.dumps(found))
+            print(json.dumps(installed))
             return
-        for model in found:
+        for model in installed:
             card = model["card"] or {}
-            told = card.get("summary") or card.get("network") or "installed"
-            state = told if model["installed"] else "weights not installed"
+            summary = card.get("summary") or card.get("network") or "installed"
+            state = summary if model["installed"] else "weights not installed"
             print(f"{model['name']}  {state}")

@@ -1,4 +1,4 @@
-"""`hvaecodec paper`: a paper's experiments, ours beside the printed numbers."""
+"""`hvaecodec paper` repeats a paper's experiments and puts our numbers beside the printed ones."""
 
 from __future__ import annotations
 
@@ -9,12 +9,19 @@ from typing import Annotated
 
 import typer
 
+from hvaecodec.cli.bars import stage_bars
 from hvaecodec.cli.console import Debug, errors, say
-from hvaecodec.cli.long_work import keep_pages, stage_bars
+from hvaecodec.cli.long_work import keep_pages
+
+EXAMPLES = """
+hvaecodec paper hqa-mnist --data DATA
+hvaecodec paper latent-separation --preset tiny --seeds 1 --only R2
+"""
 
 
 def paper(
     name: Annotated[str, typer.Argument(metavar="NAME", help="As in hqa-mnist; docs/PAPERS.md lists all.")],
+    *,
     data: Annotated[
         Path | None,
         typer.Option(help="Folder with the data packs; HVAECODEC_DATA if not given. Some experiments need none."),
@@ -30,20 +37,20 @@ def paper(
 ) -> None:
     """Train and measure a paper's systems, and print our numbers beside the paper's.
 
-    Long: hours on two cores for some. An interrupted run is continued; what OUT has is not trained again. Several
-    processes may share OUT, each with an --only of its own.
+    This takes long, for some papers hours on two cores. An interrupted run is continued; what OUT has is not trained
+    again. Several processes may share OUT, each with an --only of its own.
     """
     with errors(debug):
         from hvaecodec.bench.papers import PaperSettings, experiment
 
-        run = experiment(name)
+        run_experiment = experiment(name)
         keep_pages()
         folder = data or Path(os.environ.get("HVAECODEC_DATA", ""))  # an experiment that misses a pack there says so
         from hvaecodec.bench.measure.runner import torch_threads
 
         target = out or Path("runs") / f"paper-{name}"
         with torch_threads(threads), stage_bars() as report:
-            tables = run(PaperSettings(folder, target, preset, seeds, tuple(only or ())), report)
+            tables = run_experiment(PaperSettings(folder, target, preset, seeds, tuple(only or ())), report)
         for table in tables:
             if sys.stdout.isatty():
                 from rich.console import Console

@@ -1,4 +1,4 @@
-"""`hvaecodec train`: make the weights of a codec."""
+"""`hvaecodec train` makes the weights of a codec."""
 
 from __future__ import annotations
 
@@ -8,12 +8,20 @@ from typing import Annotated
 
 import typer
 
+from hvaecodec.cli.bars import stage_bars
 from hvaecodec.cli.console import Debug, errors, say
-from hvaecodec.cli.long_work import keep_pages, stage_bars
+from hvaecodec.cli.long_work import keep_pages
+
+EXAMPLES = """
+hvaecodec train dct-vae-photo --data DATA --out runs/photo --export runs/photo-weights
+hvaecodec train dct-vae-photo --data DATA --out runs/try --preset tiny --steps 8
+torchrun --nproc-per-node 2 -m hvaecodec train dct-vae-photo --data DATA --out runs/two
+"""
 
 
 def train(
     recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="As in dct-vae-photo; docs/TRAINING.md lists all.")],
+    *,
     data: Annotated[Path, typer.Option(help="Folder with the photo packs, or with pictures.")],
     out: Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that it holds is continued.")],
     preset: Annotated[
@@ -30,20 +38,20 @@ def train(
 ) -> None:
     """Train the nets of a recipe, or go on where a run was interrupted, and export their weights.
 
-    Several processes train one net under torchrun: torchrun --nproc-per-node 2 -m hvaecodec train RECIPE ...
+    Several processes train one net under torchrun.
     """
     with errors(debug):
         keep_pages()
         import torch
 
-        from hvaecodec.training.recipes import recipe as find
-        from hvaecodec.training.run import Settings
-        from hvaecodec.training.run import train as run
+        from hvaecodec.training import run as training_run
+        from hvaecodec.training.recipes import recipe as recipe_of
 
-        found = find(recipe, preset, minutes, steps)
+        chosen = recipe_of(recipe, preset, minutes, steps)
         if threads is not None:
             torch.set_num_threads(threads)
+        settings = training_run.Settings(data, out, seed, init, export, force)
         with stage_bars() as report:
-            written = run(found, Settings(data, out, seed, init, export, force), report)
+            written = training_run.train(chosen, settings, report)
         if int(os.environ.get("RANK", 0)) == 0:
             say(f"trained: {out}" + (f"; written: {', '.join(map(str, written))}" if written else ""))

@@ -119,7 +119,20 @@ def test_failures_have_a_table(records: list[dict[str, object]]) -> None:
 
 def test_the_command_writes_resumes_and_prints(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
-    words = ["bench", str(folder), "--baseline", "png", "--baseline", "jpeg2000", "--metric", "psnr", "--limit", "1"]
+    words = [
+        "bench",
+        str(folder),
+        "--codec",
+        "none",
+        "--baseline",
+        "png",
+        "--baseline",
+        "jpeg2000",
+        "--metric",
+        "psnr",
+        "--limit",
+        "1",
+    ]
     first = CliRunner().invoke(app, [*words, "--out", str(out)])
     assert first.exit_code == 0, first.output
     assert first.stdout.startswith("### ")
@@ -140,7 +153,7 @@ def test_the_command_writes_resumes_and_prints(folder: Path, tmp_path: Path) -> 
         (["--baseline", "jpeg", "--quality", "high"], 2, "--quality and --report-rates want numbers"),
         (["--baseline", "jpeg", "--published", "vtm99"], 2, "no published curve 'vtm99'"),
         (["--baseline", "jpeg", "--baseline", "jpeg"], 2, "named twice"),
-        (["--baseline", "jpeg@"], 0, ""),
+        (["--codec", "none", "--baseline", "jpeg@"], 0, ""),
         (["--baseline", "jpeg@subsampling"], 2, "key=value"),
         (["--codec", "dct-vae-photo@effort=much", "--limit", "1"], 2, "option effort wants a number"),
     ],
@@ -154,7 +167,9 @@ def test_wrong_words_are_one_line(folder: Path, tmp_path: Path, words: list[str]
 
 
 def test_a_folder_with_other_files_is_left_alone(folder: Path) -> None:
-    result = CliRunner().invoke(app, ["bench", str(folder), "--baseline", "png", "--out", str(folder)])
+    result = CliRunner().invoke(
+        app, ["bench", str(folder), "--codec", "none", "--baseline", "png", "--out", str(folder)]
+    )
     assert result.exit_code == 1
     assert "holds other files" in result.stderr
 
@@ -187,7 +202,16 @@ def test_a_codec_with_qualities_of_its_own(folder: Path, tmp_path: Path) -> None
     assert specs.parse("webp@quality=20/80,method=4").label == "webp@method=4"
     ours = specs.parse("hqa-photo@quality=10/30", effort=1)
     assert (ours.label, ours.qualities, ours.own_sweep) == ("hqa-photo@effort=1", (10, 30), True)
-    words = ["--baseline", "jpeg@quality=20/80", "--baseline", "webp@quality=20/80", "--metric", "psnr"]
+    words = [
+        "--codec",
+        "none",
+        "--baseline",
+        "jpeg@quality=20/80",
+        "--baseline",
+        "webp@quality=20/80",
+        "--metric",
+        "psnr",
+    ]
     result = CliRunner().invoke(app, ["bench", str(folder), *words, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.stderr
     assert "in per cent against jpeg," in result.stdout

@@ -81,6 +81,53 @@ def test_pipes(run, photo, stand_in):
     assert json.loads(run("info", "-", "--json", stdin=encoded.out).out)["n_bytes"] == len(encoded.out)
 
 
+def test_without_an_output_the_name_follows_from_the_input(run, photo, tmp_path, stand_in, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    photo.rename(tmp_path / "folder" / "a.b.png")
+    monkeypatch.chdir(tmp_path)
+    done = run("encode", "folder/a.b.png", "--model", stand_in)
+    assert done.code == 0 and done.err.startswith("folder/a.b.hvc: "), "beside the input, not in this folder"
+    done = run("decode", "folder/a.b.hvc")
+    assert done.code == 1 and done.error == "error: folder/a.b.png exists and is kept; --force replaces it"
+    (tmp_path / "folder" / "a.b.png").rename(tmp_path / "before.png")
+    done = run("decode", "folder/a.b.hvc")
+    assert (done.code, done.out, done.err) == (0, b"", "folder/a.b.png: 12 × 9 pixels\n")
+    np.testing.assert_array_equal(np.asarray(Image.open("folder/a.b.png")), PIXELS)
+
+
+def test_without_an_output_nothing_is_replaced_unless_forced(run, photo, hvc, tmp_path, stand_in):
+    for words, target in ((["encode", photo, "--model", stand_in], hvc), (["decode", hvc], photo)):
+        before = target.read_bytes()
+        target.write_bytes(b"precious")
+        done = run(*words)
+        assert done.code == 1 and f"{target} exists and is kept; --force" in done.error
+        assert target.read_bytes() == b"precious"
+        assert run(*words, "--force").code == 0
+        assert target.read_bytes() == before
+    np.testing.assert_array_equal(np.asarray(Image.open(photo)), PIXELS)
+
+
+def test_what_comes_from_stdin_goes_to_stdout(run, photo, tmp_path, stand_in, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    encoded = run("encode", "-", "--model", stand_in, stdin=photo.read_bytes())
+    assert (encoded.code, encoded.err) == (0, "") and encoded.out.startswith(MAGIC)
+    decoded = run("decode", "-", stdin=encoded.out)
+    assert (decoded.code, decoded.err) == (0, "")
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(decoded.out))), PIXELS)
+    assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
+
+
+@pytest.mark.parametrize("target", ["-", "no-suffix"])
+def test_a_picture_whose_format_no_suffix_names_is_a_png_in_a_fresh_process(tmp_path, target):
+    """Pillow lists the formats that it writes only after it was asked for one; this process has asked long ago."""
+    (tmp_path / "photo.hvc").write_bytes(hvaecodec.encode(PIXELS, effort=1))
+    words = [sys.executable, "-m", "hvaecodec", "decode", "photo.hvc", "-o", target]
+    done = subprocess.run(words, capture_output=True, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    png = done.stdout if target == "-" else (tmp_path / target).read_bytes()
+    assert np.asarray(Image.open(io.BytesIO(png), formats=["PNG"])).shape == PIXELS.shape
+
+
 def test_metadata_and_alpha_travel_along(run, tmp_path, stand_in):
     exif = Image.Exif()
     exif[0x010F], exif[0x0112] = "a maker", 6
@@ -106,9 +153,13 @@ def test_models(run, stand_in):
 
 
 def test_help_of_every_command(run):
-    for command in ("encode", "decode", "info", "models"):
+    commands = [command.name for command in cli_main.app.registered_commands]
+    assert commands == ["encode", "decode", "info", "models", "bench", "paper", "train"]
+    for command in commands:
         done = run(command, "--help")
         assert done.code == 0 and b"Usage:" in done.out and done.err == ""
+        _, _, examples = done.out.partition(b"\n  Examples:\n")
+        assert f"    hvaecodec {command} ".encode() in examples or f"    hvaecodec {command}\n".encode() in examples
     assert b"encode" in run("--help").out
     assert run("--version").out.startswith(b"hvaecodec ")
 
@@ -117,7 +168,6 @@ def test_help_of_every_command(run):
     ("words", "message"),
     [
         (["encode"], "Missing argument"),
-        (["encode", "{photo}"], "Missing option"),
         (["encode", "{photo}", "-o", "x.hvc", "--effort", "4"], "effort"),
         (["encode", "{photo}", "-o", "x.hvc", "--quality", "high"], "quality"),
         (["encode", "{photo}", "-o", "x.hvc", "--quality", "9", "--bpp", "1"], "one of --quality"),

@@ -119,7 +119,7 @@ def to_file(image: LoadedImage, suffix: str = ".png") -> bytes:
 
 def check_suffix(suffix: str) -> str:
     """Return Pillow's name of the format that a suffix stands for; no suffix is PNG. Raises ValueError."""
-    form = Image.registered_extensions().get(suffix.lower()) if suffix else "PNG"
+    form = Image.registered_extensions().get(suffix.lower() or ".png")  # the call also fills Image.SAVE
     if form not in Image.SAVE:
         raise ValueError(f"{suffix} is not an image format that can be written; try .png")
     return form

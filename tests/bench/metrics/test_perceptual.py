@@ -166,7 +166,16 @@ def test_offline_the_command_measures_the_rest(tmp_path: Path) -> None:
 
     (tmp_path / "p").mkdir()
     Image.fromarray(X).save(tmp_path / "p" / "a.png")
-    words = ["bench", str(tmp_path / "p"), "--baseline", "jpeg@quality=20", "--out", str(tmp_path / "out")]
+    words = [
+        "bench",
+        str(tmp_path / "p"),
+        "--codec",
+        "none",
+        "--baseline",
+        "jpeg@quality=20",
+        "--out",
+        str(tmp_path / "out"),
+    ]
     done = CliRunner().invoke(app, [*words, "--metric", "lpips", "--metric", "ssim"])
     assert done.exit_code == 0, done.output
     assert done.stderr.count("lpips is left out") == 1

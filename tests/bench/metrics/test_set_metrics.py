@@ -137,7 +137,9 @@ def test_an_axis_that_shows_every_distance(lowest: float, scale: str) -> None:
 def test_the_command_writes_table_plot_and_summary_but_no_bd_rate(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     names = [word for name in ("fd-cifar", "kd-cifar-check", "mse") for word in ("--metric", name)]
-    result = CliRunner().invoke(app, ["bench", str(folder), "--baseline", "png", *names, "--out", str(out)])
+    result = CliRunner().invoke(
+        app, ["bench", str(folder), "--codec", "none", "--baseline", "png", *names, "--out", str(out)]
+    )
     assert result.exit_code == 0, result.output
     text = (out / "table.md").read_text()
     assert text == result.stdout

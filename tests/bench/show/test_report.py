@@ -178,7 +178,8 @@ def test_the_nearest_file_is_shown_unless_far() -> None:
 
 def test_the_command_writes_a_report(tmp_path: Path) -> None:
     folder, out = report_run.write_pictures(tmp_path / "pictures", 1), tmp_path / "out"
-    words = ["bench", str(folder), "--baseline", "jpeg@quality=20", "--metric", "psnr", "--out", str(out)]
+    words = ["bench", str(folder), "--codec", "none", "--baseline", "jpeg@quality=20", "--metric", "psnr"]
+    words += ["--out", str(out)]
     done = CliRunner().invoke(app, [*words, "--report", str(tmp_path / "r.html"), "--report-rates", "0.4"])
     assert done.exit_code == 0, done.output
     assert "r.html" in done.stderr

@@ -1,0 +1,61 @@
+"""Bars on stderr that show how far long work is; none where stderr is no terminal."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def moving_bar(words: str) -> Iterator[None]:
+    """Show a moving bar while something runs of which nobody knows how long it takes."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(words, total=None)
+        yield
+
+
+@contextmanager
+def counting_bar() -> Iterator[Callable[[int, int, str], None] | None]:
+    """Give a function of (done, total, what) that moves a bar, or None where no bar is shown."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("bench", total=None)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+
+
+@contextmanager
+def stage_bars() -> Iterator[Callable[[str, float, str], None]]:
+    """Give a function of (stage, the part of it that is done in 0..1, words) that moves a bar for every stage.
+
+    It shows nothing if stderr is no terminal or this process is not the first one under torchrun.
+    """
+    if not sys.stderr.isatty() or int(os.environ.get("RANK", 0)):
+        yield lambda stage, part, words: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
+
+    columns = TextColumn("{task.fields[stage]}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}")
+    with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
+        rows: dict[str, TaskID] = {}
+
+        def show(stage: str, part: float, words: str) -> None:
+            if stage not in rows:
+                rows[stage] = bar.add_task(words, total=1.0, stage=stage)
+            bar.update(rows[stage], completed=part, description=words)
+
+        yield show

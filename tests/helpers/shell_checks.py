@@ -1,0 +1,115 @@
+"""What is looked at after a line of shell ran, in the folder where it ran: what it wrote, and what it printed.
+
+Every check takes the line as it ran and its stdout.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from shell_lines import ROOT, option, outputs
+from skimage import data
+
+import hvaecodec
+from hvaecodec.codec import registry
+
+PHOTO = data.chelsea()[40:168, 90:282]  # photo.png
+HEIGHT, WIDTH = PHOTO.shape[:2]
+
+
+def picture_size(path: Path) -> tuple[int, int]:
+    with Image.open(path) as picture:
+        return picture.size
+
+
+def pictures_are_whole(line: str, printed: str) -> None:
+    """Every file that is written opens and has the photo's size, or the part of it that was asked for."""
+    for name, words in outputs(line):
+        if name.endswith(".hvc"):
+            codec = hvaecodec.load(option(words, "--model") or registry.DEFAULT)
+            info = codec.info(Path(name).read_bytes())
+            assert (info["height"], info["width"], info["codec"]) == (HEIGHT, WIDTH, codec.name)
+            assert 8 * info["n_bytes"] / (HEIGHT * WIDTH) <= float(option(words, "--bpp") or 24)
+        else:
+            shrunk = {"1/8": 8, None: 1}[option(words, "--scale")]
+            with Image.open(name, formats=["JPEG" if name.endswith(".jpg") else "PNG"]) as picture:
+                assert picture.size == (WIDTH // shrunk, HEIGHT // shrunk)
+                original = Image.fromarray(PHOTO).resize(picture.size, Image.Resampling.BOX)
+                error = np.asarray(picture, float) - np.asarray(original, float)
+                assert np.mean(error**2) < 500, f"{name} is not the photo"
+
+
+def info_is_printed(line: str, printed: str) -> None:
+    facts = json.loads(printed) if "--json" in line else dict(row.split(maxsplit=1) for row in printed.splitlines())
+    assert facts["codec"] == registry.DEFAULT and int(facts["width"]) == WIDTH and int(facts["n_bytes"]) > 200
+
+
+def models_are_printed(line: str, printed: str) -> None:
+    if "--json" in line:
+        printed = "\n".join(model["name"] for model in json.loads(printed))
+    assert set(registry.CODECS) <= {row.split()[0] for row in printed.splitlines()}
+
+
+def everything_named_is_measured(line: str, printed: str) -> None:
+    """The codecs and baselines that the line names, and ours where it names none, are in records, table and page."""
+    words = shlex.split(line)
+    values = {name: [b for a, b in pairwise(words) if a == name] for name in ("--codec", "--baseline")}
+    codecs = [codec for codec in values["--codec"] or ["dct-vae-photo"] if codec != "none"]
+    names = {name.partition("@")[0] for name in [*codecs, *values["--baseline"]]}
+    folder = Path(option(words, "--out") or "runs/bench-pictures")
+    records = [json.loads(row) for row in (folder / "records.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert {record["codec"].partition("@")[0] for record in records} == names
+    assert all(record["n_bytes"] > 0 for record in records)
+    assert all(f"\n| {name}" in printed for name in names)
+    plots = [*folder.glob("r?_*.png")]
+    assert plots and all(picture_size(plot) > (300, 200) for plot in plots)
+    if "--report" in words:
+        page = Path(words[words.index("--report") + 1]).read_text(encoding="utf-8")
+        assert page.lower().startswith("<!doctype html>") and all(name in page for name in names)
+
+
+def weights_are_written(line: str, printed: str) -> None:
+    words = shlex.split(line)
+    assert (Path(option(words, "--out") or "") / "prior").exists()
+    if folder := option(words, "--export"):
+        assert hvaecodec.load(folder).name == "dct-vae-photo"
+
+
+def tables_are_printed(line: str, printed: str) -> None:
+    assert printed.startswith("### ") and "| printed " in printed
+
+
+def options_are_in_the_help(line: str, printed: str) -> None:
+    words = line.partition(" --")[0].split()
+    module = words[2] if words[0] == "python" else f"hvaecodec {words[1]}"
+    page = help_of(*module.split())
+    assert all(re.search(rf"{name}\b", page) for name in re.findall(r"--[a-z-]+", line))
+
+
+def target_is_in_the_makefile(line: str, printed: str) -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"\n{line.split()[-1]}:" in makefile
+
+
+def extras_are_declared(line: str, printed: str) -> None:
+    project = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    for extra in re.findall(r"[a-z]+", "".join(re.findall(r"\[(.*?)\]", line))):
+        assert f"\n{extra} = [" in project
+
+
+def nothing(line: str, printed: str) -> None:
+    """What the exit status does not say is not said elsewhere."""
+
+
+def help_of(*module: str) -> str:
+    """What `python -m` a module, with a command if it has some, prints as its help."""
+    words = [sys.executable, "-m", *module, "--help"]
+    return subprocess.run(words, capture_output=True, text=True, check=True).stdout
