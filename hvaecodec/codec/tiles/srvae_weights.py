@@ -14,8 +14,9 @@ from torch import Tensor
 
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.weights import BITSTREAM, half_precision, read_weights
+from hvaecodec.models.srvae.config import SrVaeConfig, VaeConfig
 from hvaecodec.models.srvae.dense import Dense
-from hvaecodec.models.srvae.srvae import SingleVae, SrVae, SrVaeConfig, VaeConfig, make
+from hvaecodec.models.srvae.srvae import SingleVae, SrVae, make
 
 FILE = "generator.safetensors"
 TABLES = BITSTREAM  # of y, for `small_picture`
