@@ -1,1 +1,1 @@
-"""The hierarchical quantised autoencoder: layers and stacks, their losses and baselines, the priors of their indices."""
+"""This package has the hierarchical quantised autoencoder (HQA), its losses and baselines, and its indices' priors."""
