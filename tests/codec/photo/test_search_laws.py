@@ -12,11 +12,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from hvaecodec.codec.photo.picture import error_gradient
 from skimage import data
 
 import hvaecodec
 from hvaecodec.codec.photo.encoder import Encoding, encode_picture
-from hvaecodec.codec.photo.picture import error_gradient
 from hvaecodec.codec.photo.search import SearchConfig
 
 # A coarse and a fine step; a picture on which every term has work to do at each.

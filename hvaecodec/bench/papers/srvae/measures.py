@@ -169,7 +169,9 @@ def measure_files(folder: Path, model: SrVae, test: np.ndarray, seed: int) -> di
         estimate = codec.estimate(picture, seed)
         info = decoder.info(data)
         bits = [8 * len(data), 8 * info["payload_bytes"]["level 0"], estimate.y + estimate.kl_u, estimate.kl_z]
-        psnr = [psnr_by_picture(picture[None], decoder.decode(data, temperature=t, seed=seed)[None])[0] for t in (0.0, 1.0)]
+        psnr = [
+            psnr_by_picture(picture[None], decoder.decode(data, temperature=t, seed=seed)[None])[0] for t in (0.0, 1.0)
+        ]
         rows.append([*np.array(bits) / picture[..., 0].size, *psnr])
     names = ("bpp", "payload_bpp", "est_y_bpp", "est_z_bpp", *ENLARGED)
     reconstructed = psnr_by_picture(test[:_FILES], _reconstructions(model, test[:_FILES], seed)).mean()
