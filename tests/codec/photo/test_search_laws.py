@@ -11,8 +11,6 @@ from functools import cache
 
 import numpy as np
 import pytest
-import torch
-from hvaecodec.codec.photo.picture import error_gradient
 from skimage import data
 
 import hvaecodec
@@ -30,7 +28,7 @@ OFF = {
     "pace": 0.0,  # targets never move
     "faster": 1.0,  # nor does the pace rise after a pass that helped
     "slower": 1.0,  # or fall after one that did not
-    "context": 0.0,  # a symbol costs nothing later
+    "later": 0.0,  # a symbol costs nothing later
     "reach": 0.0,  # targets stay where the coefficients are
 }
 
@@ -42,11 +40,7 @@ def codec():
 
 @cache
 def encoding_of(window: tuple[str, int, int, int], effort: int, config: SearchConfig = DEFAULTS) -> Encoding:
-    ours = codec()
-    with torch.no_grad():
-        return encode_picture(
-            ours.bitstream, ours.newest_generator, pixels_of(window), window[3], effort, config, ours.curvature
-        )
+    return encode_picture(codec().weights, pixels_of(window), window[3], effort, config)
 
 
 def pixels_of(window: tuple[str, int, int, int]) -> np.ndarray:
@@ -55,9 +49,7 @@ def pixels_of(window: tuple[str, int, int, int]) -> np.ndarray:
 
 
 def squared_error(window: tuple[str, int, int, int], encoding: Encoding) -> float:
-    ours, index = codec(), window[3]
-    steps = ours.bitstream.delta[index] * ours.bitstream.s
-    return error_gradient(ours.newest_generator(), encoding.symbols, steps, index, pixels_of(window))[0]
+    return codec().weights.nets.error_gradient(encoding.symbols, window[3], pixels_of(window))[0]
 
 
 def cost(effort: int, config: SearchConfig = DEFAULTS, lagrangian: float = DEFAULTS.lagrangian) -> float:
@@ -98,4 +90,4 @@ def test_rounding_by_price_saves_bits_for_little_error():
 
 def test_what_a_symbol_costs_later_has_its_sign():
     """Believed the wrong way round, later bits do harm: they are no noise that happens to help."""
-    assert cost(3, replace(DEFAULTS, context=-DEFAULTS.context)) > cost(3, replace(DEFAULTS, context=0.0)) > cost(3)
+    assert cost(3, replace(DEFAULTS, later=-DEFAULTS.later)) > cost(3, replace(DEFAULTS, later=0.0)) > cost(3)
