@@ -36,14 +36,13 @@ def train(
         keep_pages()
         import torch
 
-        from hvaecodec.training.recipes import recipe as find
-        from hvaecodec.training.run import Settings
-        from hvaecodec.training.run import train as run
+        from hvaecodec.training.recipes import find_recipe
+        from hvaecodec.training.run import Settings, train_recipe
 
-        found = find(recipe, preset, minutes, steps)
+        found = find_recipe(recipe, preset, minutes, steps)
         if threads is not None:
             torch.set_num_threads(threads)
         with stage_bars() as report:
-            written = run(found, Settings(data, out, seed, init, export, force), report)
+            written = train_recipe(found, Settings(data, out, seed, init, export, force), report)
         if int(os.environ.get("RANK", 0)) == 0:
             say(f"trained: {out}" + (f"; written: {', '.join(map(str, written))}" if written else ""))

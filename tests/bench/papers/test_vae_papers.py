@@ -59,7 +59,7 @@ def test_dct_vae_trains_measures_and_resumes(data, tmp_path, monkeypatch):
     record = json.loads((tmp_path / "tiny" / "runs" / "mnist-dct-seed0.json").read_text())
     assert record["steps"] == 4 and record["elbo"]["context"][0] > 0 and record["hardware"]
 
-    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train", lambda *args: pytest.fail("trained again"))
+    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train_recipe", lambda *args: pytest.fail("trained again"))
     again = experiment("dct-vae")(settings, quiet)
     assert [table.rows for table in again] == [table.rows for table in tables]
     for path in (tmp_path / "tiny" / "train", tmp_path / "tiny" / "figures"):
@@ -301,7 +301,7 @@ def test_records_of_another_recipe_are_not_reused(tmp_path, monkeypatch):
     store = Store(PaperSettings(tmp_path, tmp_path, "tiny"), {"a": System("mnist-x1")})
     (tmp_path / "tiny" / "runs").mkdir(parents=True)
     trained = []
-    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train", lambda *args: trained.append(1) or sys.exit())
+    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train_recipe", lambda *args: trained.append(1) or sys.exit())
     record = _record(1) | {"stage": store._stage("a")}
     (tmp_path / "tiny" / "runs" / "a-seed0.json").write_text(json.dumps(record))
     store.make("a", quiet)

@@ -178,7 +178,7 @@ class Store:
         kind = stamp(self._plan(name), copies, share, init is None)
         where = self.folder / "train" / f"{name}-{kind:08x}"
         picture = shifted_picture() if system.points == "shifts" else None
-        return train_copies(config, loop, where, picture, report, init)
+        return train_copies(config, loop, where, picture=picture, report=report, init=init)
 
 
 def _write(path: Path, data: bytes) -> None:

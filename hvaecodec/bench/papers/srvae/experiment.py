@@ -24,10 +24,10 @@ from hvaecodec.bench.papers.srvae.measures import (
     measure,
 )
 from hvaecodec.bench.show.tables import Table, to_markdown
-from hvaecodec.training.recipes import recipe
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.recipes import find_recipe
+from hvaecodec.training.run import Settings, train_recipe
 from hvaecodec.training.small_images import cifar10
-from hvaecodec.training.vae.srvae_run import trained
+from hvaecodec.training.vae.srvae_run import load_trained_model
 
 # system -> recipe. The paper's two, and both with a KL whose weight rises, without which z of the srVAE says nothing
 SYSTEMS = {
@@ -63,12 +63,12 @@ def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
     images = cifar10(settings.data)
     found: dict[str, list[Measured]] = {}
     for name in settings.only or tuple(SYSTEMS):
-        made = recipe(SYSTEMS[name], settings.preset)
+        made = find_recipe(SYSTEMS[name], settings.preset)
         for seed in range(settings.seeds or 1):
             out = _folder(settings, name, seed)
             where = Settings(settings.data, out, seed, export=out / "weights", force=True)
-            train(made, where, lambda stage, spent, words, n=name: report(n, spent, words))  # type: ignore[misc]
-            model = trained(out, made.stages[0])
+            train_recipe(made, where, lambda stage, spent, words, n=name: report(n, spent, words))  # type: ignore[misc]
+            model = load_trained_model(out, made.stages[0])
             report(name, 1, "measuring")
             found.setdefault(name, []).append(measure(model, images, out, seed))
             figures(model, images, out)
