@@ -45,13 +45,13 @@ def train(
         import torch
 
         from hvaecodec.training import run as training_run
-        from hvaecodec.training.recipes import recipe as recipe_of
+        from hvaecodec.training.recipes import find_recipe
 
-        chosen = recipe_of(recipe, preset, minutes, steps)
+        chosen = find_recipe(recipe, preset, minutes, steps)
         if threads is not None:
             torch.set_num_threads(threads)
         settings = training_run.Settings(data, out, seed, init, export, force)
         with stage_bars() as report:
-            written = training_run.train(chosen, settings, report)
+            written = training_run.train_recipe(chosen, settings, report)
         if int(os.environ.get("RANK", 0)) == 0:
             say(f"trained: {out}" + (f"; written: {', '.join(map(str, written))}" if written else ""))

@@ -20,6 +20,7 @@ from hvaecodec.training.data import PHOTO_TARS, source_of
 from hvaecodec.training.small_images import TERMS
 
 if TYPE_CHECKING:
+    from hvaecodec.training.recipes.common import Stage
     from hvaecodec.training.run import Run
 
 CARD = "card.json"
@@ -29,12 +30,13 @@ UNKNOWN = "as the terms of the training pictures allow; they are not stated"
 
 
 def data_and_terms(data: Path, sources: Sequence[str] | None = None) -> list[dict[str, Any]]:
-    """Where the training pictures come from and on which terms, from the manifests beside the packs.
+    """Return where the training pictures come from and on which terms, from the manifests beside the packs.
 
-    A picture that is in two packs counts once. A plain folder states neither.
+    sources: count only the pictures of these. A picture that is in two packs counts once. A plain folder states
+    neither source nor terms.
     """
-    found: Counter[tuple[str, str]] = Counter()
-    seen = set()
+    counts: Counter[tuple[str, str]] = Counter()
+    photos = set()
     for tar in PHOTO_TARS:
         manifest = (data / tar).with_name(f"{Path(tar).stem}-manifest.csv")
         if not ((data / tar).is_file() and manifest.is_file()):
@@ -42,23 +44,30 @@ def data_and_terms(data: Path, sources: Sequence[str] | None = None) -> list[dic
         with manifest.open(newline="", encoding="utf-8") as file:
             for row in csv.DictReader(file):
                 photo = row["source_repository"], row["original_path"]
-                if photo not in seen and (sources is None or source_of(row["file"]) in sources):
-                    seen.add(photo)
-                    found[row["source_repository"], row["licence_note"]] += 1
-    if not found:
+                if photo not in photos and (sources is None or source_of(row["file"]) in sources):
+                    photos.add(photo)
+                    counts[row["source_repository"], row["licence_note"]] += 1
+    if not counts:
         return [{"source": "a folder of pictures", "terms": "not stated"}]
-    return [{"source": source, "photos": n, "terms": terms} for (source, terms), n in found.most_common()]
+    return [{"source": source, "photos": n, "terms": terms} for (source, terms), n in counts.most_common()]
 
 
 def licence(data: Sequence[dict[str, Any]], sources: Sequence[str] | None) -> str:
-    """The terms of weights trained on such data."""
+    """Return the terms of weights that were trained on `data`, as `data_and_terms` tells them."""
     if any("photos" not in part for part in data):
         return UNKNOWN
     return RESEARCH if sources is None else FREE
 
 
+def photo_terms(run: Run) -> dict[str, Any]:
+    """Return what a card says of the photos that a run trained on, and of the licence that follows from them."""
+    sources = run.recipe.sources
+    data = data_and_terms(run.settings.data, sources)
+    return {"data": data, "licence": licence(data, sources)}
+
+
 def commit() -> str | None:
-    """The commit of the code that runs, None outside a checkout."""
+    """Return the commit of the code that runs, None outside a checkout."""
     try:
         words = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
         return subprocess.run(words, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
@@ -67,40 +76,44 @@ def commit() -> str | None:
 
 
 def origin(run: Run) -> dict[str, Any]:
-    """The run that weights come from."""
+    """Return what a card says of the run that weights come from."""
     recipe = run.recipe
     return {"recipe": recipe.name, "preset": recipe.preset, "seed": run.settings.seed, "commit": commit()}
 
 
-def spent(found: Checkpoint) -> dict[str, Any]:
-    """How long a stage trained."""
-    return {"steps": found.position.step, "minutes": round(found.position.seconds / 60, 1)}
+def stage_entry(stage: Stage, checkpoint: Checkpoint, **more: Any) -> dict[str, Any]:
+    """Return what a card says of one of several stages: how long it trained, `more`, and with what result."""
+    return {"name": stage.name} | duration(checkpoint) | more | checkpoint.about
+
+
+def duration(checkpoint: Checkpoint) -> dict[str, Any]:
+    """Return how long a stage trained, in steps and in minutes."""
+    return {"steps": checkpoint.position.step, "minutes": round(checkpoint.position.seconds / 60, 1)}
 
 
 def part(path: Path, training: dict[str, Any]) -> dict[str, Any]:
-    """What a card says of one file of weights."""
+    """Return what a card says of one file of weights. training: how it was trained."""
     return {"file": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)} | training
 
 
 def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Path:
     """Write a folder's card.json, keeping what it says of files that are still as they were.
 
-    parts: `part`s by kind, "bitstream", "generator", and on top of it "sampler" and "texture", which name what is under
-    them, their "base".
+    parts: by kind, "bitstream", "generator", and on top of it "sampler" and "texture", which name what is under them,
+    their "base"; each as `part` returns it.
     """
     path = folder / CARD
-    kept = {}
     if path.exists():
         old = json.loads(path.read_text(encoding="utf-8")).get("parts", {})
-        kept = {kind: told for kind, told in old.items() if _is_still(folder, told)}
-    parts = dict(sorted((kept | parts).items()))
+        parts = {kind: entry for kind, entry in old.items() if _is_unchanged(folder, entry)} | parts
+    parts = dict(sorted(parts.items()))
     for kind in OVERLAYS:
         if kind in parts and bytes.fromhex(parts[kind]["base"]) not in generators_in(folder):
             del parts[kind]  # of a generator that is gone
     card = {
         "codec": codec,
-        "summary": ", ".join(f"{kind} {told['sha256'][:8]}" for kind, told in parts.items()),
-        "licence": "; ".join(dict.fromkeys(told["licence"] for told in parts.values())),
+        "summary": ", ".join(f"{kind} {entry['sha256'][:8]}" for kind, entry in parts.items()),
+        "licence": "; ".join(dict.fromkeys(entry["licence"] for entry in parts.values())),
         "version": __version__,
         "parts": parts,
     }
@@ -113,18 +126,18 @@ def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Pa
 def write_plain_card(run: Run, file: Path, pack: str, about: dict[str, Any], training: dict[str, Any]) -> Path:
     """Write the card.json beside the one file of weights of a run on a pack of small pictures.
 
-    pack: of `small_images.TERMS`. about: what the weights are. training: see `one_stage`.
+    pack: a key of `small_images.TERMS`. about: what the weights are. training: see `training_of_one_stage`.
     """
-    told = about | {"licence": f"as the terms of its data allow: {TERMS[pack][1]}", "version": __version__}
-    return _write(file.parent, told | part(file, origin(run)) | training)
+    head = about | {"licence": f"as the terms of its data allow: {TERMS[pack][1]}", "version": __version__}
+    return _write(file.parent, head | part(file, origin(run)) | training)
 
 
-def one_stage(run: Run, pack: str) -> dict[str, Any]:
-    """How a run of one stage trained, on which pictures and with what result."""
-    ((stage, found),) = run.done()
+def training_of_one_stage(run: Run, pack: str) -> dict[str, Any]:
+    """Return how a run of one stage trained, on which pictures and with what result."""
+    ((stage, checkpoint),) = run.checkpoints()
     source, terms = TERMS[pack]
     data = [{"source": source, "pack": f"{pack}.npz", "terms": terms}]
-    return {"training": asdict(stage.task), "data": data} | spent(found) | found.about
+    return {"training": asdict(stage.task), "data": data} | duration(checkpoint) | checkpoint.about
 
 
 def _write(folder: Path, card: dict[str, Any]) -> Path:
@@ -133,9 +146,9 @@ def _write(folder: Path, card: dict[str, Any]) -> Path:
     return path
 
 
-def _is_still(folder: Path, told: dict[str, Any]) -> bool:
-    file = folder / told["file"]
-    return file.is_file() and _sha256(file) == told["sha256"]
+def _is_unchanged(folder: Path, entry: dict[str, Any]) -> bool:
+    file = folder / entry["file"]
+    return file.is_file() and _sha256(file) == entry["sha256"]
 
 
 def _sha256(path: Path) -> str:

@@ -25,7 +25,7 @@ NAME = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class Position:
-    """Where a run stands: steps done and seconds of training so far."""
+    """Says where a run stands: how many steps it has done and how many seconds it has trained."""
 
     step: int = 0
     seconds: float = 0.0
@@ -33,7 +33,10 @@ class Position:
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """run: what must be equal for a run to go on. about: all else worth telling (metrics, hardware)."""
+    """A checkpoint holds all that a stage needs to go on.
+
+    run: what must be equal for a run to go on. about: all else worth telling (metrics, hardware).
+    """
 
     position: Position
     run: dict[str, Any]
@@ -41,19 +44,19 @@ class Checkpoint:
     tensors: dict[str, Tensor]  # net.*, ema.*, adam.<moment>.*, task.<rank>.*
 
     def part(self, prefix: str) -> dict[str, Tensor]:
-        """The tensors under a prefix, without it."""
+        """Return the tensors whose names begin with a prefix, by the rest of their names."""
         return {name[len(prefix) :]: value for name, value in self.tensors.items() if name.startswith(prefix)}
 
 
 def save_checkpoint(folder: Path, checkpoint: Checkpoint) -> None:
-    """Write a folder's checkpoint; one that was there stays whole until the new one is."""
+    """Write a folder's checkpoint; one that was there stays whole until the new one is whole."""
     state = {"position": asdict(checkpoint.position), "run": checkpoint.run, "about": checkpoint.about}
     tensors = {name: value.detach().cpu().contiguous() for name, value in checkpoint.tensors.items()}
     write_atomically(folder / NAME, save(tensors, {"state": json.dumps(state)}), force=True)
 
 
 def load_checkpoint(folder: Path) -> Checkpoint | None:
-    """The checkpoint of a folder, None if it has none. Raises ValueError for a file that is not one."""
+    """Return the checkpoint of a folder, None if it has none. Raises ValueError for a file that is not one."""
     path = folder / NAME
     if not path.exists():
         return None
@@ -65,7 +68,7 @@ def load_checkpoint(folder: Path) -> Checkpoint | None:
 
 
 def moments(optimiser: torch.optim.Optimizer, net: nn.Module) -> dict[str, Tensor]:
-    """What the optimiser remembers of every parameter, by `<moment>.<parameter>`."""
+    """Return what the optimiser remembers of every parameter, by `<moment>.<parameter>`."""
     return {
         f"{moment}.{name}": value
         for name, parameter in net.named_parameters()
@@ -73,18 +76,18 @@ def moments(optimiser: torch.optim.Optimizer, net: nn.Module) -> dict[str, Tenso
     }
 
 
-def restore_moments(optimiser: torch.optim.Optimizer, net: nn.Module, saved: dict[str, Tensor]) -> None:
-    """The opposite of `moments`. Each keeps the memory layout of its parameter, which fused kernels take for granted."""
+def restore_moments(optimiser: torch.optim.Optimizer, net: nn.Module, tensors: dict[str, Tensor]) -> None:
+    """Put `moments` back. Each gets the memory layout of its parameter, which fused kernels take for granted."""
     for name, parameter in net.named_parameters():
         for moment in ("step", "exp_avg", "exp_avg_sq"):
-            value = saved.get(f"{moment}.{name}")
+            value = tensors.get(f"{moment}.{name}")
             if value is not None:
                 like = torch.empty((), device=parameter.device) if moment == "step" else torch.empty_like(parameter)
                 optimiser.state[parameter][moment] = like.detach().copy_(value)
 
 
 def load_weights(net: nn.Module, path: Path) -> None:
-    """Begin with the weights in a file: a checkpoint (its averaged weights), a generator, or bitstream weights.
+    """Put the weights in a file into a net: those of a checkpoint (averaged), a generator, or bitstream weights.
 
     A folder stands for the checkpoint or the exported file in it that fits the net. Raises ValueError if nothing does.
     """
@@ -98,14 +101,14 @@ def load_weights(net: nn.Module, path: Path) -> None:
         }
     elif "log_table" in tensors:
         tensors = _from_integers({name: value.numpy() for name, value in tensors.items()})
-    wanted = {name: value.shape for name, value in net.state_dict().items()}
-    if wanted != {name: value.shape for name, value in tensors.items()}:
+    shapes = {name: value.shape for name, value in net.state_dict().items()}
+    if shapes != {name: value.shape for name, value in tensors.items()}:
         raise ValueError(f"{path} does not fit this net; it holds other weights, or those of another preset")
     net.load_state_dict({name: value.float() for name, value in tensors.items()})
 
 
 def _from_integers(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
-    """The float weights that `exact.export_integers` rounds to just these integers."""
+    """Return the float weights that `prior_exact.export_integers` rounds to just these integers."""
     out = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items() if "linear" in name}
     for name, weight in arrays.items():
         if name.endswith(".weight"):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -24,14 +24,21 @@ HELD_OUT = 20  # of a plain folder every 20th picture validates
 T = TypeVar("T")
 
 
+class Photos(NamedTuple):
+    """These are the photos to train on and those to validate on, uint8 (H, W, 3) each."""
+
+    train: list[np.ndarray]
+    valid: list[np.ndarray]
+
+
 def source_of(member: str) -> str:
-    """The source in a member's name: `0017-clic-3.webp` comes from `clic`."""
-    found = re.fullmatch(r"\d+-([a-z0-9]+)(-\d+)?\.\w+", Path(member).name)
-    return found[1] if found else ""
+    """Return the source that a member's name tells, "" if none: `0017-clic-3.webp` comes from `clic`."""
+    match = re.fullmatch(r"\d+-([a-z0-9]+)(-\d+)?\.\w+", Path(member).name)
+    return match[1] if match else ""
 
 
 def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndarray]:
-    """Every picture of a tar, uint8 (H, W, 3), in the order of the tar; of some sources only if they are given."""
+    """Read every picture of a tar, uint8 (H, W, 3), in the order of the tar. sources: read only those of these."""
     with tarfile.open(path) as tar:
         files = [
             file.read()
@@ -44,7 +51,7 @@ def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndar
 
 
 def folder_photos(path: Path) -> list[np.ndarray]:
-    """Every picture of a folder, uint8 (H, W, 3), by name."""
+    """Read every picture under a folder, uint8 (H, W, 3), in the order of their names."""
     return [_read(p) for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES]
 
 
@@ -53,8 +60,8 @@ def _read(file: Path | io.BytesIO) -> np.ndarray:
         return np.asarray(image.convert("RGB"))
 
 
-def load_photos(data: Path, sources: Sequence[str] | None = None) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Training and validation photos under `data`: the packs where they are, otherwise the pictures in the folder.
+def load_photos(data: Path, sources: Sequence[str] | None = None) -> Photos:
+    """Read the photos under `data`: the packs where they are, otherwise the pictures in the folder.
 
     sources: only these of the packs. Raises FileNotFoundError without pictures, ValueError if a plain folder is to be
     filtered by source.
@@ -63,30 +70,33 @@ def load_photos(data: Path, sources: Sequence[str] | None = None) -> tuple[list[
     if tars:
         train = [photo for tar in tars for photo in tar_photos(tar, sources)]
         valid = tar_photos(data / VALID_TAR) if (data / VALID_TAR).is_file() else []
-        return train, valid
+        return Photos(train, valid)
     if sources is not None:
         raise ValueError(f"only the packs {', '.join(PHOTO_TARS)} name the source of a picture, and {data} has none")
     photos = folder_photos(data) if data.is_dir() else []
     if not photos:
         raise FileNotFoundError(f"{data} has neither {' nor '.join(PHOTO_TARS)} nor pictures; pass --data")
     valid = photos[::HELD_OUT]
-    return [p for i, p in enumerate(photos) if i % HELD_OUT] or photos, valid
+    return Photos([p for i, p in enumerate(photos) if i % HELD_OUT] or photos, valid)
 
 
 def load_training_photos(data: Path) -> list[np.ndarray]:
-    """The training photos under `data`, all sources."""
-    return load_photos(data)[0]
+    """Read the training photos under `data`, from all sources. Raises FileNotFoundError without pictures."""
+    return load_photos(data).train
 
 
 def corners(photos: Sequence[np.ndarray], side: int = 256) -> Tensor:
-    """The upper left of every photo, float (N, 3, s, s), s the largest multiple of 32 up to `side` that all have."""
+    """Cut the upper left of every photo, float (N, 3, s, s) in 0..255.
+
+    s is the largest multiple of 32 up to `side` that all photos have.
+    """
     side = min([side, *(n // 32 * 32 for photo in photos for n in photo.shape[:2])])
     cut = [torch.from_numpy(photo[:side, :side].copy()) for photo in photos]
     return torch.stack(cut).permute(0, 3, 1, 2).float()
 
 
 class Crops:
-    """Random square crops with flips, quarter turns, antialiased rescaling by 0.5..1, exposure and white balance."""
+    """Draws random square crops: flipped, turned, rescaled by 0.5..1 (antialiased), jittered in exposure and colour."""
 
     def __init__(self, photos: Sequence[np.ndarray], seed: int) -> None:
         self.photos = photos
@@ -95,7 +105,7 @@ class Crops:
         self.area = np.array([p.shape[0] * p.shape[1] for p in photos], float)
 
     def batch(self, count: int, side: int, shrink: bool = False, rng: np.random.Generator | None = None) -> Tensor:
-        """(count, 3, side, side) float RGB 0..255, whole numbers.
+        """Draw crops, (count, 3, side, side) float RGB in 0..255, whole numbers.
 
         shrink: halve every photo, so that 4:2:0 chroma becomes whole. rng: draw with this one, so that the batch
         depends on nothing drawn before. Raises ValueError if no photo is large enough.
@@ -131,26 +141,22 @@ def _crop(photo: np.ndarray, side: int, shrink: bool, rng: np.random.Generator) 
 
 
 class Ahead(Generic[T]):
-    """`make(0), make(1), ...` in any order asked for, made ahead by threads; 0 workers makes each when asked."""
+    """Gives the results of `make(0), make(1), ...` in any order; threads make them ahead.
+
+    Without workers each is made when it is asked for.
+    """
 
     def __init__(self, make: Callable[[int], T], workers: int) -> None:
         self.make, self.depth = make, 2 * workers
         self.pool = ThreadPoolExecutor(workers) if workers else None
-        self.made: dict[int, Future[T]] = {}
+        self.futures: dict[int, Future[T]] = {}
 
     def __getitem__(self, number: int) -> T:
+        """Return `make(number)`; results of smaller numbers are forgotten."""
         if self.pool is None:
             return self.make(number)
-        for n in self._wanted(number):
-            if n not in self.made:
-                self.made[n] = self.pool.submit(self.make, n)
-        self.made = {n: future for n, future in self.made.items() if n >= number}
-        return self.made[number].result()
-
-    def _wanted(self, number: int) -> Iterator[int]:
-        yield from range(number, number + self.depth + 1)
-
-
-def counter_rng(*key: int) -> np.random.Generator:
-    """A generator that depends on `key` alone (a seed, a rank, the number of a batch ...): nothing to store."""
-    return np.random.default_rng(key)
+        for n in range(number, number + self.depth + 1):
+            if n not in self.futures:
+                self.futures[n] = self.pool.submit(self.make, n)
+        self.futures = {n: future for n, future in self.futures.items() if n >= number}
+        return self.futures[number].result()

@@ -9,14 +9,17 @@ from typing import Any, TypeVar
 
 import torch
 
+from hvaecodec.training.place import Place
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def fused(function: F, wanted: bool, device: torch.device) -> F:
-    """`function` of tensors of fixed shapes, compiled if wanted; on a CPU that takes a C++ compiler, else it stays as it is.
+def fuse_loss(loss: F, place: Place) -> F:
+    """Compile a loss over tensors of fixed shapes if the place asks for it, or return it as it is.
 
-    Results differ from the others' in rounding, so a run that goes on elsewhere is the same run only up to that.
+    On a CPU that takes a C++ compiler; without one the loss stays as it is. Fused results differ in rounding from the
+    others, so a run that goes on elsewhere is the same run only up to that.
     """
-    if not wanted or (device.type == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None):
-        return function
-    return torch.compile(function, dynamic=False)  # type: ignore[return-value]
+    if not place.compiled or (place.device.type == "cpu" and shutil.which(os.environ.get("CXX", "g++")) is None):
+        return loss
+    return torch.compile(loss, dynamic=False)  # type: ignore[return-value]

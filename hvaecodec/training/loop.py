@@ -10,7 +10,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import KW_ONLY, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -25,7 +25,7 @@ from hvaecodec.training.checkpoint import (
     restore_moments,
     save_checkpoint,
 )
-from hvaecodec.training.data import counter_rng
+from hvaecodec.training.place import counter_rng
 from hvaecodec.training.ranks import Ranks
 from hvaecodec.training.recipes.common import LoopConfig
 
@@ -37,57 +37,73 @@ Report = Callable[[float, str], None]
 
 @dataclass(frozen=True)
 class Moment:
-    """What a task may know of the time: the step's number and the part of the budget that is spent."""
+    """Tells a task the time: the step's number and the part of the budget that is spent, 0..1."""
 
     step: int
     fraction: float
 
 
 class Task(Protocol):
-    """One net and what it is trained on."""
+    """Holds one net and what it is trained on."""
 
     @property
-    def net(self) -> nn.Module: ...
+    def net(self) -> nn.Module:
+        """Return the net whose parameters the loop trains."""
+        ...
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of one step and scalars for the log. All that is random comes from `rng` (on the CPU), the default
-        generators of torch, or `counter_rng` under the step; the loop seeds them for every step."""
+        """Return the loss of one step, a scalar, and scalars for the log.
+
+        All that is random comes from `rng` (on the CPU), the default generators of torch, or generators of the task's
+        place under the step's number; the loop seeds the former two for every step.
+        """
         ...
 
     def validate(self) -> dict[str, Any]:
-        """Metrics of the net as it stands (the loop puts the averaged weights in), ready for JSON."""
+        """Return metrics of the net as it stands (the loop puts the averaged weights in), ready for JSON."""
         ...
 
     def state(self) -> dict[str, Tensor]:
-        """What else a resumed run needs, of this rank."""
+        """Return what a resumed run needs of this rank beside the net."""
         ...
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """The opposite of `state`; {} if this rank was not there."""
+        """Put back what `state` returned; {} if this rank was not there."""
         ...
 
 
+class Stateless:
+    """Lets a `Task` keep nothing between steps: a resumed run needs its net alone."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return nothing."""
+        return {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Leave the task as it is."""
+
+
 def learning_rate(config: LoopConfig, moment: Moment) -> float:
-    """Linear warm-up over steps times a cosine over the budget, down to `floor` of the peak."""
+    """Return the learning rate: a linear warm-up over steps times a cosine over the budget down to `floor` of it."""
     cosine = 0.5 * (1 + math.cos(math.pi * moment.fraction)) * (1 - config.floor) + config.floor
     return config.learning_rate * min(1, (moment.step + 1) / max(1, config.warm_up)) * cosine
 
 
 class Average:
-    """Exponential moving average of a net's parameters; its memory grows from none to `decay`."""
+    """Follows a net's parameters by their exponential moving average, whose memory grows from none to `decay`."""
 
     def __init__(self, net: nn.Module, decay: float) -> None:
         self.decay = decay
         self.values = {name: p.detach().clone() for name, p in net.named_parameters()}
 
     def update(self, net: nn.Module, step: int) -> None:
-        """After step number `step` (from 1)."""
+        """Take in the parameters as they are after step number `step`, counted from 1."""
         decay = min(self.decay, (step + 1) / (step + 10))
         torch._foreach_lerp_(list(self.values.values()), [p.detach() for p in net.parameters()], 1 - decay)
 
     @contextlib.contextmanager
     def within(self, net: nn.Module) -> Iterator[None]:
-        """The averaged weights in the net for as long as the block runs."""
+        """Put the averaged weights into the net for as long as the block runs."""
         own = {name: p.detach().clone() for name, p in net.named_parameters()}
         _copy(net, self.values)
         try:
@@ -102,8 +118,8 @@ def _copy(net: nn.Module, values: dict[str, Tensor]) -> None:
             parameter.copy_(values[name])
 
 
-def fraction(config: LoopConfig, position: Position) -> float:
-    """The part of the budget that is spent, up to 1."""
+def spent_fraction(config: LoopConfig, position: Position) -> float:
+    """Return the part of the budget that is spent, 0..1."""
     if config.steps is not None:
         return min(1.0, position.step / config.steps)
     return min(1.0, position.seconds / (60 * config.minutes))
@@ -111,11 +127,15 @@ def fraction(config: LoopConfig, position: Position) -> float:
 
 @dataclass
 class Loop:
-    """One stage of a recipe in its folder. run: what must be equal for a checkpoint there to be continued."""
+    """Trains one stage of a recipe in its folder.
+
+    run: what must be equal for a checkpoint there to be continued. about: what else its checkpoints tell.
+    """
 
     task: Task
     config: LoopConfig
     folder: Path
+    _: KW_ONLY
     seed: int = 0
     ranks: Ranks = field(default_factory=Ranks)
     run: dict[str, Any] = field(default_factory=dict)
@@ -139,11 +159,11 @@ class Loop:
         Afterwards the net has the averaged weights. Raises ValueError if the checkpoint is of another run.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        found = load_checkpoint(self.folder)
-        if found is not None:
-            self._resume(found)
+        checkpoint = load_checkpoint(self.folder)
+        if checkpoint is not None:
+            self._resume(checkpoint)
         self.ranks.copy_from_first([t.data for t in (*self.net.parameters(), *self.net.buffers())])
-        if found is None:
+        if checkpoint is None:
             self.average = Average(self.net, self.config.ema)
         sums, saved = _Sums(), self.position
         while True:
@@ -163,15 +183,15 @@ class Loop:
         return self.position
 
     def _now(self, saved: Position) -> tuple[Moment, bool]:
-        """What time it is and whether to save, as rank 0 has it."""
-        spent = fraction(self.config, self.position)
+        """Return what time it is and whether to save, as rank 0 has it."""
+        spent = spent_fraction(self.config, self.position)
         unsaved = self.position.step > saved.step
         due = unsaved and (spent >= 1 or self.position.seconds - saved.seconds >= 60 * self.config.save_minutes)
         spent, due_there = self.ranks.agree([spent, float(due)], self._device())
         return Moment(self.position.step, spent), bool(due_there)
 
     def _step(self, moment: Moment) -> tuple[dict[str, Tensor], bool]:
-        """One step of the optimiser; the scalars to log and whether the gradient was finite (if not, no step)."""
+        """Take a step of the optimiser, unless the gradient is not finite; return scalars to log and whether it was."""
         for group in self.optimiser.param_groups:
             group["lr"] = learning_rate(self.config, moment)
         first, second = counter_rng(self.seed, self.ranks.rank, moment.step).integers(2**63, size=2)
@@ -204,21 +224,21 @@ class Loop:
             self._log({"valid": self.about["metrics"]})
         self.ranks.wait()
 
-    def _resume(self, found: Checkpoint) -> None:
-        if found.run != self.run:
+    def _resume(self, checkpoint: Checkpoint) -> None:
+        if checkpoint.run != self.run:
             raise ValueError(
                 f"{self.folder} holds a run with other settings or data; choose another folder to train in"
             )
-        self.net.load_state_dict(found.part("net."))
-        restore_moments(self.optimiser, self.net, found.part("adam."))
-        for name, value in found.part("ema.").items():
+        self.net.load_state_dict(checkpoint.part("net."))
+        restore_moments(self.optimiser, self.net, checkpoint.part("adam."))
+        for name, value in checkpoint.part("ema.").items():
             self.average.values[name].copy_(value)
-        self.task.load_state(found.part(f"task.{self.ranks.rank}."))
-        self.position = found.position
-        self.about = found.about | self.about
+        self.task.load_state(checkpoint.part(f"task.{self.ranks.rank}."))
+        self.position = checkpoint.position
+        self.about = checkpoint.about | self.about
 
     def _log(self, record: dict[str, Any]) -> None:
-        """One JSON line."""
+        """Append one JSON line to the log."""
         if self.ranks.rank == 0:
             head = {"step": self.position.step, "seconds": round(self.position.seconds, 1)}
             with (self.folder / LOG).open("a", encoding="utf-8") as file:
@@ -235,13 +255,14 @@ def _gradient(parameter: nn.Parameter) -> Tensor:
 
 
 class _Sums:
-    """Means of what steps log; a step whose gradient was not finite only counts as skipped."""
+    """Adds up what steps log; a step whose gradient was not finite only counts as skipped."""
 
     def __init__(self) -> None:
         self.sums: dict[str, Tensor] = {}
         self.steps = self.skipped = 0
 
     def add(self, logs: dict[str, Tensor], finite: bool) -> None:
+        """Take in what a step logs. finite: whether its gradient was."""
         if not finite:
             self.skipped += 1
             return
@@ -250,5 +271,6 @@ class _Sums:
             self.sums[name] = self.sums.get(name, torch.zeros_like(value)) + value
 
     def means(self) -> dict[str, float]:
+        """Return the means over the steps so far, and how many were skipped, if any."""
         means = {name: round(float(value) / self.steps, 5) for name, value in self.sums.items()}
         return means | ({"skipped": self.skipped} if self.skipped else {})

@@ -1,38 +1,50 @@
-"""What trains on a whole codec and is exported beside its generator, on top of it: textures and samplers share this."""
+"""Exports what was trained on top of a codec's generator, beside it; textures and samplers share this."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.weights import generators_in
 from hvaecodec.training import card
-from hvaecodec.training.photo.export import in_order
 from hvaecodec.training.recipes.common import Recipe
 from hvaecodec.training.run import Run, Settings
+from hvaecodec.training.weights_file import order_metadata
 
 
-def check(recipe: Recipe, settings: Settings) -> None:
-    """`run.Family.check`: --init is a folder of a codec's weights, or nothing for those in the package."""
+@dataclass(frozen=True)
+class Overlay:
+    """An overlay is a net that goes on top of a generator.
+
+    codec: the generator's. kind: one of `weights.OVERLAYS`. file: its name. base: the generator's digest. data: the
+    content of the file, safetensors.
+    """
+
+    codec: str
+    kind: str
+    file: str
+    base: bytes
+    data: bytes
+
+
+def check_init(recipe: Recipe, settings: Settings) -> None:
+    """Raise ValueError if --init is given and no folder; it names a codec's weights, instead of the package's."""
     if settings.init is not None and not settings.init.is_dir():
         raise ValueError(f"{recipe.name} goes on top of a whole codec; --init must be a folder of its weights")
 
 
-def write(run: Run, codec: str, name: str, kind: str, data: bytes, base: bytes) -> list[Path]:
-    """Write a safetensors file for the generator with the digest `base`, and what the folder's card says of it.
+def export_overlay(run: Run, overlay: Overlay) -> list[Path]:
+    """Write an overlay of a run of one stage into the export folder, and what the folder's card says of it.
 
-    kind: of `weights.OVERLAYS`. Raises CodecError if the file exists and may not be replaced, ValueError if the export
-    folder lacks that generator.
+    Raises CodecError if the file exists and may not be replaced, ValueError if the export folder lacks its generator.
     """
-    ((stage, found),) = run.done()
-    folder = run.export_folder
-    if base not in generators_in(folder):
-        raise ValueError(f"{folder} lacks generator {base.hex()}, which the {kind} was trained on")
-    path = write_into_folder(folder / name, in_order(data), run.settings.force)
-    sources = card.data_and_terms(run.settings.data, run.recipe.sources)
-    told: dict[str, Any] = {"base": base.hex()} | card.origin(run)
-    told |= {"training": asdict(stage.task), **card.spent(found), **found.about}
-    told |= {"data": list(sources), "licence": card.licence(sources, run.recipe.sources)}
-    return [path, card.write_card(folder, codec, {kind: card.part(path, told)})]
+    ((stage, checkpoint),) = run.checkpoints()
+    base = overlay.base.hex()
+    if overlay.base not in generators_in(run.export_folder):
+        raise ValueError(f"{run.export_folder} lacks generator {base}, which the {overlay.kind} was trained on")
+    path = run.export(overlay.file, order_metadata(overlay.data))
+    training: dict[str, Any] = {"base": base} | card.origin(run)
+    training |= {"training": asdict(stage.task), **card.duration(checkpoint), **checkpoint.about}
+    entry = card.part(path, training | card.photo_terms(run))
+    return [path, card.write_card(run.export_folder, overlay.codec, {overlay.kind: entry})]

@@ -1,4 +1,4 @@
-"""Several processes that train one net, as `torchrun` starts them: who we are, and how we agree."""
+"""Lets several processes train one net, as `torchrun` starts them: who we are, and how we agree."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BUCKET = 4_000_000  # numbers averaged in one message
 
 @dataclass(frozen=True)
 class Ranks:
-    """This process among `world`; one process alone is rank 0 of 1."""
+    """Numbers this process among `world`, and speaks with the others; one process alone is rank 0 of 1."""
 
     rank: int = 0
     world: int = 1
@@ -35,7 +35,7 @@ class Ranks:
                 tensor.copy_(mean)
 
     def copy_from_first(self, tensors: Iterable[Tensor]) -> None:
-        """Replace each tensor by that of rank 0, in place."""
+        """Replace each tensor by that of rank 0, in place, on every process."""
         if self.world == 1:
             return
         for bucket in _buckets(tensors):
@@ -45,23 +45,23 @@ class Ranks:
                 tensor.copy_(first)
 
     def agree(self, numbers: list[float], device: torch.device) -> list[float]:
-        """The numbers of rank 0."""
+        """Return the numbers that rank 0 passed, on every process; `device` is where messages travel."""
         if self.world == 1:
             return numbers
-        told = torch.tensor(numbers, dtype=torch.float64, device=device)
-        dist.broadcast(told, 0)
-        return told.tolist()
+        message = torch.tensor(numbers, dtype=torch.float64, device=device)
+        dist.broadcast(message, 0)
+        return message.tolist()
 
-    def gather(self, mine: Any) -> list[Any]:
-        """Everybody's object, by rank."""
+    def gather(self, own: Any) -> list[Any]:
+        """Return the objects of all processes, by rank."""
         if self.world == 1:
-            return [mine]
+            return [own]
         everybody: list[Any] = [None] * self.world
-        dist.all_gather_object(everybody, mine)
+        dist.all_gather_object(everybody, own)
         return everybody
 
     def wait(self) -> None:
-        """Until everybody is here."""
+        """Return when every process has come here."""
         if self.world > 1:
             dist.barrier()
 
@@ -80,8 +80,8 @@ def _buckets(tensors: Iterable[Tensor]) -> Iterator[list[Tensor]]:
 
 
 @contextmanager
-def joined() -> Iterator[tuple[Ranks, torch.device]]:
-    """Join the processes that `torchrun` names in the environment, if it does; the device of this one."""
+def join_ranks() -> Iterator[tuple[Ranks, torch.device]]:
+    """Join the processes that `torchrun` names in the environment, if it does; yield our rank and our device."""
     cuda = torch.cuda.is_available()
     local = int(os.environ.get("LOCAL_RANK", 0))
     device = torch.device("cuda", local) if cuda else torch.device("cpu")

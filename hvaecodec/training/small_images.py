@@ -1,4 +1,4 @@
-"""Small pictures for experiments and classifiers: MNIST, CIFAR-10, Omniglot and faces, from the packs under `data`.
+"""Reads small pictures for experiments and classifiers: MNIST, CIFAR-10, Omniglot and faces, from packs.
 
 Every reader gives uint8 arrays, grey (N, H, W) or RGB (N, H, W, 3), in a fixed order and a fixed split. Needs numpy,
 Pillow and, to resize digits, torch. Terms of use are those of the sources, see `TERMS`.
@@ -30,7 +30,7 @@ _FACE = 74  # columns of the central square of a stored face
 
 @dataclass(frozen=True)
 class SmallImages:
-    """A data set. Labels are int64 (N,), None where it has no classes."""
+    """This is a data set of uint8 pictures. Labels are int64 (N,), None where it has no classes."""
 
     name: str
     train: np.ndarray
@@ -40,20 +40,26 @@ class SmallImages:
 
 
 def mnist(data: Path) -> SmallImages:
-    """60000 and 10000 digits, 28x28, ink is 255. Raises FileNotFoundError without the pack."""
+    """Read MNIST: 60000 and 10000 digits, 28x28, ink is 255. Raises FileNotFoundError without the pack."""
     with _pack(data, "mnist") as z:
         labels = [z[f"{part}_labels"].astype(np.int64) for part in ("train", "test")]
         return SmallImages("mnist", z["train_images"], z["test_images"], *labels)
 
 
 def mnist32(data: Path) -> SmallImages:
-    """MNIST resized to 32x32, bilinear with pixel centres at halves, rounded to whole grey levels."""
+    """Read MNIST resized to 32x32, bilinear with pixel centres at halves, rounded to whole grey levels.
+
+    Raises FileNotFoundError without the pack.
+    """
     small = mnist(data)
-    return replace(small, name="mnist32", train=resized(small.train, 32), test=resized(small.test, 32))
+    return replace(small, name="mnist32", train=resize_grey(small.train, 32), test=resize_grey(small.test, 32))
 
 
 def cifar10(data: Path) -> SmallImages:
-    """20000 class-balanced training and all 10000 test pictures, 32x32 RGB."""
+    """Read CIFAR-10: 20000 class-balanced training and all 10000 test pictures, 32x32 RGB.
+
+    Raises FileNotFoundError without the pack.
+    """
     with _pack(data, "cifar10") as z:
         pictures = [_mosaics(z[f"{part}_webp"], z[f"{part}_offsets"]) for part in ("train", "test")]
         labels = [z[f"{part}_labels"].astype(np.int64) for part in ("train", "test")]
@@ -61,10 +67,10 @@ def cifar10(data: Path) -> SmallImages:
 
 
 def omniglot(data: Path) -> SmallImages:
-    """24345 and 8115 drawings, 28x28 grey, ink is 255, labels the number of the character (0..1622).
+    """Read Omniglot: 24345 and 8115 drawings, 28x28 grey, ink is 255, labels the number of the character (0..1622).
 
-    The pack's random split, of the size used in the VAE literature but not the same drawings: log-likelihoods compare
-    only roughly. Models of bits binarise at 128 or sample.
+    The pack's random split has the size used in the VAE literature but not the same drawings: log-likelihoods compare
+    only roughly. Models of bits binarise at 128 or sample. Raises FileNotFoundError without the pack.
     """
     with _pack(data, "omniglot") as z:
         images, labels, train, test = (z[name] for name in ("images28", "character", "split_train", "split_test"))
@@ -73,7 +79,10 @@ def omniglot(data: Path) -> SmallImages:
 
 
 def faces64(data: Path, limit: int | None = None) -> SmallImages:
-    """CelebA faces, 64x64 RGB: numbers up to `FACES_TRAIN_ID` train, the others test. limit: read only the first."""
+    """Read CelebA faces, 64x64 RGB: numbers up to `FACES_TRAIN_ID` train, the others test.
+
+    limit: read only so many, the first. Raises FileNotFoundError without the pack.
+    """
     with _pack(data, "faces64") as z:
         offsets = z["offsets"] if limit is None else z["offsets"][: limit + 1]
         faces = np.stack([_face(blob) for blob in _blobs(z["jpeg"], offsets)])
@@ -81,16 +90,16 @@ def faces64(data: Path, limit: int | None = None) -> SmallImages:
     return SmallImages("faces64", faces[train], faces[~train])
 
 
-def resized(images: np.ndarray, side: int, chunk: int = 10_000) -> np.ndarray:
-    """Grey uint8 (N, h, w) to (N, side, side), bilinear without antialiasing, rounded."""
+def resize_grey(images: np.ndarray, side: int, batch: int = 10_000) -> np.ndarray:
+    """Resize grey uint8 (N, h, w) pictures to (N, side, side), bilinear without antialiasing, rounded."""
     import torch
     from torch.nn.functional import interpolate
 
     out = np.empty((len(images), side, side), np.uint8)
-    for start in range(0, len(images), chunk):
-        x = torch.from_numpy(images[start : start + chunk]).float()[:, None]
+    for start in range(0, len(images), batch):
+        x = torch.from_numpy(images[start : start + batch]).float()[:, None]
         x = interpolate(x, (side, side), mode="bilinear", align_corners=False)
-        out[start : start + chunk] = x[:, 0].round().byte().numpy()
+        out[start : start + batch] = x[:, 0].round().byte().numpy()
     return out
 
 
@@ -98,8 +107,8 @@ def _pack(data: Path, name: str) -> np.lib.npyio.NpzFile:
     path = data / f"{name}.npz"
     if not path.is_file():
         raise FileNotFoundError(f"{path} is not there; pass --data with the folder that holds {path.name}")
-    found: np.lib.npyio.NpzFile = np.load(path, allow_pickle=False)
-    return found
+    pack: np.lib.npyio.NpzFile = np.load(path, allow_pickle=False)
+    return pack
 
 
 def _blobs(content: np.ndarray, offsets: np.ndarray) -> Iterator[io.BytesIO]:
@@ -108,7 +117,7 @@ def _blobs(content: np.ndarray, offsets: np.ndarray) -> Iterator[io.BytesIO]:
 
 
 def _mosaics(content: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Pictures of 32x32 from lossless mosaics, row by row."""
+    """Cut pictures of 32x32 from lossless mosaics, row by row."""
     tiles = []
     for blob in _blobs(content, offsets):
         with Image.open(blob) as image:
@@ -120,7 +129,7 @@ def _mosaics(content: np.ndarray, offsets: np.ndarray) -> np.ndarray:
 
 
 def _face(blob: io.BytesIO) -> np.ndarray:
-    """The central square of a stored face, Lanczos to 64x64."""
+    """Cut the central square of a stored face and resize it to 64x64 by Lanczos."""
     with Image.open(blob) as image:
         left, top = (image.width - _FACE) / 2, (image.height - _FACE) / 2
         box = (left, top, left + _FACE, top + _FACE)

@@ -14,12 +14,12 @@ from torch import Tensor
 from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
 from hvaecodec.models.photo.quantiser import frequency_weights
 from hvaecodec.training.checkpoint import Checkpoint, load_checkpoint
-from hvaecodec.training.recipes import LoopConfig, Recipe, recipe
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.recipes import LoopConfig, Recipe, find_recipe
+from hvaecodec.training.run import Settings, StageReport, train_recipe
 
 
 def pictures(count: int, height: int = 128, width: int = 160, seed: int = 0) -> list[np.ndarray]:
-    """uint8 (H, W, 3): coarse random colours, interpolated, plus noise of a few levels."""
+    """Return uint8 (H, W, 3) pictures: coarse random colours, interpolated, plus noise of a few grey levels."""
     rng = np.random.default_rng(seed)
     out = []
     for _ in range(count):
@@ -30,6 +30,7 @@ def pictures(count: int, height: int = 128, width: int = 160, seed: int = 0) -> 
 
 
 def write_pictures(folder: Path, count: int = 6) -> Path:
+    """Write smooth pictures into a folder as PNG and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     for i, picture in enumerate(pictures(count)):
         Image.fromarray(picture).save(folder / f"{i:02d}.png")
@@ -37,32 +38,49 @@ def write_pictures(folder: Path, count: int = 6) -> Path:
 
 
 def coefficients(photos: list[np.ndarray]) -> Tensor:
-    """Coefficients / S, (B, 3, 32, 32, rows, columns), in grey levels."""
+    """Return coefficients / S of photos, (B, 3, 32, 32, rows, columns), in grey levels."""
     rgb = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float()
     return tiles_to_coefficients(rgb_to_ycc(rgb)) / frequency_weights()[None, :, :, :, None, None]
 
 
 def tiny_recipe(name: str, steps: int, **loop: object) -> Recipe:
-    """A recipe in its tiny preset, fields of its loops replaced."""
-    made = recipe(name, "tiny", steps=steps)
-    return replace(made, stages=tuple(replace(s, loop=replace(s.loop, **loop)) for s in made.stages))
+    """Return a recipe in its tiny preset, fields of its loops replaced."""
+    recipe = find_recipe(name, "tiny", steps=steps)
+    return replace(recipe, stages=tuple(replace(s, loop=replace(s.loop, **loop)) for s in recipe.stages))
 
 
-def in_one_go_and_resumed(made: Recipe, photos: Path, out: Path, **settings: object) -> tuple[Checkpoint, Checkpoint]:
-    """Train a recipe of one stage whole, and once more with a break after step 2; the last checkpoints of both."""
+def stop_at(step: int, stage: str) -> StageReport:
+    """Return a report that interrupts a run in a step of a stage."""
 
-    def stop(stage: str, spent: float, words: str) -> None:
-        if words == "step 2":
+    def report(name: str, spent: float, words: str) -> None:
+        if name == stage and words == f"step {step}":
             raise KeyboardInterrupt
 
-    train(made, Settings(photos, out / "whole", **settings))
+    return report
+
+
+def check_that_it_resumes(recipe: Recipe, data: Path, out: Path, step: int = 2, **settings: object) -> Checkpoint:
+    """Train a recipe whole, and once more with a break after a step of its last stage: the same bits, step for step.
+
+    Returns the last checkpoint of the last stage.
+    """
+    name = recipe.stages[-1].name
+    train_recipe(recipe, Settings(data, out / "whole", **settings))
     with pytest.raises(KeyboardInterrupt):
-        train(made, Settings(photos, out / "parts", **settings), stop)
-    train(made, Settings(photos, out / "parts", **settings))
-    whole, parts = (load_checkpoint(out / run / made.stages[0].name) for run in ("whole", "parts"))
+        train_recipe(recipe, Settings(data, out / "parts", **settings), stop_at(step, name))
+    broken_off = load_checkpoint(out / "parts" / name)
+    assert broken_off is not None and broken_off.position.step == step
+    train_recipe(recipe, Settings(data, out / "parts", **settings))
+    whole, parts = (load_checkpoint(out / run / name) for run in ("whole", "parts"))
     assert whole is not None and parts is not None
-    return whole, parts
+    assert whole.position.step == parts.position.step == recipe.stages[-1].loop.steps
+    assert whole.tensors.keys() == parts.tensors.keys()
+    for tensor, value in whole.tensors.items():
+        assert torch.equal(value, parts.tensors[tensor]), tensor
+    assert whole.about["metrics"] == parts.about["metrics"]
+    return whole
 
 
 def quick(steps: int, **settings: object) -> LoopConfig:
+    """Return the loop of a few steps, each of which is logged."""
     return replace(LoopConfig(steps=steps, warm_up=1, log_every=1), **settings)

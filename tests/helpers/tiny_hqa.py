@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 from hvaecodec.models.hqa.index_prior import IndexPriorConfig
 from hvaecodec.models.hqa.index_trainable import IndexPriorNet
 from hvaecodec.models.hqa.stack import HqaLayer, HqaStack
+from hvaecodec.training.hqa.codes import spread
 from hvaecodec.training.hqa.hqa_photo_export import export_hqa_bitstream, export_hqa_generator, finished_stack
-from hvaecodec.training.hqa.hqa_photo_task import spread
 from hvaecodec.training.recipes.hqa_photo import stack_of
 
 PRIOR = IndexPriorConfig(embedding=4, hidden=16)

@@ -9,19 +9,19 @@ import pytest
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.training.data import FREE_SOURCES
-from hvaecodec.training.recipes import RECIPES, LoopConfig, as_dict, recipe
+from hvaecodec.training.recipes import RECIPES, LoopConfig, as_dict, find_recipe
 from hvaecodec.training.recipes.photo import PRESETS, GeneratorTraining, PriorTraining
 
 
 @pytest.mark.parametrize("preset", PRESETS)
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_divides_its_budget(name, preset):
-    made = recipe(name, preset, minutes=60)
-    assert sum(stage.loop.minutes for stage in made.stages) == pytest.approx(60)
-    made = recipe(name, preset, steps=1000)
-    assert sum(stage.loop.steps for stage in made.stages) == pytest.approx(1000, abs=2)
-    assert made.sources == (FREE_SOURCES if name.endswith("-free") else None)
-    assert as_dict(made)["name"] == name
+    recipe = find_recipe(name, preset, minutes=60)
+    assert sum(stage.loop.minutes for stage in recipe.stages) == pytest.approx(60)
+    recipe = find_recipe(name, preset, steps=1000)
+    assert sum(stage.loop.steps for stage in recipe.stages) == pytest.approx(1000, abs=2)
+    assert recipe.sources == (FREE_SOURCES if name.endswith("-free") else None)
+    assert as_dict(recipe)["name"] == name
 
 
 def test_a_misspelt_field_is_an_error():
@@ -35,29 +35,29 @@ def test_a_misspelt_field_is_an_error():
 
 def test_a_misspelt_recipe_or_preset_is_an_error():
     with pytest.raises(ValueError, match="did you mean dct-vae-photo-prior"):
-        recipe("dct-vae-photo-pior")
+        find_recipe("dct-vae-photo-pior")
     with pytest.raises(ValueError, match="cpu, gpu"):
-        recipe("dct-vae-photo", "cpus")
+        find_recipe("dct-vae-photo", "cpus")
     with pytest.raises(ValueError, match="one of"):
-        recipe("dct-vae-photo", minutes=1, steps=1)
+        find_recipe("dct-vae-photo", minutes=1, steps=1)
     with pytest.raises(ValueError, match="positive"):
-        recipe("dct-vae-photo", steps=0)
+        find_recipe("dct-vae-photo", steps=0)
 
 
 def test_the_ablation_differs_in_its_latents_alone():
-    whole, ablated = (recipe(f"dct-vae-photo-generator{end}").stages[0] for end in ("", "-no-latents"))
+    whole, ablated = (find_recipe(f"dct-vae-photo-generator{end}").stages[0] for end in ("", "-no-latents"))
     assert whole.task.net.latents and not ablated.task.net.latents
     assert replace(ablated, task=whole.task) == whole
     assert replace(ablated.task, net=whole.task.net) == whole.task
 
 
 def test_the_last_part_of_the_whole_recipe_is_on_searched_symbols():
-    stages = recipe("dct-vae-photo", "gpu").stages
+    stages = find_recipe("dct-vae-photo", "gpu").stages
     assert [stage.name for stage in stages] == ["prior", "generator", "prior-searched", "generator-searched"]
     assert [stage.start for stage in stages] == ["init", "init", "prior", "generator"]
     searched = sum(stage.share for stage in stages if stage.task.symbols == "searched")
     assert 0.1 <= searched <= 0.2
-    assert recipe("dct-vae-photo-finetune").needs_init
+    assert find_recipe("dct-vae-photo-finetune").needs_init
 
 
 @pytest.mark.parametrize("preset", ["cpu", "gpu"])

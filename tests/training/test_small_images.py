@@ -1,4 +1,4 @@
-"""Readers of the small-picture packs: shapes, splits and errors on packs made here, contents on the real ones."""
+"""Readers of the small-picture packs: shapes, splits and errors on small packs, contents on the real ones."""
 
 from __future__ import annotations
 
@@ -47,34 +47,33 @@ def packs(tmp_path):
 
 def test_cifar10_is_cut_row_by_row(packs):
     folder, mosaics, _ = packs
-    found = small_images.cifar10(folder)
-    assert found.train.shape == (12, 32, 32, 3) and found.test.shape == (6, 32, 32, 3)
-    assert np.array_equal(found.train[1], mosaics[0, :32, 32:64]) and np.array_equal(
-        found.train[9], mosaics[1, 32:, :32]
-    )
-    assert found.train_labels is not None and found.train_labels.dtype == np.int64 and found.train_labels[9] == 9
+    images = small_images.cifar10(folder)
+    assert images.train.shape == (12, 32, 32, 3) and images.test.shape == (6, 32, 32, 3)
+    assert np.array_equal(images.train[1], mosaics[0, :32, 32:64])
+    assert np.array_equal(images.train[9], mosaics[1, 32:, :32])
+    assert images.train_labels is not None and images.train_labels.dtype == np.int64 and images.train_labels[9] == 9
 
 
 def test_faces_are_split_by_their_number(packs):
-    found = small_images.faces64(packs[0])
-    assert found.train.shape == (2, 64, 64, 3) and found.test.shape == (1, 64, 64, 3)
-    assert abs(int(found.test.mean()) - 200) <= 2 and found.train_labels is None
+    images = small_images.faces64(packs[0])
+    assert images.train.shape == (2, 64, 64, 3) and images.test.shape == (1, 64, 64, 3)
+    assert abs(int(images.test.mean()) - 200) <= 2 and images.train_labels is None
     assert len(small_images.faces64(packs[0], limit=1).train) == 1
 
 
 def test_omniglot_has_the_split_of_its_pack(packs):
-    found = small_images.omniglot(packs[0])
-    assert list(found.train_labels) == [4, 0, 2] and list(found.test_labels) == [1, 3]
-    assert found.train.shape == (3, 28, 28)
+    images = small_images.omniglot(packs[0])
+    assert list(images.train_labels) == [4, 0, 2] and list(images.test_labels) == [1, 3]
+    assert images.train.shape == (3, 28, 28)
 
 
 def test_digits_are_resized_as_pillow_does(packs):
     folder, _, digits = packs
-    found = small_images.mnist32(folder)
-    assert found.train.shape == (3, 32, 32) and found.test_labels[0] == 7
+    images = small_images.mnist32(folder)
+    assert images.train.shape == (3, 32, 32) and images.test_labels[0] == 7
     by_pillow = np.asarray(Image.fromarray(digits[0]).resize((32, 32), Image.Resampling.BILINEAR))
-    assert np.abs(found.train[0].astype(int) - by_pillow).max() <= 1
-    assert np.array_equal(small_images.resized(digits, 28), digits)
+    assert np.abs(images.train[0].astype(int) - by_pillow).max() <= 1
+    assert np.array_equal(small_images.resize_grey(digits, 28), digits)
 
 
 @pytest.mark.parametrize("name", ["mnist", "mnist32", "cifar10", "omniglot", "faces64"])

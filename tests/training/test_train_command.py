@@ -43,10 +43,10 @@ def test_pictures_become_a_codec(run, photos, tmp_path):
     (image,) = pictures(1, 50, 70)
     data = codec.encode(image, quality=30, effort=1)
     assert codec.decode(data).shape == image.shape
-    told = codec.card["parts"]["bitstream"]
-    assert [stage["name"] for stage in told["stages"]] == ["prior", "prior-searched"]
-    assert all(stage["steps"] >= 1 and stage["hardware"] and stage["metrics"] for stage in told["stages"])
-    assert told["preset"] == "tiny" and told["seed"] == 0 and told["data"]
+    part = codec.card["parts"]["bitstream"]
+    assert [stage["name"] for stage in part["stages"]] == ["prior", "prior-searched"]
+    assert all(stage["steps"] >= 1 and stage["hardware"] and stage["metrics"] for stage in part["stages"])
+    assert part["preset"] == "tiny" and part["seed"] == 0 and part["data"]
 
     result = run(*words, "--steps", 8)
     assert result.exit_code == 1 and "--force" in result.stderr
@@ -59,7 +59,7 @@ def test_pictures_become_a_codec(run, photos, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("words", "code", "message"),
     [
         (["dct-vae-poto"], 2, "did you mean dct-vae-photo"),
         (["dct-vae-photo", "--preset", "big"], 2, "no preset"),
@@ -68,44 +68,44 @@ def test_pictures_become_a_codec(run, photos, tmp_path):
         (["dct-vae-photo-prior", "--preset", "tiny"], 1, "pictures"),
     ],
 )
-def test_mistakes_are_one_line(run, tmp_path, words, code, told):
+def test_mistakes_are_one_line(run, tmp_path, words, code, message):
     result = run(*words, "--data", tmp_path, "--out", tmp_path / "run")
     assert result.exit_code == code
-    assert told in result.stderr and result.stderr.count("\n") == 1
+    assert message in result.stderr and result.stderr.count("\n") == 1
 
 
 def test_the_command_starts_again_with_pages_kept(monkeypatch):
-    seen = []
+    calls = []
     monkeypatch.setattr(long_work.platform, "libc_ver", lambda: ("glibc", "2.36"))
-    monkeypatch.setattr(os, "execve", lambda path, words, environment: seen.append((path, words, environment)))
+    monkeypatch.setattr(os, "execve", lambda path, words, environment: calls.append((path, words, environment)))
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "hvaecodec", "train", "x"])
     monkeypatch.setenv("MALLOC_TOP_PAD_", "7")
     monkeypatch.delenv("MALLOC_TRIM_THRESHOLD_", raising=False)
     long_work.keep_pages()
-    ((path, words, environment),) = seen
+    ((path, words, environment),) = calls
     assert path == sys.executable and words == [sys.executable, "-m", "hvaecodec", "train", "x"]
     assert environment["MALLOC_TRIM_THRESHOLD_"] == "8589934592" and environment["MALLOC_TOP_PAD_"] == "7"
     for name in long_work._KEEP_PAGES:
         monkeypatch.setenv(name, "1")
     long_work.keep_pages()
-    assert len(seen) == 1
+    assert len(calls) == 1
 
 
 TWO = """
 import sys, torch
 from safetensors.torch import save_file
-from hvaecodec.training.ranks import joined
+from hvaecodec.training.ranks import join_ranks
 from hvaecodec.training.loop import Loop
 from test_training_loop import Line
 from smooth import quick
-with joined() as (ranks, device):
+with join_ranks() as (ranks, device):
     task = Line()
     with torch.no_grad():
         task.net.weight += ranks.rank  # rank 0's weights count
-    loop = Loop(task, quick(3), __import__("pathlib").Path(sys.argv[1]), 5, ranks)
+    loop = Loop(task, quick(3), __import__("pathlib").Path(sys.argv[1]), seed=5, ranks=ranks)
     loop.train()
-    seen = torch.tensor(task.seen)
-    save_file({"weight": task.net.weight.data, "seen": seen}, f"{sys.argv[1]}/rank{ranks.rank}.safetensors")
+    sums = torch.tensor(task.sums)
+    save_file({"weight": task.net.weight.data, "sums": sums}, f"{sys.argv[1]}/rank{ranks.rank}.safetensors")
 """
 
 
@@ -122,7 +122,7 @@ def test_two_processes_train_one_net(tmp_path):
     )
     first, second = (load_file(tmp_path / f"rank{rank}.safetensors") for rank in (0, 1))
     assert torch.equal(first["weight"], second["weight"])
-    assert not np.intersect1d(first["seen"].numpy(), second["seen"].numpy()).size, "each rank draws its own data"
+    assert not np.intersect1d(first["sums"].numpy(), second["sums"].numpy()).size, "each rank draws its own data"
     saved = load_checkpoint(tmp_path)
     assert saved.position.step == 3 and torch.equal(saved.tensors["ema.weight"], first["weight"])
     lines = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]

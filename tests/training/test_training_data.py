@@ -12,7 +12,8 @@ from PIL import Image
 from smooth import pictures, write_pictures
 
 from hvaecodec.training.card import FREE, RESEARCH, UNKNOWN, data_and_terms, licence
-from hvaecodec.training.data import FREE_SOURCES, Ahead, Crops, corners, counter_rng, load_photos, source_of
+from hvaecodec.training.data import FREE_SOURCES, Ahead, Crops, corners, load_photos, source_of
+from hvaecodec.training.place import counter_rng
 
 
 @pytest.fixture(scope="module")

@@ -7,14 +7,14 @@ import os
 
 import pytest
 import torch
-from smooth import quick, tiny_recipe, write_pictures
+from smooth import check_that_it_resumes, quick, stop_at, tiny_recipe, write_pictures
 from torch import nn
 
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.training.checkpoint import NAME, Checkpoint, Position, load_checkpoint, load_weights, save_checkpoint
-from hvaecodec.training.loop import LOG, Average, Loop, Moment, fraction, learning_rate
+from hvaecodec.training.loop import LOG, Average, Loop, Moment, learning_rate, spent_fraction
 from hvaecodec.training.recipes import LoopConfig
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.run import Settings, train_recipe
 
 
 class Line:
@@ -22,11 +22,11 @@ class Line:
 
     def __init__(self, bad: int = -1) -> None:
         torch.manual_seed(0)
-        self.net, self.bad, self.seen = nn.Linear(2, 1), bad, []
+        self.net, self.bad, self.sums = nn.Linear(2, 1), bad, []
 
     def loss(self, moment, rng):
         x = torch.randn(8, 2, generator=rng)
-        self.seen.append(float(x.sum()))
+        self.sums.append(float(x.sum()))
         error = ((self.net(x) - x.sum(1, keepdim=True)) ** 2).mean()
         return error * (float("nan") if moment.step == self.bad else 1), {"error": error.detach()}
 
@@ -45,47 +45,24 @@ def photos(tmp_path_factory):
     return write_pictures(tmp_path_factory.mktemp("photos"))
 
 
-def stop_at(step: int):
-    def report(stage: str, spent: float, words: str) -> None:
-        if words == f"step {step}":
-            raise KeyboardInterrupt
-
-    return report
-
-
 @pytest.mark.parametrize("name", ["dct-vae-photo-prior", "dct-vae-photo-generator"])
 def test_three_steps_and_three_resumed_are_six_steps(name, photos, tmp_path):
-    made = tiny_recipe(name, 6, save_minutes=0)
-    (stage,) = made.stages
-    train(made, Settings(photos, tmp_path / "whole"))
-    with pytest.raises(KeyboardInterrupt):
-        train(made, Settings(photos, tmp_path / "halves"), stop_at(3))
-    assert load_checkpoint(tmp_path / "halves" / stage.name).position.step == 3
-    train(made, Settings(photos, tmp_path / "halves"))
-    whole, halves = (load_checkpoint(tmp_path / run / stage.name) for run in ("whole", "halves"))
-    assert whole.position.step == halves.position.step == 6
-    assert whole.tensors.keys() == halves.tensors.keys()
-    assert all(torch.equal(whole.tensors[key], halves.tensors[key]) for key in whole.tensors)
-    assert whole.about["metrics"] == halves.about["metrics"]
+    checkpoint = check_that_it_resumes(tiny_recipe(name, 6, save_minutes=0), photos, tmp_path, step=3)
+    assert checkpoint.position.step == 6
 
 
 def test_the_whole_recipe_resumes_in_the_middle_of_searched_symbols(photos, tmp_path):
-    made = tiny_recipe("dct-vae-photo", 40, save_minutes=0, log_every=100)
-    first = made.stages[2]
+    recipe = tiny_recipe("dct-vae-photo", 40, save_minutes=0, log_every=100)
+    first = recipe.stages[2]
     assert first.name == "prior-searched" and first.task.symbols == "searched" and first.loop.steps == 3
-
-    def stop(stage: str, spent: float, words: str) -> None:
-        if stage == first.name and words == "step 1":
-            raise KeyboardInterrupt
-
-    plain = [stage for stage in made.stages if stage.task.symbols == "plain"]
+    plain = [stage for stage in recipe.stages if stage.task.symbols == "plain"]
     short = tuple(tiny_recipe("dct-vae-photo", 4, save_minutes=0).stage(stage.name) for stage in plain)
-    made = type(made)(made.name, made.preset, (*short, *made.stages[2:]), count_crops=1)
+    recipe = type(recipe)(recipe.name, recipe.preset, (*short, *recipe.stages[2:]), count_crops=1)
     with pytest.raises(KeyboardInterrupt):
-        train(made, Settings(photos, tmp_path / "halves"), stop)
-    train(made, Settings(photos, tmp_path / "halves"))
-    train(made, Settings(photos, tmp_path / "whole"))
-    for stage in made.stages:
+        train_recipe(recipe, Settings(photos, tmp_path / "halves"), stop_at(1, first.name))
+    train_recipe(recipe, Settings(photos, tmp_path / "halves"))
+    train_recipe(recipe, Settings(photos, tmp_path / "whole"))
+    for stage in recipe.stages:
         whole, halves = (load_checkpoint(tmp_path / run / stage.name) for run in ("whole", "halves"))
         assert all(torch.equal(whole.tensors[key], halves.tensors[key]) for key in whole.tensors)
     assert "task.0.0000.symbols" in whole.tensors
@@ -119,9 +96,9 @@ def test_learning_rate_warms_up_and_falls_to_its_floor():
 
 
 def test_budget_is_minutes_or_steps():
-    assert fraction(LoopConfig(minutes=2), Position(5, 30)) == 0.25
-    assert fraction(LoopConfig(minutes=2, steps=10), Position(5, 1000)) == 0.5
-    assert fraction(LoopConfig(minutes=2), Position(5, 1000)) == 1
+    assert spent_fraction(LoopConfig(minutes=2), Position(5, 30)) == 0.25
+    assert spent_fraction(LoopConfig(minutes=2, steps=10), Position(5, 1000)) == 0.5
+    assert spent_fraction(LoopConfig(minutes=2), Position(5, 1000)) == 1
 
 
 def test_average_follows_the_weights():
@@ -160,9 +137,9 @@ def test_a_step_without_a_finite_gradient_is_skipped_and_told(tmp_path):
 def test_seed_decides_what_is_drawn(tmp_path):
     tasks = [Line(), Line(), Line()]
     for number, (task, seed) in enumerate(zip(tasks, (1, 1, 2), strict=True)):
-        Loop(task, quick(3), tmp_path / str(number), seed).train()
-    assert tasks[0].seen == tasks[1].seen != tasks[2].seen
-    assert len(set(tasks[0].seen)) == 3
+        Loop(task, quick(3), tmp_path / str(number), seed=seed).train()
+    assert tasks[0].sums == tasks[1].sums != tasks[2].sums
+    assert len(set(tasks[0].sums)) == 3
 
 
 def test_a_folder_with_another_run_is_refused(tmp_path):

@@ -21,10 +21,10 @@ from hvaecodec.codec.files import write_atomically
 from hvaecodec.models.vdvae.net import Vdvae
 from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
 from hvaecodec.training.loop import LOG
-from hvaecodec.training.recipes import Recipe, recipe
+from hvaecodec.training.recipes import Recipe, find_recipe
 from hvaecodec.training.recipes.vdvae import PREFIX
-from hvaecodec.training.run import Settings, train
-from hvaecodec.training.vae.vae_data import levels_of_bits, load_vae_pictures
+from hvaecodec.training.run import Settings, train_recipe
+from hvaecodec.training.vae.vae_data import ink_probability, load_vae_pictures
 
 RECORDED = "recorded"  # a word for `only`: the systems whose runs OUT holds
 
@@ -77,7 +77,7 @@ class Store:
     def recipe(self, name: str) -> Recipe:
         """Return the recipe that trains a system."""
         system = self.systems[name]
-        return recipe(PREFIX + system.net, self.settings.preset, system.minutes)
+        return find_recipe(PREFIX + system.net, self.settings.preset, system.minutes)
 
     def path(self, name: str, seed: int) -> Path:
         """Return the path of a run's record."""
@@ -113,7 +113,7 @@ class Store:
         (stage,) = self.recipe(name).stages
         task = stage.task
         pictures = load_vae_pictures(self.settings.data, task.data, task.net.side, task.held_out)
-        return Pictures(pictures.fixed(pictures.test), levels_of_bits(pictures.test) if task.sees_grey else None)
+        return Pictures(pictures.fixed(pictures.test), ink_probability(pictures.test) if task.sees_grey else None)
 
     def fill(self, name: str, report: Report) -> None:
         """Train and measure the runs of a system that have no record, and measure what their record lacks."""
@@ -126,7 +126,7 @@ class Store:
                 continue
             label = f"{name} {seed}"
             settings = Settings(self.settings.data, self._train(name, seed), seed)
-            train(self.recipe(name), settings, _labelled(report, label))
+            train_recipe(self.recipe(name), settings, _labelled(report, label))
             record |= self._budget(name, seed)
             device = "cuda" if torch.cuda.is_available() else "cpu"
             net, pictures = self.load(name, seed).to(device), self.test_pictures(name).to(device)

@@ -1,4 +1,4 @@
-"""From a trained stack and its index priors to a folder of weights that `hqa-photo` loads."""
+"""Turns a trained stack and its index priors into a folder of weights that `hqa-photo` loads."""
 
 from __future__ import annotations
 
@@ -25,7 +25,10 @@ _BITSTREAM_PARTS = ("codebook", "seen")  # what a generator file leaves out
 
 
 def finished_stack(layers: Sequence[HqaLayer]) -> HqaStack:
-    """Trained layers as a codec will have them: codes in `tree_order`, every weight rounded to half precision."""
+    """Return trained layers as a codec will have them: codes in `tree_order`, every weight rounded to half precision.
+
+    Changes the layers. Raises ValueError if a weight does not fit half precision.
+    """
     stack = HqaStack(layers)
     with torch.no_grad():
         for layer in layers:

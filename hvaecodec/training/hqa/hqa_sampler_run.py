@@ -19,61 +19,64 @@ from hvaecodec.models.hqa.index_prior import bit_tables
 from hvaecodec.models.hqa.index_sampler import IndexSampler
 from hvaecodec.models.hqa.index_trainable import IndexPriorNet, export_integers
 from hvaecodec.models.hqa.stack import HqaStack
-from hvaecodec.training import overlay_export
-from hvaecodec.training.checkpoint import NAME, load_weights
 from hvaecodec.training.hqa.index_task import IndexTask
+from hvaecodec.training.overlay_export import Overlay, check_init, export_overlay
 from hvaecodec.training.recipes.common import Recipe, Stage
-from hvaecodec.training.run import Run
+from hvaecodec.training.run import Family
 
 
 @dataclass(frozen=True)
-class HqaSamplerRun:
-    """`run.Family` of the recipes in `recipes.hqa_sampler`. --init: a folder of the codec's weights, else the package's."""
+class HqaSamplerRun(Family):
+    """Runs the recipes in `recipes.hqa_sampler`; a `run.Family`.
 
-    run: Run
+    --init: a folder of the codec's weights, else the package's.
+    """
 
-    check = staticmethod(overlay_export.check)
+    check_settings = staticmethod(check_init)
 
     @staticmethod
     def exports(recipe: Recipe) -> Mapping[str, Stage]:
-        """The sampler's file."""
+        """Return the sampler's file and the one stage."""
         return {SAMPLED: recipe.stages[0]}
 
     @cached_property
     def codec(self) -> HqaPhotoCodec:
+        """Hold the codec whose lower layers the sampler draws."""
         return HqaPhotoCodec.load(self.run.settings.init)
 
     @cached_property
     def base(self) -> bytes:
-        """The digest of the generator alone, whose layers these are."""
+        """Hold the digest of the generator alone, whose layers these are."""
         generators = self.codec.generators
         return generators.base(generators.newest, "texture", "sampler")
 
     @property
     def stack(self) -> HqaStack:
+        """Return the codec's layers."""
         return cast("HqaStack", self.codec.generators.get(self.base))
 
     def task(self, stage: Stage) -> IndexTask:
-        return IndexTask(stage.task, self.stack, *self.run.photos, **self.run.place(stage))
+        """Make the sampler's priors, on the indices that the codec's layers give."""
+        return IndexTask(stage.task, self.stack, self.run.photos, self.run.place(stage))
 
     def begin(self, stage: Stage, task: IndexTask) -> None:
-        """Codes that are alike begin alike."""
+        """Let codes that are alike begin alike."""
         task.fit()
 
     def export(self) -> list[Path]:
-        """The sampler, in a folder that already has the generator it was trained on."""
+        """Write the sampler into a folder that already has the generator it was trained on, and its card."""
         (stage,) = self.run.recipe.stages
         nets = nn.ModuleList(IndexPriorNet(stage.task.net) for _ in range(len(self.stack) - 1))
-        load_weights(nets, self.run.folder(stage.name) / NAME)
+        self.run.load_stage(stage.name, nets)
         priors = [net for net in nets if isinstance(net, IndexPriorNet)]
         for prior in priors:
             prior.sharpen(stage.task.temperature)
         data = sampler_bytes(priors, self.base)
-        return overlay_export.write(self.run, self.codec.name, SAMPLED, "sampler", data, self.base)
+        return export_overlay(self.run, Overlay(self.codec.name, "sampler", SAMPLED, self.base, data))
 
 
 def sampler_bytes(priors: Sequence[IndexPriorNet], base: bytes) -> bytes:
-    """The file of the integers of conditional priors, layer 1 first, for the generator with the digest `base`.
+    """Return the file of the integers of conditional priors, layer 1 first, for the generator with the digest `base`.
 
     Raises ValueError if a layer could exceed exact float32.
     """

@@ -1,4 +1,4 @@
-"""From trained nets to a folder of weights that a codec loads: integers and tables, the generator, a model card."""
+"""Turns trained nets into files of weights that a codec loads: integers and tables, the generator, its curvature."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.curvature import CURVATURE
 from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.codec.photo.streams import Decide, encode_symbols
+from hvaecodec.codec.torch_weights import half_precision
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
 from hvaecodec.models.integers import fit_tables, logistic_tables
@@ -30,8 +31,9 @@ from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.models.photo.quality import N_INDICES
 from hvaecodec.models.photo.quantiser import frequency_weights, step_table
-from hvaecodec.training.data import Crops, counter_rng
+from hvaecodec.training.data import Crops
 from hvaecodec.training.photo.searched_symbols import RoundingSearch, Search
+from hvaecodec.training.place import counter_rng
 from hvaecodec.training.recipes.photo import PriorTraining
 
 GENERATOR = "generator.safetensors"
@@ -39,7 +41,10 @@ _COUNTS, _CURVATURE = 6, 7  # kinds of random draws
 
 
 def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[tuple[np.ndarray, int]]) -> list[np.ndarray]:
-    """How often each entry of each table occurs in (symbols (3, 32, 32, rows, columns), step index) pairs, int64."""
+    """Count how often each entry of each table occurs, int64, one array a table.
+
+    pictures: symbols (3, 32, 32, rows, columns) and the step index of each.
+    """
     tables = Tables(logistic_tables())
     counts = np.zeros(len(tables.flat_bits), np.int64)
 
@@ -55,34 +60,34 @@ def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[tuple[np.ndarr
         return decide
 
     with torch.no_grad():
-        for symbols, index in pictures:
-            frame = Frame((symbols.shape[3], symbols.shape[4]), index)
+        for symbols, step_index in pictures:
+            frame = Frame((symbols.shape[3], symbols.shape[4]), step_index)
             encode_symbols(arithmetic, tables, frame, counting(symbols))
     return np.split(counts, tables.starts[1:-1])
 
 
 def tables_for(
-    net: PriorNet, task: PriorTraining, train: Sequence[np.ndarray], count: int, seed: int
+    net: PriorNet, task: PriorTraining, train: Sequence[np.ndarray], *, count: int, seed: int
 ) -> list[np.ndarray]:
-    """Tables fitted to the symbols of `count` training crops at step indices spread over all, as `task` makes them."""
+    """Fit tables to the symbols of `count` training crops at step indices spread over all, as `task` makes them."""
     arrays = export_integers(net)
     arithmetic = ExactArithmetic(arrays, net.config)
-    search: Search = RoundingSearch(arrays, net.config) if task.symbols == "searched" else _rounded
+    search: Search = RoundingSearch(arrays, net.config) if task.symbols == "searched" else _round_plainly
     crops, s, delta = Crops(train, seed), frequency_weights()[None, ..., None, None], step_table()
 
     def pictures() -> Iterable[tuple[np.ndarray, int]]:
         for number in range(count):
             rng = counter_rng(seed, 0, _COUNTS, number)
-            index = round((number + 0.5) / count * (N_INDICES - 1))
-            fine = index >= task.fine_indices[0] and rng.random() < 0.5
+            step_index = round((number + 0.5) / count * (N_INDICES - 1))
+            fine = step_index >= task.fine_indices[0] and rng.random() < 0.5
             pixels = crops.batch(1, task.fine_side if fine else task.side, fine, rng)
-            coefficients = tiles_to_coefficients(rgb_to_ycc(pixels)) / (s * delta[index])
-            yield search(coefficients, index)[0].numpy(), index
+            coefficients = tiles_to_coefficients(rgb_to_ycc(pixels)) / (s * delta[step_index])
+            yield search(coefficients, step_index)[0].numpy(), step_index
 
     return fit_tables(count_entries(arithmetic, pictures()))
 
 
-def _rounded(coefficients: Tensor, index: int) -> Tensor:
+def _round_plainly(coefficients: Tensor, step_index: int) -> Tensor:
     return torch.round(coefficients).short()
 
 
@@ -101,28 +106,15 @@ def export_bitstream(net: PriorNet, tables: Sequence[np.ndarray], folder: Path, 
 
 
 def export_generator(net: Generator, folder: Path, name: str = GENERATOR, force: bool = False) -> Path:
-    """Write a generator's weights in half precision. Raises CodecError if the file exists and not `force`."""
-    tensors = {key: value.detach().cpu().half().contiguous() for key, value in net.state_dict().items()}
-    if not all(value.isfinite().all() for value in tensors.values()):
-        raise ValueError("a weight of the generator is too large for half precision, or not a number")
-    return write_into_folder(folder / name, save_tensors(tensors, _metadata(net)), force)
+    """Write a generator's weights in half precision.
 
-
-def in_order(data: bytes) -> bytes:
-    """The same safetensors file with its metadata in order.
-
-    The library writes several entries in an order that changes from call to call; digests would change with it.
+    Raises CodecError if the file exists and not `force`, ValueError if a weight does not fit half precision.
     """
-    size = int.from_bytes(data[:8], "little")
-    header = json.loads(data[8 : 8 + size])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    told = json.dumps(header, separators=(",", ":")).encode()
-    told += b" " * (-len(told) % 8)  # as the format has it
-    return len(told).to_bytes(8, "little") + told + data[8 + size :]
+    return write_into_folder(folder / name, save_tensors(half_precision(net), _metadata(net)), force)
 
 
 def export_curvature(
-    folder: Path, train: Sequence[np.ndarray], count: int, side: int, seed: int, force: bool = False
+    folder: Path, train: Sequence[np.ndarray], *, count: int, side: int, seed: int, force: bool = False
 ) -> Path:
     """Measure and write the curvature of the generator in a folder of weights, from `count` crops of `side` pixels.
 
@@ -132,14 +124,14 @@ def export_curvature(
     crops = Crops(train, seed).batch(count, side, rng=counter_rng(seed, 0, _CURVATURE))
     pictures = [np.ascontiguousarray(crop.byte().permute(1, 2, 0).numpy()) for crop in crops]
 
-    def symbols_at(index: int) -> Iterable[np.ndarray]:
+    def symbols_at(step_index: int) -> Iterable[np.ndarray]:
         for picture in pictures:
             with torch.no_grad():
-                yield encode_picture(codec.weights, picture, index, 1).symbols
+                yield encode_picture(codec.weights, picture, step_index, 1).symbols
 
     net = codec.generators.get(codec.generators.newest)
-    found = measure_curvature(net, symbols_at, codec.bitstream.delta, codec.bitstream.s)
-    data = save_arrays({"curvature": found.table.astype(np.float16)}, {"config": "{}"})
+    curvature = measure_curvature(net, symbols_at, codec.bitstream.delta, codec.bitstream.s)
+    data = save_arrays({"curvature": curvature.table.astype(np.float16)}, {"config": "{}"})
     return write_into_folder(folder / CURVATURE, data, force)
 
 

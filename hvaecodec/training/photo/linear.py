@@ -1,4 +1,4 @@
-"""Least-squares fits of the prior's integer linear predictions (closed form, no gradient)."""
+"""Fits the prior's integer linear predictions by least squares (closed form, no gradient)."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def _fit_band(step: Step, band: Band, coefficients: Tensor, noise: float) -> Ten
 
 
 def _fit_dc(dc: Tensor, kind: str, scale_class: int, noise: float) -> Tensor:
-    """(3, 12) integer weights that sum to 2**LINEAR_SHIFT, from lattices of the class's stride.
+    """Return (3, 12) integer weights that sum to 2**LINEAR_SHIFT, fitted on lattices of the class's stride.
 
     The mean of the four nearest if the pictures are too small to have that stride.
     """

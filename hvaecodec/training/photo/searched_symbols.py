@@ -1,4 +1,4 @@
-"""Fine-tuning on what an encoder really sends: symbols from its search, kept in a pool that is renewed bit by bit.
+"""Gives fine-tuning what an encoder really sends: symbols from its search, in a pool that is renewed bit by bit.
 
 Prior and generator trained on plain rounding alone lose when the encoder starts to search; the last part of training
 shows them the search's choices (within one step of plain rounding).
@@ -31,18 +31,19 @@ LAGRANGIAN = 0.07  # of a bit where errors weigh as without a generator
 
 
 class Search(Protocol):
-    """An encoder's choice of symbols."""
+    """Chooses symbols as an encoder does."""
 
-    def __call__(self, coefficients: Tensor, index: int) -> Tensor:
-        """int16 symbols of float (B, 3, 32, 32, rows, columns) coefficients in units of their steps, on the CPU.
+    def __call__(self, coefficients: Tensor, step_index: int) -> Tensor:
+        """Choose int16 symbols for coefficients in units of their steps.
 
-        index: the step index that the coefficients were divided for.
+        coefficients: float (B, 3, 32, 32, rows, columns), on the CPU; the symbols have the same shape.
+        step_index: gives the steps that the coefficients were divided by.
         """
         ...
 
 
 class RoundingSearch:
-    """The rate-distortion optimised rounding of `codec.photo.search` against the integers of a prior, picture by picture."""
+    """Chooses by the rate-distortion optimised rounding of `codec.photo.search` against the integers of a prior."""
 
     def __init__(
         self, arrays: dict[str, np.ndarray], config: PriorConfig, tables: list[np.ndarray] | None = None
@@ -53,15 +54,16 @@ class RoundingSearch:
 
     @classmethod
     def of(cls, net: PriorNet) -> RoundingSearch:
-        """Against a net as it stands now."""
+        """Return the search against a net as it stands now."""
         return cls(export_integers(copy.deepcopy(net).cpu()), net.config)
 
-    def __call__(self, coefficients: Tensor, index: int) -> Tensor:
-        return torch.stack([self._one(picture.numpy(), index) for picture in coefficients])
+    def __call__(self, coefficients: Tensor, step_index: int) -> Tensor:
+        """Choose the symbols of each picture by itself; see `Search`."""
+        return torch.stack([self._one(picture.numpy(), step_index) for picture in coefficients])
 
-    def _one(self, coefficients: np.ndarray, index: int) -> Tensor:
+    def _one(self, coefficients: np.ndarray, step_index: int) -> Tensor:
         decide = Rounder(coefficients, self.weight, self.tables, SearchConfig(lagrangian=LAGRANGIAN))
-        frame = Frame((coefficients.shape[3], coefficients.shape[4]), index)
+        frame = Frame((coefficients.shape[3], coefficients.shape[4]), step_index)
         with torch.no_grad():
             *_, symbols = encode_symbols(self.arithmetic, self.tables, frame, decide)
         return torch.from_numpy(symbols)
@@ -69,23 +71,23 @@ class RoundingSearch:
 
 @dataclass(frozen=True)
 class Entry:
-    """Crops (n, 3, side, side) uint8, the step index they share, and their symbols, int16."""
+    """An entry has crops, uint8 (n, 3, side, side), the step index they share, and their symbols, int16."""
 
     pixels: Tensor
-    index: int
+    step_index: int
     symbols: Tensor
 
 
 class Pool:
-    """Entries made by `make(number)`, all at the first use and then one every `config.every` steps, the oldest first."""
+    """Keeps entries that `make(number)` returns: all at the first use, then a new one for the oldest now and then."""
 
     def __init__(self, config: PoolConfig, make: Callable[[int], Entry]) -> None:
         self.config, self.make = config, make
         self.entries: list[Entry] = []
-        self.made = 0
+        self.count = 0  # entries made so far
 
     def pick(self, step: int, count: int, rng: torch.Generator) -> list[Entry]:
-        """`count` different entries, or all there are, at random."""
+        """Return `count` different entries, or all there are, at random."""
         if len(self.entries) < self.config.entries:
             while len(self.entries) < self.config.entries:
                 self.entries.append(self._new())
@@ -95,19 +97,19 @@ class Pool:
         return [self.entries[i] for i in chosen]
 
     def _new(self) -> Entry:
-        self.made += 1
-        return self.make(self.made - 1)
+        self.count += 1
+        return self.make(self.count - 1)
 
     def state(self) -> dict[str, Tensor]:
-        """Every entry, for a checkpoint: its symbols come from weights that are gone."""
-        out = {"made": torch.tensor(self.made)}
+        """Return every entry, for a checkpoint: its symbols come from weights that are gone."""
+        out = {"made": torch.tensor(self.count)}
         for i, entry in enumerate(self.entries):
-            parts = {"pixels": entry.pixels, "index": torch.tensor(entry.index), "symbols": entry.symbols}
+            parts = {"pixels": entry.pixels, "index": torch.tensor(entry.step_index), "symbols": entry.symbols}
             out |= {f"{i:04d}.{name}": value for name, value in parts.items()}
         return out
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """The opposite of `state`; with {} the pool starts anew."""
-        self.made = int(state.get("made", 0))
+        """Put back what `state` returned; with {} the pool starts anew."""
+        self.count = int(state.get("made", 0))
         names = sorted(name.removesuffix(".index") for name in state if name.endswith(".index"))
         self.entries = [Entry(state[f"{n}.pixels"], int(state[f"{n}.index"]), state[f"{n}.symbols"]) for n in names]

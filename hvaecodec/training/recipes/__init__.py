@@ -8,7 +8,7 @@ from dataclasses import replace
 from hvaecodec.training.recipes import classifiers, hqa, hqa_faces, hqa_photo, hqa_sampler, photo, srvae, texture, vdvae
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage, as_dict
 
-__all__ = ["RECIPES", "LoopConfig", "Recipe", "Stage", "as_dict", "recipe"]
+__all__ = ["RECIPES", "LoopConfig", "Recipe", "Stage", "as_dict", "find_recipe"]
 
 PRESETS = ("cpu", "gpu", "tiny")  # every family has these
 RECIPES: dict[str, Maker] = (
@@ -24,8 +24,11 @@ RECIPES: dict[str, Maker] = (
 )
 
 
-def recipe(name: str, preset: str = "cpu", minutes: float | None = None, steps: int | None = None) -> Recipe:
-    """A recipe by name, its budget divided among its stages. Raises ValueError for an unknown name or preset."""
+def find_recipe(name: str, preset: str = "cpu", minutes: float | None = None, steps: int | None = None) -> Recipe:
+    """Return a recipe by its name. minutes, steps: a budget in place of its own, divided among its stages.
+
+    Raises ValueError for an unknown name or preset, and for a budget that is none.
+    """
     if name not in RECIPES:
         close = difflib.get_close_matches(name, RECIPES, 1)
         hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(RECIPES)}"
@@ -36,11 +39,11 @@ def recipe(name: str, preset: str = "cpu", minutes: float | None = None, steps: 
         raise ValueError("give one of minutes and steps, not both")
     if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
         raise ValueError("a budget must be positive")
-    made = RECIPES[name](name, preset)
-    return replace(made, stages=tuple(_budgeted(stage, minutes, steps) for stage in made.stages))
+    recipe = RECIPES[name](name, preset)
+    return replace(recipe, stages=tuple(_with_budget(stage, minutes, steps) for stage in recipe.stages))
 
 
-def _budgeted(stage: Stage, minutes: float | None, steps: int | None) -> Stage:
+def _with_budget(stage: Stage, minutes: float | None, steps: int | None) -> Stage:
     if steps is not None:
         return replace(stage, loop=replace(stage.loop, steps=max(1, round(steps * stage.share))))
     if minutes is not None:

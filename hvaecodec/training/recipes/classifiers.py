@@ -11,7 +11,7 @@ from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 @dataclass(frozen=True)
 class ClassifierTraining:
-    """Cross-entropy on pictures that are shifted, mirrored and cut out at random."""
+    """A classifier minimises cross-entropy on pictures that are shifted, mirrored and have a square cut out."""
 
     net: FeatureConfig
     data: Literal["cifar10", "mnist32"] = "cifar10"

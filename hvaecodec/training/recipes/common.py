@@ -10,7 +10,9 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """AdamW with warm-up, then a cosine to `floor` over the budget: `steps` if given, else `minutes` of wall clock.
+    """The loop takes steps of AdamW, with a warm-up, then along a cosine down to `floor` over the budget.
+
+    The budget is `steps` if they are given, else `minutes` of wall clock. warm_up: steps. ema: decay of the average.
 
     compiled: fuse the loss with torch.compile where the machine can; minutes before the first step, less for each.
     """
@@ -34,7 +36,7 @@ class LoopConfig:
 
 @dataclass(frozen=True)
 class Stage:
-    """One run of the loop. start: the earlier stage, or "init", whose weights it begins with."""
+    """A stage is one run of the loop. start: the earlier stage, or "init", whose weights it begins with."""
 
     name: str
     task: Any  # a frozen dataclass of the family's own
@@ -45,7 +47,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Stages in order, of one family of `run.FAMILIES`.
+    """A recipe has stages in order, of one family of `run.FAMILIES`.
 
     sources: only these of the photo packs. count_crops: crops that stored tables are fitted on.
     """
@@ -59,18 +61,19 @@ class Recipe:
     count_crops: int = 256
 
     def stage(self, name: str) -> Stage:
+        """Return the stage with this name; StopIteration if there is none."""
         return next(stage for stage in self.stages if stage.name == name)
 
 
 Maker = Callable[[str, str], Recipe]  # name, preset -> recipe
 
 
-def as_dict(made: Recipe) -> dict[str, Any]:
-    """A recipe as JSON has it: lists for tuples."""
-    return _listed(dataclasses.asdict(made))
+def as_dict(recipe: Recipe) -> dict[str, Any]:
+    """Return a recipe as JSON has it: lists for tuples."""
+    return _with_lists(dataclasses.asdict(recipe))
 
 
-def _listed(value: Any) -> Any:
+def _with_lists(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _listed(part) for key, part in value.items()}
-    return [_listed(part) for part in value] if isinstance(value, list | tuple) else value
+        return {key: _with_lists(part) for key, part in value.items()}
+    return [_with_lists(part) for part in value] if isinstance(value, list | tuple) else value

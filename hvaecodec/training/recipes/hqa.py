@@ -21,8 +21,11 @@ DataSet = Literal["mnist32", "faces64"]
 
 @dataclass(frozen=True)
 class LayerTraining:
-    """layer: the net. objective: how it is trained. batch: pictures a step. window: side of random squares of them in
-    pixels, 0 for whole pictures."""
+    """One layer is trained so.
+
+    layer: the net. objective: what it minimises. batch: pictures a step. window: side in pixels of the random squares
+    that are cut from them, 0 for whole pictures.
+    """
 
     layer: Config
     objective: Objective = field(default_factory=Objective)
@@ -32,15 +35,17 @@ class LayerTraining:
 
 @dataclass(frozen=True)
 class SmallTraining(LayerTraining):
-    """A layer on a data set of small pictures that fits in memory."""
+    """A layer is trained on a data set of small pictures, which fits in memory."""
 
     data: DataSet = "mnist32"
 
 
 @dataclass(frozen=True)
 class Plan:
-    """One layer of a hierarchy: widths, pictures a step, window in pixels, steps. hams: the decoder's width where it
-    gives logits, for equal parameters."""
+    """One layer of a hierarchy has these sizes: widths, pictures a step, window in pixels, steps.
+
+    hams: the decoder's width where it gives logits, for equal parameters.
+    """
 
     encoder: int
     decoder: int
@@ -52,7 +57,10 @@ class Plan:
 
 @dataclass(frozen=True)
 class System:
-    """A row of table 3. values: the decoder reconstructs the z_e below (the paper's "MSE"), else its codes."""
+    """This is a row of the paper's table 3.
+
+    values: the decoder reconstructs the z_e below (the paper's "MSE"), else its codes.
+    """
 
     title: str
     objective: Objective
@@ -103,46 +111,50 @@ _DIGITS_VQVAE = {
 _CODES = {"cpu": 256, "gpu": 256, "tiny": 8}
 
 
-def layer_configs(plans: tuple[Plan, ...], inputs: int, codes: int, values: bool, first: int) -> list[LayerConfig]:
-    """Of a hierarchy, bottom first. first: stride of the bottom layer."""
+def layer_configs(plans: tuple[Plan, ...], *, inputs: int, codes: int, values: bool, first: int) -> list[LayerConfig]:
+    """Return the layers of a hierarchy, bottom first.
+
+    inputs: channels of the pictures. values: as in `System`. first: stride of the bottom layer.
+    """
     out = []
     for number, plan in enumerate(plans):
-        ours = values or number == 0
+        gives_values = values or number == 0
         out.append(
             LayerConfig(
                 inputs=DIM if number else inputs,
                 encoder=plan.encoder,
-                decoder=plan.decoder if ours else plan.hams,
+                decoder=plan.decoder if gives_values else plan.hams,
                 dim=DIM,
                 codes=codes,
                 stride=2 if number else first,
-                outputs=0 if ours else codes,
+                outputs=0 if gives_values else codes,
             )
         )
     return out
 
 
 def layer_loop(preset: str, steps: int) -> LoopConfig:
+    """Return the loop of a layer."""
     if preset == "tiny":
         return replace(_LOOP, steps=steps, warm_up=1, log_every=1)
     return replace(_LOOP, steps=steps, save_minutes=2 if preset == "gpu" else _LOOP.save_minutes)
 
 
 def deep_loop(preset: str, steps: int) -> LoopConfig:
-    """Of a VQ-VAE, whose net is deeper than a layer's: with the layers' learning rate it does not start."""
+    """Return the loop of a VQ-VAE, whose net is deeper than a layer's: at the layers' learning rate it never starts."""
     return replace(layer_loop(preset, steps), learning_rate=1e-3)
 
 
-def sped_up(objective: Objective, preset: str) -> Objective:
-    """With a tenth of the notebook's steps a rare code has to be found sooner."""
+def reset_sooner(objective: Objective, preset: str) -> Objective:
+    """Reset codes more often on a CPU: with a tenth of the notebook's steps a rare code has to be found sooner."""
     return replace(objective, reset_every=5) if preset == "cpu" else objective
 
 
 def _hierarchy(system: System, name: str, preset: str) -> Recipe:
     plans, codes = DIGITS[preset], _CODES[preset]
-    objective = sped_up(system.objective, preset)
+    objective = reset_sooner(system.objective, preset)
     stages = []
-    for number, config in enumerate(layer_configs(plans, 1, codes, system.values, 2)):
+    for number, config in enumerate(layer_configs(plans, inputs=1, codes=codes, values=system.values, first=2)):
         task = SmallTraining(config, objective, plans[number].batch, plans[number].window)
         stages.append(Stage(f"layer{number}", task, layer_loop(preset, plans[number].steps), 1 / len(plans)))
     return Recipe(name, preset, tuple(stages), family="hqa")

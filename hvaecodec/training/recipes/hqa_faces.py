@@ -16,7 +16,7 @@ from hvaecodec.training.recipes.hqa import (
     deep_loop,
     layer_configs,
     layer_loop,
-    sped_up,
+    reset_sooner,
 )
 
 # encoder, decoder, decoder of HAMs, pictures a step, window, steps
@@ -46,9 +46,10 @@ _BATCHES = {"cpu": 16, "gpu": 128, "tiny": 8}  # of a VQ-VAE
 def _hierarchy(key: str, name: str, preset: str) -> Recipe:
     system, plans = HIERARCHIES[key], PLANS[preset]
     stages = []
-    for number, config in enumerate(layer_configs(plans, 3, _CODES[preset], system.values, 1)):
+    configs = layer_configs(plans, inputs=3, codes=_CODES[preset], values=system.values, first=1)
+    for number, config in enumerate(configs):
         plan = plans[number]
-        task = SmallTraining(config, sped_up(system.objective, preset), plan.batch, plan.window, "faces64")
+        task = SmallTraining(config, reset_sooner(system.objective, preset), plan.batch, plan.window, "faces64")
         stages.append(Stage(f"layer{number}", task, layer_loop(preset, plan.steps), 1 / len(plans)))
     return Recipe(name, preset, tuple(stages), family="hqa")
 

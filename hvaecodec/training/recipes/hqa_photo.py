@@ -14,7 +14,7 @@ FAMILY = "hqa-photo"
 
 @dataclass(frozen=True)
 class LayerTraining:
-    """One layer of the stack `nets`, counted from 0, the lower ones frozen.
+    """Layer `number` of the stack `nets`, counted from 0, is trained with the lower ones frozen.
 
     crops of `side` pixels make a batch. pool: so many crops are kept as what the lower layers make of them, `fresh` of
     them new at every step (0: all are new). probabilistic: weight of the two terms of the paper's loss. picture: weight
@@ -42,7 +42,7 @@ class LayerTraining:
 
 @dataclass(frozen=True)
 class CodesTraining(LayerTraining):
-    """A trained layer once more with its encoder frozen: codes are spread over the values first, the decoder follows.
+    """A trained layer is trained once more with its encoder frozen: first its codes are spread over the values.
 
     What lies above was trained on the encoder's values and stays as it is. spread_below: a code that has less than this
     share of the mean use is moved.
@@ -57,10 +57,10 @@ class CodesTraining(LayerTraining):
 
 @dataclass(frozen=True)
 class IndexTraining:
-    """The five index priors at once, on the indices of `pictures` augmented photos that are coded before the first step.
+    """The five index priors are trained at once, on the indices of `pictures` augmented photos, coded before step 0.
 
-    kept: cells of each layer that are kept of them. cells: of each layer in a step, but no more than `share` of those
-    kept: the upper layers have few. rounding_from: as in the prior of `dct-vae-photo`.
+    kept: so many cells of each layer are kept of them. cells: so many of each layer make a step, but no more than
+    `share` of those kept: the upper layers have few. rounding_from: as in the prior of `dct-vae-photo`.
     """
 
     net: IndexPriorConfig = field(default_factory=IndexPriorConfig)
@@ -73,7 +73,7 @@ class IndexTraining:
 
 
 def stack_of(dim: int, codes: int, widths: tuple[tuple[int, int, int], ...]) -> tuple[LayerConfig, ...]:
-    """Layers with (encoder, decoder, blocks) widths, each on the values of the one below, the first on RGB."""
+    """Return layers with (encoder, decoder, blocks) widths, each on the values of the one below, the first on RGB."""
     return tuple(
         LayerConfig(dim if number else 3, encoder, decoder, dim, codes, blocks)
         for number, (encoder, decoder, blocks) in enumerate(widths)
@@ -82,8 +82,11 @@ def stack_of(dim: int, codes: int, widths: tuple[tuple[int, int, int], ...]) -> 
 
 @dataclass(frozen=True)
 class Preset:
-    """shares: of `minutes`, the layers' budget, for each layer. codes: layers that are trained once more after the
-    others, for their codes' sake, in `codes_minutes`. index_minutes: of the priors."""
+    """A preset gives these sizes and budgets to the recipe.
+
+    shares: the parts of `minutes`, the layers' budget, for each layer. codes: layers that are trained once more after
+    the others, for their codes' sake, in `codes_minutes`. index_minutes: the priors' budget.
+    """
 
     layers: tuple[LayerTraining, ...]
     codes: tuple[CodesTraining, ...]
@@ -178,12 +181,12 @@ def _whole(name: str, preset: str) -> Recipe:
 
 
 def layer_stage(number: int) -> str:
-    """The name of the stage that trains a layer."""
+    """Return the name of the stage that trains a layer."""
     return f"layer{number + 1}"
 
 
 def codes_stage(number: int) -> str:
-    """The name of the stage that trains a layer's codes and decoder once more."""
+    """Return the name of the stage that trains a layer's codes and decoder once more."""
     return f"codes{number + 1}"
 
 

@@ -1,4 +1,4 @@
-"""The recipe of a sampler of `hqa-photo`: what temperature draws the lower layers from, on top of layers that are there."""
+"""The recipe of a sampler of `hqa-photo`: what temperature draws the lower layers from, on top of existing layers."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ FAMILY = "hqa-sampler"
 
 @dataclass(frozen=True)
 class SamplerTraining(IndexTraining):
-    """The conditional priors of all layers but the top one at once; as the index priors, but each sees the layer above.
+    """The conditional priors of all layers but the top one are trained at once, each with a view of the layer above.
 
-    temperature: of what was trained, this is exported as temperature 1. At its own 1 the unlikely draws of one layer are
-    what the next one sees, and add up. Chosen on validation photos, in the features of the net `features-cifar-check`.
+    temperature: what was trained is exported with this temperature as its temperature 1. At its own 1 the unlikely
+    draws of one layer are what the next one sees, and add up. It was chosen on validation photos, in the features of
+    the net `features-cifar-check`.
     """
 
     net: IndexPriorConfig = field(default_factory=lambda: IndexPriorConfig(embedding=8, hidden=96, above=True))

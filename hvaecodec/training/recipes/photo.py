@@ -11,7 +11,7 @@ from hvaecodec.training.data import FREE_SOURCES
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 Symbols = Literal["plain", "searched"]
-Indices = tuple[int, int]  # step indices [low, high)
+StepIndices = tuple[int, int]  # [low, high)
 
 
 @dataclass(frozen=True)
@@ -25,16 +25,19 @@ class PoolConfig:
 
 @dataclass(frozen=True)
 class PriorTraining:
-    """The prior on estimated bits. A share of the batches are halved photos at fine steps, their chroma whole."""
+    """The prior minimises estimated bits.
+
+    A share of the batches are halved photos at fine steps: their chroma is whole.
+    """
 
     net: PriorConfig = field(default_factory=PriorConfig)
     crops: int = 16
     side: int = 256
-    indices: Indices = (0, 640)
+    indices: StepIndices = (0, 640)
     fine_share: float = 0.3
     fine_crops: int = 64
     fine_side: int = 128
-    fine_indices: Indices = (480, 793)
+    fine_indices: StepIndices = (480, 793)
     uses: int = 2  # steps that share a batch, each at a step index of its own
     rounding_from: float = 0.4  # part of the budget after which weights and activations are rounded as the integers are
     linear_crops: int = 384  # crops of `side` that the linear predictions are fitted on
@@ -44,7 +47,7 @@ class PriorTraining:
 
 @dataclass(frozen=True)
 class GeneratorTraining:
-    """The generator on distortion at temperature 0 and, for the last `elbo_crops` of a batch, on the ELBO."""
+    """The generator minimises distortion at temperature 0 and, on the last `elbo_crops` of a batch, -ELBO."""
 
     net: GeneratorConfig = field(default_factory=GeneratorConfig)
     crops: int = 16
@@ -52,16 +55,16 @@ class GeneratorTraining:
     elbo_weight: float = 0.25
     kl_warm_up: int = 1500  # steps over which the weight of the KL rises from 0.2 to 1
     side: int = 128
-    indices: Indices = (0, 620)
+    indices: StepIndices = (0, 620)
     fine_share: float = 0.22
-    fine_indices: Indices = (460, 793)
+    fine_indices: StepIndices = (460, 793)
     symbols: Symbols = "plain"
     pool: PoolConfig = PoolConfig(64, 4, 4)
 
 
 @dataclass(frozen=True)
 class Preset:
-    """The sizes that a preset gives to every recipe; minutes and learning rates are those of plain symbols."""
+    """A preset gives these sizes to every recipe; minutes and learning rates are those of plain symbols."""
 
     prior: PriorTraining
     generator: GeneratorTraining
@@ -124,14 +127,14 @@ def _generator(name: str, preset: str) -> Recipe:
 
 
 def _no_latents(name: str, preset: str) -> Recipe:
-    made = _generator(name, preset)
-    (stage,) = made.stages
+    recipe = _generator(name, preset)
+    (stage,) = recipe.stages
     task = PRESETS[preset].generator
-    return replace(made, stages=(replace(stage, task=replace(task, net=replace(task.net, latents=False))),))
+    return replace(recipe, stages=(replace(stage, task=replace(task, net=replace(task.net, latents=False))),))
 
 
 def _finetune(name: str, preset: str) -> Recipe:
-    """Both nets on symbols from the encoder's search against the current prior, from weights that there are."""
+    """Train both nets, which begin with trained weights, on symbols from the encoder's search against the prior."""
     sizes = PRESETS[preset]
     minutes = sizes.minutes * _TUNE_SHARE / (1 - _TUNE_SHARE)
     loop = replace(sizes.loop, minutes=minutes, learning_rate=sizes.loop.learning_rate * _TUNE_RATE)
@@ -146,11 +149,11 @@ def _finetune(name: str, preset: str) -> Recipe:
 
 def _whole(name: str, preset: str) -> Recipe:
     plain = [*_prior(name, preset).stages, *_generator(name, preset).stages]
-    tuned = _finetune(name, preset)
+    finetune = _finetune(name, preset)
     stages = [replace(stage, share=(1 - _TUNE_SHARE) / 2) for stage in plain]
-    for stage, start in zip(tuned.stages, plain, strict=True):
+    for stage, start in zip(finetune.stages, plain, strict=True):
         stages.append(replace(stage, share=_TUNE_SHARE / 2, start=start.name))
-    return replace(tuned, stages=tuple(stages), needs_init=False)
+    return replace(finetune, stages=tuple(stages), needs_init=False)
 
 
 _MAKERS: dict[str, Maker] = {

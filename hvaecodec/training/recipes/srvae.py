@@ -10,7 +10,7 @@ from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 @dataclass(frozen=True)
 class SrVaeTraining:
-    """-ELBO in bits per dim of pictures that are shifted and mirrored at random, as in the paper.
+    """The model minimises -ELBO in bits per dim of pictures that are shifted and mirrored at random, as in the paper.
 
     free_kl: part of the budget over which the weight of the KL terms rises from 0 to 1, which the paper does not have.
     With a thousandth of its steps x learns to do with y alone before z says anything, and z is lost for good.
@@ -26,11 +26,11 @@ class SrVaeTraining:
 
 
 # The paper: Adamax at 2e-3 with hardly any decay for 2.7 million steps. Here a cosine over few steps, and an average.
-# Gradients have norms of 20 to 150. The limit is for outliers: one that every step meets weights each step by its noise,
-# and y's nets, whose share of the gradient is small, learn nothing for thousands of steps.
+# Gradients have norms of 20 to 150. The limit is for outliers: one that every step meets weights each step by its
+# noise, and y's nets, whose share of the gradient is small, learn nothing for thousands of steps.
 _LOOP = LoopConfig(
-    steps=7_500, learning_rate=2e-3, floor=0.01, warm_up=200, betas=(0.9, 0.999), weight_decay=0.0, clip=200.0, ema=0.998,
-    save_minutes=5, log_every=50, channels_last=True, compiled=True,
+    steps=7_500, learning_rate=2e-3, floor=0.01, warm_up=200, betas=(0.9, 0.999), weight_decay=0.0, clip=200.0,
+    ema=0.998, save_minutes=5, log_every=50, channels_last=True, compiled=True,
 )  # fmt: skip
 
 _RISING = 0.3

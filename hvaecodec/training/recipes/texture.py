@@ -13,13 +13,13 @@ FAMILY = "texture"
 
 @dataclass(frozen=True)
 class TextureTraining:
-    """A texture against a critic of patches, on pictures that a codec has coded and decoded.
+    """A texture is trained against a critic of patches, on pictures that a codec has coded and decoded.
 
     pool: so many pictures of `pool_side` are kept, one of them new every `every` steps; `crops` of `side` make a batch.
-    Weights: of the critic's score; of its features, which are to be those of the photo; of the squared error, relative
-    to the smooth picture's own; of what the texture changes in the mean of 8 x 8 pixels, likewise relative.
-    critic_rate: of learning, relative to the texture's. strength: of what was trained, so much is exported as temperature
-    1; all of it makes fringes of edges on smooth ground.
+    score, features, error, mean: weights of the critic's score; of the distance of its features from those of the
+    photo; of the squared error, relative to the smooth picture's own; of what the texture changes in the mean of 8 x 8
+    pixels, likewise relative. critic_rate: the critic's learning rate, relative to the texture's. strength: so much of
+    what was trained is exported as temperature 1; all of it makes fringes of edges on smooth ground.
     """
 
     net: TextureConfig = field(default_factory=TextureConfig)
@@ -39,8 +39,11 @@ class TextureTraining:
 
 @dataclass(frozen=True)
 class DctTexture(TextureTraining):
-    """On top of `dct-vae-photo` at temperature 0. coarse: the part of the pictures whose step index is drawn up to
-    `coarse_index`, about 0.4 bits per pixel; the others have any."""
+    """A texture goes on top of `dct-vae-photo` at temperature 0.
+
+    coarse: the part of the pictures whose step index is drawn up to `coarse_index`, about 0.4 bits per pixel; the
+    others have any.
+    """
 
     coarse: float = 0.8
     coarse_index: int = 280
@@ -48,7 +51,10 @@ class DctTexture(TextureTraining):
 
 @dataclass(frozen=True)
 class HqaTexture(TextureTraining):
-    """On top of `hqa-photo` with its lower layers drawn. layers: how often each is seen, from layer 1 on."""
+    """A texture goes on top of `hqa-photo` with its lower layers drawn.
+
+    layers: how often each is coded, from layer 1 on.
+    """
 
     layers: tuple[float, ...] = (0.05, 0.15, 0.25, 0.35, 0.2)
 

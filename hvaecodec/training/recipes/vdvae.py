@@ -15,9 +15,9 @@ GREY = "-grey"
 
 @dataclass(frozen=True)
 class VdvaeTraining:
-    """-ELBO per dimension on whole pictures; bits are drawn anew from grey levels at every step.
+    """A net minimises -ELBO per dimension of whole pictures; bits are drawn anew from grey levels at every step.
 
-    name: of the net, as `vdvae_presets.net` knows it. held_out: training pictures that validate.
+    name: the net's, as `models.vdvae.presets.net` knows it. held_out: so many training pictures validate.
     """
 
     name: str
@@ -32,13 +32,13 @@ class VdvaeTraining:
 
 
 class GreyTraining(VdvaeTraining):
-    """The same where encoder and context see grey levels and the likelihood bits, as in the code of arXiv:2302.09976."""
+    """A net's encoder and context see grey levels and its likelihood bits, as in the code of arXiv:2302.09976."""
 
     sees_grey = True
 
 
-# Reduced, equal budgets, in steps: what one paper's systems share. Decay is the paper's (table 6). Rates are not: the 1e-3
-# and 8e-4 of the papers are for hundreds of epochs.
+# Reduced, equal budgets, in steps: what one paper's systems share. Decay is the paper's (table 6). Rates are not: the
+# 1e-3 and 8e-4 of the papers are for hundreds of epochs.
 _BITS = LoopConfig(
     steps=3000,
     learning_rate=4e-3,
@@ -50,8 +50,8 @@ _BITS = LoopConfig(
     log_every=100,
     channels_last=True,
 )
-# The limit of gradients is that of VDVAE's released code. In colour they have norms of 5 to 20: the usual limit of 1 is met
-# by every step and slows the first hundreds.
+# The limit of gradients is that of VDVAE's released code. In colour they have norms of 5 to 20: the usual limit of 1 is
+# met by every step and slows the first hundreds.
 _COLOUR = replace(_BITS, steps=4000, learning_rate=2e-3, floor=0.02, clip=200.0)
 _STACKED_RATE = 1e-2  # by short runs of mnist-x1 and mnist-r5: at 4e-3, and more so at 1e-3, latents come into use late
 _DEEP = ("mnist-large", "mnist-single", "mnist-shared")  # dozens of blocks at 32 x 32: fewer steps on a CPU
@@ -66,8 +66,8 @@ def _maker(name: str, preset: str) -> Recipe:
     else:
         data, loop = ("omniglot" if name_of_net.startswith("omniglot") else "mnist"), _BITS
     colour = data == "cifar10"
-    made = GreyTraining if name.endswith(GREY) else VdvaeTraining
-    task = made(name_of_net, net(name_of_net), data, 32 if colour else 128, mirror=colour)
+    training = GreyTraining if name.endswith(GREY) else VdvaeTraining
+    task = training(name_of_net, net(name_of_net), data, 32 if colour else 128, mirror=colour)
     if task.net.side == 32 and not colour:  # the nets of the weight-sharing paper, at 32 x 32
         task, loop = replace(task, batch=64), replace(loop, steps=1000, learning_rate=_STACKED_RATE)
     if name_of_net in _DEEP and preset == "cpu":

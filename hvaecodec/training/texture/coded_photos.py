@@ -1,4 +1,4 @@
-"""What textures are trained on: photos as a codec gives them back."""
+"""Makes what textures are trained on: photos as a codec gives them back."""
 
 from __future__ import annotations
 
@@ -24,63 +24,71 @@ _EFFORT = 1  # of the encoder
 
 
 class Coded(Protocol):
-    """A codec at its settings. The settings of `shown` are what validation looks at."""
+    """Codes and decodes photos at a codec's settings, which are whole numbers."""
 
     @property
-    def shown(self) -> tuple[int, ...]: ...
+    def valid_settings(self) -> tuple[int, ...]:
+        """Return the settings that validation looks at."""
+        ...
 
-    def draw(self, rng: np.random.Generator) -> int:
-        """A setting to train on."""
+    def draw_setting(self, rng: np.random.Generator) -> int:
+        """Draw a setting to train on."""
         ...
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
-        """What the codec makes of a uint8 (H, W, 3) photo, the same shape."""
+        """Code and decode a uint8 (H, W, 3) photo; the picture has the same shape. seed: of what the codec draws."""
         ...
 
     def rate(self, setting: int) -> Tensor:
-        """What the texture knows of a setting, (1, 8)."""
+        """Return what the texture knows of a setting, (1, 8)."""
         ...
 
 
 @dataclass
 class DctCoded:
-    """`dct-vae-photo` at its step indices."""
+    """Codes photos by `dct-vae-photo`; its settings are step indices."""
 
     codec: DctVaeCodec
     config: DctTexture
-    shown: tuple[int, ...] = (56, 136, 280)
+    valid_settings: tuple[int, ...] = (56, 136, 280)
 
-    def draw(self, rng: np.random.Generator) -> int:
+    def draw_setting(self, rng: np.random.Generator) -> int:
+        """Draw a step index, mostly a coarse one."""
         last = self.config.coarse_index if rng.random() < self.config.coarse else N_INDICES - 1
         return int(rng.integers(last + 1))
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
+        """Code a photo and decode it at temperature 0."""
         net = self.codec.generators.get(self.codec.generators.newest)
-        found = encode_picture(self.codec.weights, photo, setting, _EFFORT)
+        coded = encode_picture(self.codec.weights, photo, setting, _EFFORT)
         steps = torch.from_numpy(self.codec.bitstream.steps(setting))
-        return render(net, found.symbols, steps, setting)[: photo.shape[0], : photo.shape[1]]
+        return render(net, coded.symbols, steps, setting)[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:
+        """Return the features of a step index."""
         return rate_features(torch.tensor([setting]))
 
 
 @dataclass
 class HqaCoded:
-    """`hqa-photo` at its layers, counted from 1."""
+    """Codes photos by `hqa-photo`; its settings are layers, counted from 1."""
 
     codec: HqaPhotoCodec
     config: HqaTexture
-    shown: tuple[int, ...] = (3, 4, 5)
+    valid_settings: tuple[int, ...] = (3, 4, 5)
 
-    def draw(self, rng: np.random.Generator) -> int:
+    def draw_setting(self, rng: np.random.Generator) -> int:
+        """Draw a layer with the weights of the configuration."""
         weights = np.array(self.config.layers)
         return 1 + int(rng.choice(len(weights), p=weights / weights.sum()))
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
+        """Code a photo and decode it at temperature 1, the lower layers drawn."""
         drawing = self.codec.generators.drawing(self.codec.generators.newest)
         (indices,) = picture_to_indices(drawing.net, photo, [setting - 1])
         decoded = indices_to_picture(drawing.net, indices, setting - 1, Decoding(1.0, seed), drawing.sampler)
         return decoded[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:
+        """Return the features of a layer."""
         return layer_features(setting, self.codec.bitstream.n_layers)

@@ -14,50 +14,48 @@ from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.torch_weights import half_precision
 from hvaecodec.codec.weights import TEXTURED
 from hvaecodec.models.texture import Texture
-from hvaecodec.training import overlay_export
-from hvaecodec.training.checkpoint import NAME, load_weights
+from hvaecodec.training.overlay_export import Overlay, check_init, export_overlay
 from hvaecodec.training.recipes.common import Recipe, Stage
 from hvaecodec.training.recipes.texture import HqaTexture
-from hvaecodec.training.run import Run
+from hvaecodec.training.run import Family
 from hvaecodec.training.texture.coded_photos import DctCoded, HqaCoded
 from hvaecodec.training.texture.texture_task import TextureTask
 
 
 @dataclass(frozen=True)
-class TextureRun:
-    """`run.Family` of the recipes in `recipes.texture`. --init: a folder of the codec's weights, else the package's."""
+class TextureRun(Family):
+    """Runs the recipes in `recipes.texture`; a `run.Family`. --init: a folder of the codec's weights."""
 
-    run: Run
-
-    check = staticmethod(overlay_export.check)
+    check_settings = staticmethod(check_init)
 
     @staticmethod
     def exports(recipe: Recipe) -> dict[str, Stage]:
-        """The texture's file."""
+        """Return the texture's file and the one stage."""
         return {TEXTURED: recipe.stages[0]}
 
     @cached_property
     def coded(self) -> DctCoded | HqaCoded:
-        """What codes and decodes the pictures to train on."""
+        """Hold the codec that gives the pictures to train on."""
         task, folder = self.run.recipe.stages[0].task, self.run.settings.init
         if isinstance(task, HqaTexture):
             return HqaCoded(HqaPhotoCodec.load(folder), task)
         return DctCoded(DctVaeCodec.load(folder), task)
 
     def task(self, stage: Stage) -> TextureTask:
-        return TextureTask(stage.task, stage.loop, self.coded, *self.run.photos, **self.run.place(stage))
+        """Make the texture and its critic, on photos as the codec gives them back."""
+        return TextureTask(stage.task, self.coded, self.run.photos, self.run.place(stage), loop=stage.loop)
 
     def begin(self, stage: Stage, task: TextureTask) -> None:
-        """A texture begins with new weights, those of the seed."""
+        """Leave the texture its new weights, those of the seed: --init names the codec below."""
 
     def export(self) -> list[Path]:
-        """The texture, in a folder that already has the generator it was trained on."""
+        """Write the texture into a folder that already has the generator it was trained on, and its card."""
         (stage,) = self.run.recipe.stages
         net = Texture(stage.task.net)
-        load_weights(net, self.run.folder(stage.name) / NAME)
+        self.run.load_stage(stage.name, net)
         net.weaken(stage.task.strength)
         codec = self.coded.codec
         base = codec.generators.base(codec.generators.newest, "texture")
         metadata = {"config": json.dumps(asdict(net.config)), "base": base.hex()}
         data = save_tensors(half_precision(net), metadata)
-        return overlay_export.write(self.run, codec.name, TEXTURED, "texture", data, base)
+        return export_overlay(self.run, Overlay(codec.name, "texture", TEXTURED, base, data))

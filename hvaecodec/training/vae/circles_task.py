@@ -13,7 +13,7 @@ from torch import Tensor
 
 from hvaecodec.models.circles.diffusion_vae import Config, LatentVae
 from hvaecodec.models.circles.sines import phase_grid, pixel_shifts, sines, torus_sines
-from hvaecodec.training.loop import Loop, Moment, Report
+from hvaecodec.training.loop import Loop, Moment, Report, Stateless
 from hvaecodec.training.recipes.common import LoopConfig
 
 # Adam without decay, and no limit on the gradient's norm, which the copies would share
@@ -27,7 +27,10 @@ FIRST_SIGMA_X = 1.0  # as wide as the data
 
 @dataclass(frozen=True)
 class Copy:
-    """One repetition. noise: deviation added to the data. sigma_x: of the decoder. seed: of weights and data."""
+    """This is one repetition of an experiment.
+
+    noise: deviation of what is added to the data. sigma_x: deviation of the decoder. seed: gives weights and data.
+    """
 
     noise: float
     sigma_x: float
@@ -36,9 +39,12 @@ class Copy:
 
 @dataclass(frozen=True)
 class LatentTraining:
-    """points: sines with noise, drawn once a copy, `samples` of them; or all phases of the torus; or all shifts of a
-    picture, both without noise. anneal: the share of the steps over which the decoder's deviation comes down to its own,
-    by equal factors, from FIRST_SIGMA_X; 0: it has its own from the start."""
+    """Copies of a net are trained on these points, in this way.
+
+    points: sines with noise, drawn once a copy, `samples` of them; or all phases of the torus; or all shifts of a
+    picture, both without noise. anneal: the share of the steps over which the decoder's deviation comes down to its
+    own, by equal factors, from FIRST_SIGMA_X; 0: it has its own from the start.
+    """
 
     net: Config
     copies: tuple[Copy, ...]
@@ -49,8 +55,8 @@ class LatentTraining:
     anneal: float = 0.0
 
 
-class LatentTask:
-    """`loop.Task` of a `LatentVae`. picture: (H, W) in [0, 1], for shifts."""
+class LatentTask(Stateless):
+    """Trains a `LatentVae`; a `loop.Task`. picture: (H, W) in [0, 1], whose shifts may be the points."""
 
     def __init__(self, config: LatentTraining, picture: Tensor | None = None) -> None:
         self.config = config
@@ -59,7 +65,7 @@ class LatentTask:
         self.data = training_points(config, picture)
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """-ELBO, summed over the copies so that none sees the others."""
+        """Return -ELBO in nats, summed over the copies so that none sees the others, and its parts."""
         copies, count, _ = self.data.shape
         picks = torch.randint(count, (copies, self.config.batch), generator=rng)
         x = self.data[torch.arange(copies)[:, None], picks]
@@ -69,7 +75,7 @@ class LatentTask:
         return (reconstruction + kl).mean(1).sum(), logs
 
     def sigma_x(self, moment: Moment) -> Tensor:
-        """The decoders' deviations at this moment, (copies, 1).
+        """Return the decoders' deviations at this moment, (copies, 1).
 
         A small one from the start makes the bound so much steeper across the circle of means than along it that phases
         are placed by chance and stay there: a phase that is off by 0.03 costs less than 0.001 nats of the bound.
@@ -79,18 +85,12 @@ class LatentTask:
         return own**spent * own.clamp_min(FIRST_SIGMA_X) ** (1 - spent)
 
     def validate(self) -> dict[str, Any]:
-        """Nothing: the experiment measures finished nets on the noiseless points."""
+        """Return nothing: the experiment measures finished nets on the noiseless points."""
         return {}
-
-    def state(self) -> dict[str, Tensor]:
-        return {}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        pass
 
 
 def training_points(config: LatentTraining, picture: Tensor | None = None) -> Tensor:
-    """(copies, N, data). Raises ValueError for shifts without a picture."""
+    """Return what each copy is trained on, (copies, N, data). Raises ValueError for shifts without a picture."""
     if config.points == "sines":
         return torch.stack([_noisy_sines(config.samples, copy) for copy in config.copies])
     if config.points == "torus":
@@ -109,12 +109,18 @@ def _noisy_sines(count: int, copy: Copy) -> Tensor:
 
 
 def train_copies(
-    config: LatentTraining, loop: LoopConfig, folder: Path, picture: Tensor | None = None,
-    report: Report = lambda spent, words: None, init: Mapping[str, Tensor] | None = None,
-) -> LatentVae:  # fmt: skip
-    """Train the copies in a folder, or continue there; nothing to do if they are finished. The nets of the average.
+    config: LatentTraining,
+    loop: LoopConfig,
+    folder: Path,
+    *,
+    picture: Tensor | None = None,
+    report: Report = lambda spent, words: None,
+    init: Mapping[str, Tensor] | None = None,
+) -> LatentVae:
+    """Train the copies in a folder, or continue there, and return them with their averaged weights, frozen.
 
-    init: weights to begin with, otherwise they come from the copies' seeds.
+    There is nothing to do if they are finished. picture: see `LatentTask`. init: weights to begin with, otherwise they
+    come from the copies' seeds.
     """
     task = LatentTask(config, picture)
     if init is not None:

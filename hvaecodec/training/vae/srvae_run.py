@@ -16,7 +16,7 @@ from hvaecodec.models.srvae.srvae import SingleVae, SrVae, downscaled, make
 from hvaecodec.training import card, small_images
 from hvaecodec.training.checkpoint import NAME, load_weights
 from hvaecodec.training.recipes.common import Recipe, Stage
-from hvaecodec.training.run import Run, Settings
+from hvaecodec.training.run import Family
 from hvaecodec.training.vae.srvae_task import SrVaeTask
 
 HELD_OUT = 500  # of the training pictures, to validate on
@@ -24,62 +24,54 @@ _PAPER = "Gatopoulos et al., Super-resolution Variational Auto-Encoders, arXiv:2
 
 
 @dataclass(frozen=True)
-class SrVaeRun:
-    """`run.Family` of the recipes in `recipes.srvae`."""
-
-    run: Run
-
-    @staticmethod
-    def check(recipe: Recipe, settings: Settings) -> None:
-        """Raise ValueError for settings that cannot work: all do."""
+class SrVaeRun(Family):
+    """Runs the recipes in `recipes.srvae`; a `run.Family`."""
 
     @staticmethod
     def exports(recipe: Recipe) -> dict[str, Stage]:
-        """The model's file and, for the codec, that of the tables of y; both of the one stage."""
+        """Return the model's file and, for the codec, that of the tables of y; both come from the one stage."""
         (stage,) = recipe.stages
         return {FILE: stage} | ({TABLES: stage} if isinstance(stage.task.net, SrVaeConfig) else {})
 
     def task(self, stage: Stage) -> SrVaeTask:
+        """Make the model and read CIFAR-10, of which the last training pictures validate."""
         rows = small_images.cifar10(self.run.settings.data).train
-        held = min(HELD_OUT, len(rows) // 2)
-        settings, loop = self.run.settings, stage.loop
-        return SrVaeTask(
-            stage.task, rows[:-held], rows[-held:], settings.seed, self.run.device, loop.bf16, loop.compiled
-        )
+        held_out = min(HELD_OUT, len(rows) // 2)
+        return SrVaeTask(stage.task, rows[:-held_out], rows[-held_out:], self.run.place(stage))
 
     def begin(self, stage: Stage, task: SrVaeTask) -> None:
-        """New weights started from data, or those that were given."""
-        init = self.run.settings.init
-        if init is None:
+        """Load the weights that --init names, or start those of the seed from data."""
+        if self.run.settings.init is None:
             task.start()
         else:
-            load_weights(task.net, init)
+            load_weights(task.net, self.run.settings.init)
 
     def export(self) -> list[Path]:
+        """Write the model, its tables if it makes a codec, and the card."""
         (stage,) = self.run.recipe.stages
-        model = trained(self.run.settings.out, stage)
+        model = load_trained_model(self.run.settings.out, stage)
         path = self.run.export(FILE, model_bytes(model))
-        written = [path]
+        paths = [path]
         if isinstance(model, SrVae):
-            written.append(self.run.export(TABLES, self._tables(model)))
+            paths.append(self.run.export(TABLES, self._tables(model)))
         about = {
             "codec": self.run.recipe.name,
             "paper": _PAPER,
             "parameters": sum(p.numel() for p in model.parameters()),
         }
-        training = card.one_stage(self.run, "cifar10")
-        return [*written, card.write_plain_card(self.run, path, "cifar10", about, training)]
+        training = card.training_of_one_stage(self.run, "cifar10")
+        return [*paths, card.write_plain_card(self.run, path, "cifar10", about, training)]
 
     def _tables(self, model: SrVae) -> bytes:
-        """Fitted on y of all training pictures."""
+        """Return a file of tables that are fitted on y of all training pictures."""
         side = model.config.side
         rows = small_images.cifar10(self.run.settings.data).train[:, :side, :side]
         y = downscaled(torch.from_numpy(np.ascontiguousarray(rows.transpose(0, 3, 1, 2)))).permute(0, 2, 3, 1)
         return save_arrays({"tables": fit_tables(y.numpy())})
 
 
-def trained(out: Path, stage: Stage) -> SingleVae | SrVae:
-    """The averaged weights of a run in the folder `out`, frozen."""
+def load_trained_model(out: Path, stage: Stage) -> SingleVae | SrVae:
+    """Load the averaged weights of the stage of a run in the folder `out`, frozen. Raises ValueError without them."""
     model = make(stage.task.net)
     load_weights(model, out / stage.name / NAME)
     return model.eval().requires_grad_(False)

@@ -12,31 +12,26 @@ from torch import Tensor
 
 from hvaecodec.models.srvae.dense import started_by
 from hvaecodec.models.srvae.srvae import SingleVae, SrVae, make
-from hvaecodec.training.epochs import shifted
-from hvaecodec.training.fused import fused
-from hvaecodec.training.loop import Moment
+from hvaecodec.training.epochs import random_windows
+from hvaecodec.training.fused import fuse_loss
+from hvaecodec.training.loop import Moment, Stateless
+from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.srvae import SrVaeTraining
 
 _VALID_BATCH = 64
 
 
-class SrVaeTask:
-    """`loop.Task` of both models. train, valid: uint8 (N, 32, 32, 3); larger ones than the net's are cropped."""
+class SrVaeTask(Stateless):
+    """Trains either model; a `loop.Task`.
 
-    def __init__(
-        self,
-        config: SrVaeTraining,
-        train: np.ndarray,
-        valid: np.ndarray,
-        seed: int = 0,
-        device: torch.device | str = "cpu",
-        bf16: bool = True,
-        compiled: bool = False,
-    ) -> None:
-        self.config, self.bf16, self.device = config, bf16, torch.device(device)
-        torch.manual_seed(seed)
+    train, valid: uint8 (N, 32, 32, 3); a net of smaller pictures sees their upper left.
+    """
+
+    def __init__(self, config: SrVaeTraining, train: np.ndarray, valid: np.ndarray, place: Place = HERE) -> None:
+        self.config, self.place, self.device = config, place, place.device
+        torch.manual_seed(place.seed)
         self.net: SingleVae | SrVae = make(config.net).to(self.device)
-        self.bound = fused(self.net.bound, compiled, self.device)
+        self.bound = fuse_loss(self.net.bound, place)
         side = config.net.side
         self.train, self.valid = (
             torch.from_numpy(np.ascontiguousarray(part[:, :side, :side].transpose(0, 3, 1, 2)))
@@ -50,17 +45,17 @@ class SrVaeTask:
             self.net.terms(x)
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Bits per dim, with KL at its weight of the moment, and the parts in nats, as they are."""
+        """Return bits per dim, with KL at its weight of the moment, and the unweighted parts in nats a picture."""
         x = self._augmented(rng).to(self.device)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
+        with self.place.autocast():
             terms = {name: value.mean() for name, value in self.bound(*self.net.bound_inputs(x, rng)).items()}
         weight = min(1.0, moment.fraction / self.config.free_kl) if self.config.free_kl else 1.0
-        weighed = {name: weight * value if name.startswith("kl") else value for name, value in terms.items()}
-        return _bits_per_dim(weighed, x), {name: value.detach() for name, value in terms.items()}
+        weighted = {name: weight * value if name.startswith("kl") else value for name, value in terms.items()}
+        return _bits_per_dim(weighted, x), {name: value.detach() for name, value in terms.items()}
 
     @torch.no_grad()
     def validate(self) -> dict[str, Any]:
-        """The same of pictures that are not trained on, whole, in float32, always with the same noise."""
+        """Return bits per dim of held-out pictures and its parts in nats, in float32, always with the same noise."""
         rng = torch.Generator().manual_seed(0)
         sums: dict[str, float] = {}
         for part in self.valid.split(_VALID_BATCH):
@@ -70,18 +65,12 @@ class SrVaeTask:
         dims = self.valid[0].numel() * math.log(2)
         return {"bits_per_dim": round(sum(means.values()) / dims, 4)} | {k: round(v, 1) for k, v in means.items()}
 
-    def state(self) -> dict[str, Tensor]:
-        return {}
-
-    def load_state(self, state: dict[str, Tensor]) -> None:
-        pass
-
     def _augmented(self, rng: torch.Generator) -> Tensor:
-        """(B, 3, H, W) whole numbers 0..255."""
+        """Draw pictures that are shifted and mirrored, float (B, 3, H, W), whole numbers 0..255."""
         c, side = self.config, self.config.net.side
         picks = torch.randint(len(self.train), (c.batch,), generator=rng)
         x = F.pad(self.train[picks].float(), [c.shift] * 4, mode="replicate")
-        rows, columns = shifted(c.batch, side, c.shift, c.mirror, rng)
+        rows, columns = random_windows(c.batch, side, shift=c.shift, mirror=c.mirror, rng=rng)
         which = torch.arange(c.batch)[:, None, None, None]
         return x[which, torch.arange(3)[:, None, None], rows[:, None, :, None], columns[:, None, None, :]]
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,71 +18,69 @@ from hvaecodec.codec.tiles.vae_weights import FILE, TABLES, read_vae, vae_bytes
 from hvaecodec.models.vdvae.context import DctContext
 from hvaecodec.models.vdvae.net import Vdvae
 from hvaecodec.training import card
-from hvaecodec.training.checkpoint import NAME, load_weights
 from hvaecodec.training.data import load_training_photos
 from hvaecodec.training.recipes.common import Recipe, Stage
-from hvaecodec.training.run import Run, Settings
-from hvaecodec.training.vae.vae_data import load_vae_pictures
+from hvaecodec.training.run import Family
+from hvaecodec.training.vae.vae_data import VaePictures, load_vae_pictures
 from hvaecodec.training.vae.vdvae_task import VdvaeTask
 
 CODEC = "dct-vae-cifar10"
 
 
 @dataclass(frozen=True)
-class VdvaeRun:
-    """`run.Family` of the papers' VAEs."""
-
-    run: Run
-
-    @staticmethod
-    def check(recipe: Recipe, settings: Settings) -> None:
-        """Raise ValueError for settings that cannot work: all do."""
+class VdvaeRun(Family):
+    """Runs the recipes in `recipes.vdvae`; a `run.Family`."""
 
     @staticmethod
     def exports(recipe: Recipe) -> dict[str, Stage]:
-        """The net's file and, where it makes a codec, that of the context's tables; both of the one stage."""
+        """Return the net's file and, where it makes a codec, that of the context's tables; both of the one stage."""
         (stage,) = recipe.stages
         return {FILE: stage} | ({TABLES: stage} if _is_codec(stage) else {})
 
     def task(self, stage: Stage) -> VdvaeTask:
-        config = stage.task
-        pictures = load_vae_pictures(self.run.settings.data, config.data, config.net.side, config.held_out)
-        return VdvaeTask(config, pictures, **self.run.place(stage))
-
-    def begin(self, stage: Stage, task: VdvaeTask) -> None:
-        """New weights, or those that were given."""
-        if self.run.settings.init is not None:
-            load_weights(task.net, self.run.settings.init)
+        """Make the net and read its data set. Raises FileNotFoundError without the pack."""
+        return VdvaeTask(stage.task, self._pictures(stage), self.run.place(stage))
 
     def export(self) -> list[Path]:
+        """Write the net, the tables of its context if it makes a codec, and the card."""
         (stage,) = self.run.recipe.stages
         vae = Vdvae(stage.task.net)
-        load_weights(vae, self.run.folder(stage.name) / NAME)
+        self.run.load_stage(stage.name, vae)
         path = self.run.export(FILE, vae_bytes(vae))
-        written, about = [path], {"network": stage.task.name}
+        paths, about = [path], {"network": stage.task.name}
         if _is_codec(stage):
             photos = self._photos()
-            written.append(self.run.export(TABLES, self._tables(read_vae(path), stage, photos)))
-            told = card.data_and_terms(self.run.settings.data) if photos else []
-            tables = {"photos": told, "licence": card.licence(told, None)} if told else {}
-            about = {"codec": CODEC, "tables": {"file": TABLES} | tables} | about
-        training = card.one_stage(self.run, stage.task.data)
-        return [*written, card.write_plain_card(self.run, path, stage.task.data, about, training)]
+            paths.append(self.run.export(TABLES, self._tables(read_vae(path), stage, photos)))
+            about = {"codec": CODEC, "tables": {"file": TABLES} | self._photo_terms(photos)} | about
+        training = card.training_of_one_stage(self.run, stage.task.data)
+        return [*paths, card.write_plain_card(self.run, path, stage.task.data, about, training)]
+
+    def _pictures(self, stage: Stage) -> VaePictures:
+        config = stage.task
+        return load_vae_pictures(self.run.settings.data, config.data, config.net.side, config.held_out)
 
     def _photos(self) -> list[np.ndarray]:
-        """Training photos, if the data folder has any beside the pack of small pictures."""
+        """Read the training photos, if the data folder has any beside the pack of small pictures."""
         try:
             return load_training_photos(self.run.settings.data)
         except FileNotFoundError:
             return []
 
+    def _photo_terms(self, photos: Sequence[np.ndarray]) -> dict[str, Any]:
+        """Return what the card says of the photos that tables were fitted on, {} without photos."""
+        if not photos:
+            return {}
+        sources = card.data_and_terms(self.run.settings.data)
+        return {"photos": sources, "licence": card.licence(sources, None)}
+
     def _tables(self, vae: Vdvae, stage: Stage, photos: Sequence[np.ndarray]) -> bytes:
-        """Fitted on contexts as the exported net makes them: of all pictures that trained, and of the tiles of photos,
-        which the codec is for and which are smoother."""
-        config = stage.task
-        pictures = load_vae_pictures(self.run.settings.data, config.data, config.net.side, config.held_out)
+        """Return a file of tables fitted on contexts as the exported net makes them.
+
+        They are contexts of all pictures that trained, and of the tiles of photos, which the codec is for and which are
+        smoother.
+        """
         assert vae.context is not None
-        small = (part.float() for part in pictures.train.split(1000))
+        small = (part.float() for part in self._pictures(stage).train.split(1000))
         tiles = (to_tensor(cut(whole)) for whole in map(whole_tiles, photos) if whole.size)
         parts = [vae.context.symbols(batch / 255).int() for batch in chain(small, tiles)]
         s = vae.context.largest.numpy() if isinstance(vae.context, DctContext) else None
@@ -89,5 +88,5 @@ class VdvaeRun:
 
 
 def _is_codec(stage: Stage) -> bool:
-    """Whether a net's weights make a folder of `dct-vae-cifar10`."""
+    """Tell whether a net's weights make a folder of `dct-vae-cifar10`."""
     return stage.task.data == "cifar10" and stage.task.net.context is not None

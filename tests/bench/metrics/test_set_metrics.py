@@ -19,7 +19,7 @@ from hvaecodec.bench.show import plots, setting_tables
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.models.feature_nets import DigitConfig, PlainConfig, make
-from hvaecodec.training.classifiers.classifier_run import weights
+from hvaecodec.training.classifiers.classifier_run import classifier_bytes
 
 BOTH = ("psnr", "fd-cifar", "kd-cifar")
 
@@ -31,7 +31,7 @@ def net_folder(path: Path, name: str, config: Any, seed: int = 0) -> Path:
     for _ in range(40):  # BatchNorm's running averages
         net(torch.rand(16, net.channels, 32, 32))
     path.mkdir(parents=True)
-    (path / features.FILE).write_bytes(weights(net))
+    (path / features.FILE).write_bytes(classifier_bytes(net))
     (path / "card.json").write_text(json.dumps({"network": name}))
     return path
 

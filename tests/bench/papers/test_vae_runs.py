@@ -47,7 +47,7 @@ def test_what_is_trained(tmp_path):
 def test_records_of_another_recipe_are_not_reused(copied_store, monkeypatch, quiet):
     store = copied_store("ws-vdvae")
     trained = []
-    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train", lambda *args: trained.append(1) or sys.exit())
+    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train_recipe", lambda *args: trained.append(1) or sys.exit())
     store.fill("mnist-x2", quiet)
     store.write("mnist-x2", 0, store.record("mnist-x2") | {"stage": 1})
     with pytest.raises(SystemExit):

@@ -60,11 +60,11 @@ def test_weights_without_a_measurement_are_flat_and_exported_ones_are_loaded(tmp
     folder = tiny.write_weights(tmp_path / "tiny")
     assert (DctVaeCodec.load(folder).weights.curvature.table == 1).all()
     train = [np.random.default_rng(1).integers(0, 256, (64, 64, 3), dtype=np.uint8)]
-    export_curvature(folder, train, 1, 32, seed=0)
+    export_curvature(folder, train, count=1, side=32, seed=0)
     table = DctVaeCodec.load(folder).weights.curvature.table
     assert table.shape == (len(KNOTS), 3, 32, 32) and table.std() > 0.01
     with pytest.raises(CodecError, match="exists"):
-        export_curvature(folder, train, 1, 32, seed=0)
+        export_curvature(folder, train, count=1, side=32, seed=0)
     (folder / CURVATURE).write_bytes(b"not weights")
     with pytest.raises(CodecError, match="cannot read the weights"):
         DctVaeCodec.load(folder)

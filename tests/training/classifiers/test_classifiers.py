@@ -11,12 +11,13 @@ import torch
 from safetensors import safe_open
 
 from hvaecodec.models.feature_nets import DigitConfig, PlainConfig, ResidualConfig, config_from, make
-from hvaecodec.training.classifiers.classifier_run import FILE, weights
+from hvaecodec.training.classifiers.classifier_run import FILE, classifier_bytes
 from hvaecodec.training.classifiers.classifier_task import ClassifierTask
 from hvaecodec.training.loop import Moment
-from hvaecodec.training.recipes import recipe
+from hvaecodec.training.place import Place
+from hvaecodec.training.recipes import find_recipe
 from hvaecodec.training.recipes.classifiers import RECIPES, ClassifierTraining
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.run import Settings, train_recipe
 from hvaecodec.training.small_images import SmallImages
 
 TINY = ClassifierTraining(PlainConfig((4, 4, 4, 4, 4, 4, 8)), batch=8)
@@ -48,7 +49,7 @@ def test_features_are_what_the_logits_are_made_of(config, limit):
     assert features.shape == (3, net.n_features) == (3, 64)
     assert torch.equal(net(x), net.head(features)) and net(x).shape == (3, 10)
     assert torch.allclose(net.features(x[1:2]), features[1:2], atol=1e-5), "a picture is described alone"
-    assert len(weights(net)) <= limit
+    assert len(classifier_bytes(net)) <= limit
 
 
 def test_every_picture_is_passed_once_an_epoch():
@@ -83,7 +84,7 @@ def test_augmentation_shifts_mirrors_and_cuts_out():
 
 
 def test_a_few_steps_tell_dark_from_bright():
-    task = ClassifierTask(replace(TINY, batch=40, cutout=0), pictures(40, 32, 32, 3), bf16=False)
+    task = ClassifierTask(replace(TINY, batch=40, cutout=0), pictures(40, 32, 32, 3), Place(bf16=False))
     optimiser = torch.optim.Adam(task.net.parameters(), 0.003)
     before = task.validate()["test_nats"]
     for step in range(40):
@@ -101,25 +102,25 @@ def test_a_set_without_classes_is_an_error():
 
 
 def test_a_recipe_becomes_half_precision_weights_with_a_card(data, tmp_path):
-    made = recipe("digits", "tiny", steps=3)
+    recipe = find_recipe("digits", "tiny", steps=3)
     folder = tmp_path / "weights"
     settings = Settings(data, tmp_path / "run", export=folder)
-    assert [path.name for path in train(made, settings)] == [FILE, "card.json"]
+    assert [path.name for path in train_recipe(recipe, settings)] == [FILE, "card.json"]
     with safe_open(folder / FILE, "pt") as file:
-        told = file.metadata()
-        config = config_from(told["design"], json.loads(told["config"]))
+        metadata = file.metadata()
+        config = config_from(metadata["design"], json.loads(metadata["config"]))
         assert {str(file.get_tensor(name).dtype) for name in file.keys()} == {"torch.float16"}  # noqa: SIM118
-    assert config == made.stages[0].task.net
+    assert config == recipe.stages[0].task.net
     card = json.loads((folder / "card.json").read_text())
     assert card["network"] == "digits" and card["steps"] == 3 and card["preset"] == "tiny"
     assert "frozen" in card["purpose"] and card["data"][0]["terms"] and 0 <= card["metrics"]["test_accuracy"] <= 1
-    begun = Settings(data, tmp_path / "again", init=folder, seed=1)
-    train(recipe("digits", "tiny", steps=1), begun)
+    settings = Settings(data, tmp_path / "again", init=folder, seed=1)
+    train_recipe(find_recipe("digits", "tiny", steps=1), settings)
 
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_presets_train_nets_of_one_size(name):
-    (cpu,), (gpu,) = (recipe(name, preset).stages for preset in ("cpu", "gpu"))
+    (cpu,), (gpu,) = (find_recipe(name, preset).stages for preset in ("cpu", "gpu"))
     assert cpu.task.net == gpu.task.net
 
 
@@ -127,4 +128,4 @@ def test_weights_that_do_not_fit_half_precision_are_refused():
     net = make(PlainConfig((4, 4, 4, 4, 4, 4, 8)))
     torch.nn.init.constant_(net.head.bias, 1e6)
     with pytest.raises(ValueError, match="head.bias"):
-        weights(net)
+        classifier_bytes(net)

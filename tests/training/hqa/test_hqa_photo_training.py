@@ -13,19 +13,23 @@ import hvaecodec
 from hvaecodec.models.hqa.index_prior import OUTSIDE
 from hvaecodec.models.hqa.stack import cells_of
 from hvaecodec.training.checkpoint import load_checkpoint
-from hvaecodec.training.hqa.hqa_photo_task import LayerTask, Pool, reset_rare, spread
+from hvaecodec.training.data import Photos
+from hvaecodec.training.hqa.codes import reset_rare, spread
+from hvaecodec.training.hqa.hqa_photo_task import CropPool, LayerTask
 from hvaecodec.training.hqa.index_task import IndexTask
 from hvaecodec.training.loop import Moment
-from hvaecodec.training.recipes import recipe
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.place import Place
+from hvaecodec.training.recipes import find_recipe
+from hvaecodec.training.run import Settings, train_recipe
 
 
 def layer_task(number: int = 0, **changes: object) -> LayerTask:
-    config = replace(recipe("hqa-photo", "tiny").stages[number].task, **changes)
+    config = replace(find_recipe("hqa-photo", "tiny").stages[number].task, **changes)
     below = []
     for n in range(number):
         below.append(layer_task(n).net)
-    task = LayerTask(config, below, pictures(3), pictures(2, 64, 64, seed=1), bf16=False)
+    photos = Photos(pictures(3), pictures(2, 64, 64, seed=1))
+    task = LayerTask(config, below, photos, Place(bf16=False))
     task.fit()
     return task
 
@@ -33,8 +37,8 @@ def layer_task(number: int = 0, **changes: object) -> LayerTask:
 def test_pictures_become_a_codec_and_finished_stages_are_skipped(tmp_path):
     photos = write_pictures(tmp_path / "photos")
     settings = Settings(photos, tmp_path / "run", export=tmp_path / "weights")
-    made = recipe("hqa-photo", "tiny", steps=12)
-    written = train(made, settings)
+    recipe = find_recipe("hqa-photo", "tiny", steps=12)
+    written = train_recipe(recipe, settings)
     assert [path.name for path in written] == ["bitstream.safetensors", "generator.safetensors", "card.json"]
     codec = hvaecodec.load(tmp_path / "weights")
     (image,) = pictures(1, 50, 70)
@@ -49,15 +53,15 @@ def test_pictures_become_a_codec_and_finished_stages_are_skipped(tmp_path):
     assert all("perplexity" in stage["metrics"] for stage in parts["generator"]["stages"])
     assert set(parts["bitstream"]["stages"][0]["metrics"]) == {f"layer{n}" for n in range(1, 6)}
 
-    before = [load_checkpoint(tmp_path / "run" / stage.name).position for stage in made.stages]
-    again = train(made, replace(settings, force=True))
+    before = [load_checkpoint(tmp_path / "run" / stage.name).position for stage in recipe.stages]
+    again = train_recipe(recipe, replace(settings, force=True))
     assert [path.read_bytes() for path in again[:2]] == [path.read_bytes() for path in written[:2]]
-    assert [load_checkpoint(tmp_path / "run" / stage.name).position for stage in made.stages] == before
+    assert [load_checkpoint(tmp_path / "run" / stage.name).position for stage in recipe.stages] == before
 
 
 def test_init_is_refused(tmp_path):
     with pytest.raises(ValueError, match="--init"):
-        train(recipe("hqa-photo", "tiny", steps=1), Settings(tmp_path, tmp_path, init=tmp_path))
+        train_recipe(find_recipe("hqa-photo", "tiny", steps=1), Settings(tmp_path, tmp_path, init=tmp_path))
 
 
 @pytest.mark.parametrize("number", [0, 2])
@@ -100,26 +104,26 @@ def test_rare_codes_move_onto_cells():
 
 
 def test_the_pool_makes_one_batch_a_step_and_the_same_again_after_a_break():
-    made = []
+    numbers = []
 
     def make(number):
-        made.append(number)
+        numbers.append(number)
         return torch.full((2, 3, 4, 4), number / 255), torch.full((2, 5, 2, 2), float(number))
 
-    pool = Pool(6, 2, make)
+    pool = CropPool(6, 2, make)
     for step in (0, 1, 2):
         pixels, target = pool.pick(step, 4, torch.Generator().manual_seed(step))
-    assert made == [0, 1, 2, 3, 4] and pixels.shape == (4, 3, 4, 4)
+    assert numbers == [0, 1, 2, 3, 4] and pixels.shape == (4, 3, 4, 4)
     torch.testing.assert_close(pixels[:, 0, 0, 0] * 255, target[:, 0, 0, 0])
-    resumed = Pool(6, 2, make).pick(2, 4, torch.Generator().manual_seed(2))
+    resumed = CropPool(6, 2, make).pick(2, 4, torch.Generator().manual_seed(2))
     torch.testing.assert_close(resumed[1], target)
 
 
 def test_priors_learn_what_grids_repeat():
     from tiny_hqa import stack
 
-    config = replace(recipe("hqa-photo", "tiny").stages[-1].task, pictures=3, rounding_from=0.5)
-    task = IndexTask(config, stack(), pictures(3), pictures(1), bf16=False)
+    config = replace(find_recipe("hqa-photo", "tiny").stages[-1].task, pictures=3, rounding_from=0.5)
+    task = IndexTask(config, stack(), Photos(pictures(3), pictures(1)), Place(bf16=False))
     for layer in task.cells:
         near = torch.cat([cells.near for cells in layer])
         assert near.max() <= OUTSIDE and near.min() >= 0 and (near == OUTSIDE).any()
@@ -133,5 +137,4 @@ def test_priors_learn_what_grids_repeat():
         bits.append(float(loss.detach()))
     assert set(logs) == {f"bits{n}" for n in range(1, 6)}
     assert bits[0] == pytest.approx(9, abs=0.5) and np.mean(bits[-5:]) < bits[0] - 1
-    told = task.validate()
-    assert told["layer1"]["bits_per_cell"] < 9
+    assert task.validate()["layer1"]["bits_per_cell"] < 9

@@ -1,4 +1,4 @@
-"""Layers of HQA in training: lower layers rest, runs resume to the bit, systems have equal sizes, weights are exported."""
+"""Layers of HQA in training: lower layers rest, runs resume to the bit, systems have equal sizes, weights load."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from smooth import tiny_recipe
+from smooth import check_that_it_resumes, tiny_recipe
 
 from hvaecodec.codec.hqa.stack_weights import load_stack
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.models.hqa.build import make_stack
 from hvaecodec.models.hqa.losses import Objective
 from hvaecodec.models.hqa.stack import LayerConfig
-from hvaecodec.training.checkpoint import load_checkpoint
-from hvaecodec.training.hqa.hqa_data import Epochs, as_float, windows
-from hvaecodec.training.hqa.hqa_run import trained_stack
+from hvaecodec.training.hqa.hqa_data import Epochs, as_float, cut_windows
+from hvaecodec.training.hqa.hqa_run import load_trained_stack
 from hvaecodec.training.hqa.hqa_task import HqaLayerTask
 from hvaecodec.training.loop import Moment
-from hvaecodec.training.recipes import recipe
+from hvaecodec.training.place import Place
+from hvaecodec.training.recipes import find_recipe
 from hvaecodec.training.recipes.hqa import HIERARCHIES, MNIST, LayerTraining
 from hvaecodec.training.recipes.hqa_faces import FACES
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.run import Settings, train_recipe
 
 CONFIGS = [LayerConfig(1, 4, 4, dim=6, codes=8), LayerConfig(6, 4, 4, dim=6, codes=8)]
 
@@ -39,7 +39,7 @@ def data(tmp_path_factory):
 
 
 def sizes(name: str, preset: str = "cpu") -> list[int]:
-    stack = make_stack([stage.task.layer for stage in recipe(name, preset).stages])
+    stack = make_stack([stage.task.layer for stage in find_recipe(name, preset).stages])
     return [sum(p.numel() for p in layer.parameters()) for layer in stack.layers]
 
 
@@ -60,18 +60,18 @@ def test_systems_on_faces_have_equal_sizes():
 
 def test_the_rows_of_table_3_differ_in_their_switches_alone():
     for name, system in HIERARCHIES.items():
-        for number, stage in enumerate(recipe(MNIST[name]).stages):
+        for number, stage in enumerate(find_recipe(MNIST[name]).stages):
             objective, layer = stage.task.objective, stage.task.layer
             assert objective.stochastic == ("gs" in name or name == "hqa")
             assert bool(objective.stochastic and objective.probabilistic) == (name == "hqa")
             assert bool(layer.outputs) == (number > 0 and not system.values)
             assert layer.codes == 256 and layer.dim == 64 and layer.stride == 2
-    steps = {tuple(s.loop.steps for s in recipe(MNIST[name]).stages) for name in HIERARCHIES}
+    steps = {tuple(s.loop.steps for s in find_recipe(MNIST[name]).stages) for name in HIERARCHIES}
     assert len(steps) == 1
 
 
 def test_a_budget_in_minutes_takes_the_place_of_the_recipes_steps():
-    stages = recipe("hqa-mnist", minutes=10).stages
+    stages = find_recipe("hqa-mnist", minutes=10).stages
     assert {stage.loop.steps for stage in stages} == {None}
     assert sum(stage.loop.minutes for stage in stages) == pytest.approx(10)
 
@@ -82,9 +82,8 @@ def test_layers_below_rest(stochastic):
     before = {name: value.clone() for name, value in below.state_dict().items()}
     objective = Objective(stochastic=stochastic, begin=0.2, reset_every=2)
     pictures = torch.rand(16, 1, 8, 8)
-    task = HqaLayerTask(
-        LayerTraining(CONFIGS[1], objective), below, lambda moment, rng: pictures, bf16=False, pool=1 << 10
-    )
+    config, place = LayerTraining(CONFIGS[1], objective), Place(bf16=False)
+    task = HqaLayerTask(config, below, lambda moment, rng: pictures, place, pool=1 << 10)
     optimiser, first = torch.optim.Adam(task.net.parameters(), 1e-2), task.net.codebook.clone()
     for step in range(10):
         loss, parts = task.loss(Moment(step, step / 10), torch.Generator().manual_seed(step))
@@ -102,53 +101,35 @@ def test_layers_below_rest(stochastic):
 def test_every_picture_once_an_epoch_and_windows_are_cut_from_it():
     rows = torch.arange(12, dtype=torch.uint8)[:, None, None, None].expand(12, 1, 8, 8).contiguous()
     rows[:, :, 0] = 255
-    source, rng = Epochs(rows, 4, seed=3, window=5), torch.Generator().manual_seed(0)
-    seen = [source(Moment(step, 0), rng) for step in range(6)]
-    assert all(batch.shape == (4, 1, 5, 5) for batch in seen)
-    order = [round(float(x) * 255) for batch in seen for x in batch[:, 0, -1, -1]]
+    source, rng = Epochs(rows, 4, Place(seed=3), window=5), torch.Generator().manual_seed(0)
+    batches = [source(Moment(step, 0), rng) for step in range(6)]
+    assert all(batch.shape == (4, 1, 5, 5) for batch in batches)
+    order = [round(float(x) * 255) for batch in batches for x in batch[:, 0, -1, -1]]
     assert sorted(order[:12]) == list(range(12)) == sorted(order[12:]) and order[:12] != order[12:]
-    again = Epochs(rows, 4, seed=3, window=5)(Moment(4, 0), rng)
-    assert torch.equal(again[:, 0, -1, -1], seen[4][:, 0, -1, -1])
-    assert windows(as_float(rows), 8, rng).shape == (12, 1, 8, 8)
-
-
-class Interrupted(Exception):
-    pass
+    again = Epochs(rows, 4, Place(seed=3), window=5)(Moment(4, 0), rng)
+    assert torch.equal(again[:, 0, -1, -1], batches[4][:, 0, -1, -1])
+    assert cut_windows(as_float(rows), 8, rng).shape == (12, 1, 8, 8)
 
 
 @pytest.mark.parametrize("system", ["hqa", "hams"])
 def test_a_run_resumes_to_the_bit(system, data, tmp_path):
-    made = tiny_recipe(MNIST[system], 20, save_minutes=0.0)  # 4 steps a layer, saved after each
-    made = replace(made, stages=made.stages[:2])
-
-    def interrupt(stage: str, spent: float, words: str) -> None:
-        if stage == "layer1" and words == "step 2":
-            raise Interrupted
-
-    with pytest.raises(Interrupted):
-        train(made, Settings(data, tmp_path / "twice"), interrupt)
-    assert load_checkpoint(tmp_path / "twice" / "layer1").position.step == 2
-    for run in ("once", "twice"):
-        train(made, Settings(data, tmp_path / run))
-    one, two = (load_checkpoint(tmp_path / run / "layer1") for run in ("once", "twice"))
-    assert one.position.step == two.position.step == 4
-    for name, value in one.tensors.items():
-        assert torch.equal(value, two.tensors[name]), name
+    recipe = tiny_recipe(MNIST[system], 20, save_minutes=0.0)  # 4 steps a layer, saved after each
+    check_that_it_resumes(replace(recipe, stages=recipe.stages[:2]), data, tmp_path)
 
 
 def test_a_run_becomes_weights(data, tmp_path):
     out, weights = tmp_path / "run", tmp_path / "weights"
-    made = recipe("hqa-mnist", "tiny")
-    train(made, Settings(data, out, export=weights))
-    stack, trained = load_stack(weights), trained_stack(out, made.stages)
+    recipe = find_recipe("hqa-mnist", "tiny")
+    train_recipe(recipe, Settings(data, out, export=weights))
+    stack, trained = load_stack(weights), load_trained_stack(out, recipe.stages)
     assert len(stack) == 5
     for name, value in trained.state_dict().items():
         torch.testing.assert_close(stack.state_dict()[name], value, atol=2e-3, rtol=2e-3)
-    told = json.loads((weights / "card.json").read_text())
-    assert told["preset"] == "tiny" and len(told["stages"]) == 5
-    assert all(stage["steps"] == 4 and "perplexity" in stage["metrics"] for stage in told["stages"])
+    card = json.loads((weights / "card.json").read_text())
+    assert card["preset"] == "tiny" and len(card["stages"]) == 5
+    assert all(stage["steps"] == 4 and "perplexity" in stage["metrics"] for stage in card["stages"])
     with pytest.raises(ValueError, match="no --init"):
-        train(made, Settings(data, out, init=weights))
+        train_recipe(recipe, Settings(data, out, init=weights))
 
 
 def test_the_weights_in_the_package_are_small_and_whole():

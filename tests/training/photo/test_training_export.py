@@ -27,8 +27,9 @@ from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.models.photo.quantiser import step_table
 from hvaecodec.training.card import part, write_card
 from hvaecodec.training.checkpoint import load_weights
-from hvaecodec.training.photo.export import GENERATOR, count_entries, export_bitstream, export_generator, in_order
+from hvaecodec.training.photo.export import GENERATOR, count_entries, export_bitstream, export_generator
 from hvaecodec.training.photo.linear import fit_linear
+from hvaecodec.training.weights_file import order_metadata
 
 INDEX = 300
 
@@ -36,12 +37,12 @@ INDEX = 300
 @pytest.fixture(scope="module")
 def net():
     torch.manual_seed(3)
-    made = PriorNet(tiny.PRIOR)
-    for name, bias in made.biases.items():  # scales of smooth pictures, so that bits are not all tail
+    net = PriorNet(tiny.PRIOR)
+    for name, bias in net.biases.items():  # scales of smooth pictures, so that bits are not all tail
         if name.endswith("head"):
             torch.nn.init.constant_(bias[len(bias) // 2 :], -1.0)
-    fit_linear(made, coefficients(pictures(6, 256, 256)), 10.0)
-    return made
+    fit_linear(net, coefficients(pictures(6, 256, 256)), 10.0)
+    return net
 
 
 def smooth_symbols(index: int = INDEX) -> torch.Tensor:
@@ -70,11 +71,11 @@ def test_estimates_in_training_agree_with_the_exact_ones(net, rounding, index):
         trained = sum(net.bits(symbols, torch.full((len(symbols),), index))[1:])
     exact = ExactArithmetic(export_integers(net), net.config)
     tables = Tables(logistic_tables())
-    told = 0.0
+    exact_bits = 0.0
     for picture in symbols.short().numpy():
         _, bits, _ = encode_symbols(exact, tables, Frame(picture.shape[3:], index), repeat(picture))
-        told += sum(bits[1:])  # the first DCs are no concern of training
-    assert float(trained) == pytest.approx(told, rel=0.02)
+        exact_bits += sum(bits[1:])  # the first DCs are no concern of training
+    assert float(trained) == pytest.approx(exact_bits, rel=0.02)
 
 
 def test_counts_count_every_symbol(net):
@@ -115,8 +116,8 @@ def test_exported_generator_loads(tmp_path):
     torch.manual_seed(0)
     net = Generator(tiny.GENERATOR)
     path = export_generator(net, tmp_path)
-    found = Generators(tmp_path, GENERATOR, build_generator)
-    loaded = found.get(found.newest)
+    generators = Generators(tmp_path, GENERATOR, build_generator)
+    loaded = generators.get(generators.newest)
     for name, value in net.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value.half().float())
     again = Generator(tiny.GENERATOR)
@@ -130,8 +131,8 @@ def test_exported_generator_loads(tmp_path):
 
 def test_metadata_are_written_in_order():
     tensors = {"b": torch.arange(3), "a": torch.ones(2, 2, dtype=torch.float16)}
-    told = {str(number): f"ß {number}" for number in range(9)}
-    files = {in_order(save(tensors, told)) for _ in range(20)}
+    metadata = {str(number): f"ß {number}" for number in range(9)}
+    files = {order_metadata(save(tensors, metadata)) for _ in range(20)}
     assert len(files) == 1
     (data,) = files
     assert all(torch.equal(load(data)[name], tensor) for name, tensor in tensors.items())

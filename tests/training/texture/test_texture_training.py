@@ -12,12 +12,12 @@ import tiny
 import tiny_hqa
 import torch
 from safetensors.torch import load_file
-from smooth import in_one_go_and_resumed, pictures, tiny_recipe, write_pictures
+from smooth import check_that_it_resumes, pictures, tiny_recipe, write_pictures
 
 import hvaecodec
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.weights import TEXTURED
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.run import Settings, train_recipe
 
 NAME = "dct-vae-photo-texture"
 
@@ -33,11 +33,10 @@ def weights(tmp_path_factory):
 
 
 def test_two_steps_and_four_resumed_are_six_steps(photos, weights, tmp_path):
-    made = tiny_recipe(NAME, 6, save_minutes=0)
-    whole, parts = in_one_go_and_resumed(made, photos, tmp_path, init=weights)
-    assert whole.position.step == parts.position.step == 6
-    assert any(name.startswith("task.0.moments.") for name in whole.tensors)
-    assert all(torch.equal(whole.tensors[key], parts.tensors[key]) for key in whole.tensors)
+    recipe = tiny_recipe(NAME, 6, save_minutes=0)
+    checkpoint = check_that_it_resumes(recipe, photos, tmp_path, init=weights)
+    assert checkpoint.position.step == 6
+    assert any(name.startswith("task.0.moments.") for name in checkpoint.tensors)
 
 
 @pytest.mark.parametrize(("name", "writer"), [(NAME, tiny), ("hqa-photo-texture", tiny_hqa)])
@@ -48,7 +47,7 @@ def test_old_files_can_be_drawn_with_a_new_texture(name, writer, photos, tmp_pat
     old = before.encode(image, quality=30, effort=1)
     folder = tmp_path / "weights"
     shutil.copytree(weights, folder)
-    train(tiny_recipe(name, 6), Settings(photos, tmp_path / "run", init=weights, export=folder))
+    train_recipe(tiny_recipe(name, 6), Settings(photos, tmp_path / "run", init=weights, export=folder))
     after = hvaecodec.load(folder)
     new = after.encode(image, quality=30, effort=1)
     assert len(new) == len(old) and new != old, "a file names the texture it was made for"
@@ -62,29 +61,31 @@ def test_old_files_can_be_drawn_with_a_new_texture(name, writer, photos, tmp_pat
     assert card["generator"] == TEXTURED and card["parts"]["texture"]["steps"] == 6
 
     with pytest.raises(ValueError, match="lacks generator"):
-        train(tiny_recipe(name, 6), Settings(photos, tmp_path / "run", init=weights, export=tmp_path / "empty"))
+        train_recipe(tiny_recipe(name, 6), Settings(photos, tmp_path / "run", init=weights, export=tmp_path / "empty"))
     (folder / "generator.safetensors").unlink()
     with pytest.raises(CodecUnavailable, match="not beside it"):
         hvaecodec.load(folder).decode(new)
 
 
 def test_the_exported_texture_has_its_strength(photos, weights, tmp_path):
-    found = []
+    tensors = []
     for strength in (1.0, 0.25):
-        made, folder = tiny_recipe(NAME, 2), tmp_path / f"weights-{strength}"
-        made = replace(made, stages=(replace(made.stages[0], task=replace(made.stages[0].task, strength=strength)),))
+        recipe, folder = tiny_recipe(NAME, 2), tmp_path / f"weights-{strength}"
+        recipe = replace(
+            recipe, stages=(replace(recipe.stages[0], task=replace(recipe.stages[0].task, strength=strength)),)
+        )
         shutil.copytree(weights, folder)
-        train(made, Settings(photos, tmp_path / f"run-{strength}", init=weights, export=folder))
-        found.append(load_file(folder / TEXTURED))
-    for name, full in found[0].items():
+        train_recipe(recipe, Settings(photos, tmp_path / f"run-{strength}", init=weights, export=folder))
+        tensors.append(load_file(folder / TEXTURED))
+    for name, full in tensors[0].items():
         factor = 0.25 if name.startswith("gain.") else 1.0
-        assert torch.allclose(found[1][name].float(), factor * full.float(), rtol=1e-3, atol=1e-7), name
+        assert torch.allclose(tensors[1][name].float(), factor * full.float(), rtol=1e-3, atol=1e-7), name
 
 
 def test_blocks_of_a_textured_picture_meet(photos, weights, tmp_path, monkeypatch):
     folder = tmp_path / "weights"
     shutil.copytree(weights, folder)
-    train(tiny_recipe(NAME, 2), Settings(photos, tmp_path / "run", init=weights, export=folder))
+    train_recipe(tiny_recipe(NAME, 2), Settings(photos, tmp_path / "run", init=weights, export=folder))
     codec = hvaecodec.load(folder)
     (image,) = pictures(1, 450, 420)
     data = codec.encode(image, quality=20, effort=1)

@@ -8,17 +8,18 @@ import torch
 from hvaecodec.bench.metrics.ms_ssim32 import ms_ssim32
 from hvaecodec.models.vdvae.context import make_context
 from hvaecodec.models.vdvae.presets import cifar_context, net
-from hvaecodec.training.recipes import recipe
+from hvaecodec.training.recipes import find_recipe
 from hvaecodec.training.vae.vae_data import load_vae_pictures
 
 pytestmark = pytest.mark.data
 
 
 @pytest.mark.parametrize(
-    ("name", "train", "test"), [("mnist-dct", 59_000, 10_000), ("mnist-x1", 59_000, 10_000), ("omniglot-vdvae", 23_345, 8_115)]
-)  # fmt: skip
+    ("name", "train", "test"),
+    [("mnist-dct", 59_000, 10_000), ("mnist-x1", 59_000, 10_000), ("omniglot-vdvae", 23_345, 8_115)],
+)
 def test_drawings(data_dir, name, train, test):
-    (stage,) = recipe(f"vae-{name}").stages
+    (stage,) = find_recipe(f"vae-{name}").stages
     task = stage.task
     pictures = load_vae_pictures(data_dir, task.data, task.net.side, task.held_out)
     side = net(name).side

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
+from smooth import check_that_it_resumes, tiny_recipe
 
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.tiles.dct_vae_cifar10 import DctVaeCifarCodec
 from hvaecodec.codec.tiles.vae_weights import read_vae
 from hvaecodec.training.checkpoint import load_checkpoint
 from hvaecodec.training.loop import Moment
-from hvaecodec.training.recipes import recipe
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.place import Place
+from hvaecodec.training.recipes import find_recipe
+from hvaecodec.training.run import Settings, train_recipe
 from hvaecodec.training.small_images import SmallImages
-from hvaecodec.training.vae.vae_data import bits, levels_of_bits, vae_pictures
+from hvaecodec.training.vae.vae_data import draw_bits, ink_probability, split_pictures
 from hvaecodec.training.vae.vdvae_task import VdvaeTask
 
 
@@ -40,14 +41,14 @@ def data(tmp_path_factory):
 
 
 def test_a_recipe_makes_weights_that_load(data, tmp_path):
-    made = recipe("vae-mnist-dct", "tiny")
+    recipe = find_recipe("vae-mnist-dct", "tiny")
     settings = Settings(data, tmp_path / "run", export=tmp_path / "weights")
-    written = train(made, settings)
+    written = train_recipe(recipe, settings)
     assert [path.name for path in written] == ["generator.safetensors", "card.json"]
     card = json.loads(written[1].read_text())
     assert card["network"] == "mnist-dct-tiny" and card["steps"] == 4 and card["metrics"]["elbo_nats"] > 0
-    vae, found = read_vae(tmp_path / "weights"), load_checkpoint(tmp_path / "run" / "vae")
-    ema = found.part("ema.")
+    vae, checkpoint = read_vae(tmp_path / "weights"), load_checkpoint(tmp_path / "run" / "vae")
+    ema = checkpoint.part("ema.")
     assert all(torch.equal(p, ema[name].half().float()) for name, p in vae.named_parameters())
     assert vae.context.largest.max() > 1  # S of the training pictures, not its first value
     with pytest.raises(CodecUnavailable, match="generator.safetensors"):
@@ -65,10 +66,10 @@ def test_tables_of_files_know_the_photos_beside_the_pictures(tmp_path, monkeypat
     folder.mkdir()
     for name in ("without", "with"):
         out = tmp_path / name
-        train(recipe("vae-cifar10-small-dct", "tiny"), Settings(folder, tmp_path / "run", export=out))
+        train_recipe(find_recipe("vae-cifar10-small-dct", "tiny"), Settings(folder, tmp_path / "run", export=out))
         sizes.append(len(DctVaeCifarCodec.load(out).encode(photo)))
-        told = json.loads((out / "card.json").read_text())["tables"]
-        assert told["file"] == "bitstream.safetensors" and ("photos" in told) == (name == "with")
+        tables = json.loads((out / "card.json").read_text())["tables"]
+        assert tables["file"] == "bitstream.safetensors" and ("photos" in tables) == (name == "with")
         photo.save(folder / "photo.png")
     assert sizes[1] < 0.7 * sizes[0]
 
@@ -77,52 +78,35 @@ def test_encoder_and_context_may_see_grey(data):
     """The posterior is then of the grey picture, whatever bits were drawn; at once for training and validation."""
     tasks = {}
     for end in ("", "-grey"):
-        (stage,) = recipe(f"vae-mnist-dct{end}", "tiny").stages
+        (stage,) = find_recipe(f"vae-mnist-dct{end}", "tiny").stages
         images = SmallImages("mnist", drawings() // 2, drawings() // 2, *2 * [np.zeros(30, np.uint8)])
-        tasks[end] = VdvaeTask(stage.task, vae_pictures(images, 28, 10), bf16=False)
+        tasks[end] = VdvaeTask(stage.task, split_pictures(images, 28, 10), Place(bf16=False))
     assert tasks["-grey"].net.context.largest.max() < tasks[""].net.context.largest.max()  # S, of half the ink
     grey = tasks["-grey"].pictures.train[:4]
     for end, task in tasks.items():
-        seen = levels_of_bits(grey) if end else None
-        found = []
+        inputs = ink_probability(grey) if end else None
+        bounds = []
         for seed in (1, 2):
-            x = bits(grey, torch.Generator().manual_seed(seed))
-            found.append(task.net.bound(x, torch.Generator().manual_seed(0), seen))
-        same = torch.equal(torch.stack(found[0].kl), torch.stack(found[1].kl))
-        assert same == bool(end) and torch.equal(found[0].context, found[1].context) == bool(end)
-        assert not torch.equal(found[0].nll, found[1].nll)
+            x = draw_bits(grey, torch.Generator().manual_seed(seed))
+            bounds.append(task.net.bound(x, torch.Generator().manual_seed(0), inputs))
+        same = torch.equal(torch.stack(bounds[0].kl), torch.stack(bounds[1].kl))
+        assert same == bool(end) and torch.equal(bounds[0].context, bounds[1].context) == bool(end)
+        assert not torch.equal(bounds[0].nll, bounds[1].nll)
         torch.manual_seed(0)
-        told = task.validate()
+        metrics = task.validate()
         x = task.pictures.fixed(task.pictures.valid[:6])
         torch.manual_seed(0)
-        bound = task.net.bound(x, encoder_input=levels_of_bits(task.pictures.valid[:6]) if end else x)
-        assert told["elbo_nats"] == pytest.approx(bound.total().mean().item(), rel=1e-4)
+        bound = task.net.bound(x, encoder_input=ink_probability(task.pictures.valid[:6]) if end else x)
+        assert metrics["elbo_nats"] == pytest.approx(bound.total().mean().item(), rel=1e-4)
 
 
 def test_a_run_goes_on_where_it_was(data, tmp_path):
-    made = recipe("vae-mnist-x1", "tiny")
-    (stage,) = made.stages
-    made = replace(made, stages=(replace(stage, loop=replace(stage.loop, save_minutes=0)),))
-
-    def stop(stage, spent, words):
-        if words == "step 2":
-            raise KeyboardInterrupt
-
-    train(made, Settings(data, tmp_path / "whole"))
-    with pytest.raises(KeyboardInterrupt):
-        train(made, Settings(data, tmp_path / "parts"), stop)
-    assert load_checkpoint(tmp_path / "parts" / "vae").position.step == 2
-    train(made, Settings(data, tmp_path / "parts"))
-    whole, parts = (load_checkpoint(tmp_path / name / "vae") for name in ("whole", "parts"))
-    assert whole.position.step == parts.position.step == 4
-    for kind in ("net.", "ema.", "adam."):
-        theirs = parts.part(kind)
-        assert all(torch.equal(value, theirs[name]) for name, value in whole.part(kind).items())
+    check_that_it_resumes(tiny_recipe("vae-mnist-x1", 4, save_minutes=0), data, tmp_path)
 
 
 def _task(name: str, images: SmallImages) -> VdvaeTask:
-    (stage,) = recipe(f"vae-{name}", "tiny").stages
-    return VdvaeTask(stage.task, vae_pictures(images, stage.task.net.side, stage.task.held_out), bf16=False)
+    (stage,) = find_recipe(f"vae-{name}", "tiny").stages
+    return VdvaeTask(stage.task, split_pictures(images, stage.task.net.side, stage.task.held_out), Place(bf16=False))
 
 
 @pytest.mark.parametrize("name", ["omniglot-downsample", "mnist-r3", "cifar10-small-vdvae", "cifar10-small-dct"])
@@ -142,22 +126,22 @@ def test_every_data_set_gives_a_loss(name):
 
 def test_encoder_context_and_likelihood_see_the_same_bits():
     images = SmallImages("x", drawings(), drawings())
-    pictures = vae_pictures(images, 28, 10)
+    pictures = split_pictures(images, 28, 10)
     assert len(pictures.train) == 20 and len(pictures.valid) == 10 and pictures.grey
     test = pictures.fixed(pictures.test)
     assert torch.equal(test, pictures.fixed(pictures.test)) and set(test.unique().tolist()) == {0.0, 1.0}
     assert (test[pictures.test == 255] == 1).all() and (test[pictures.test == 0] == 0).all()
-    task, seen = _task("mnist-dct", images), []
+    task, inputs = _task("mnist-dct", images), []
     net, walk = task.net, task.net.walk
-    net.symbols = lambda x: seen.append(x) or type(net).symbols(net, x)
-    net.features = lambda x: seen.append(x) or type(net).features(net, x)
+    net.symbols = lambda x: inputs.append(x) or type(net).symbols(net, x)
+    net.features = lambda x: inputs.append(x) or type(net).features(net, x)
     net.walk = walk
     task.loss(Moment(0, 0.0), torch.Generator().manual_seed(0))
-    assert len(seen) == 2 and torch.equal(*seen) and set(seen[0].unique().tolist()) == {0.0, 1.0}
+    assert len(inputs) == 2 and torch.equal(*inputs) and set(inputs[0].unique().tolist()) == {0.0, 1.0}
 
 
 def test_small_drawings_get_a_black_border():
-    pictures = vae_pictures(SmallImages("x", drawings(), drawings()), 32, 0)
+    pictures = split_pictures(SmallImages("x", drawings(), drawings()), 32, 0)
     assert pictures.train.shape == (30, 1, 32, 32) and len(pictures.valid) == 0
     assert pictures.train[..., :2].sum() == 0
     assert torch.equal(pictures.train[:, 0, 2:-2, 2:-2], torch.from_numpy(drawings()))

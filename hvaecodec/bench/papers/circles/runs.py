@@ -118,7 +118,7 @@ class Store:
         kind = stamp(self._plan(name), copies, part, init is None)
         folder = self.folder / "train" / f"{name}-{kind:08x}"
         picture = shifted_picture() if system.points == "shifts" else None
-        return train_copies(config, loop, folder, picture, report, init)
+        return train_copies(config, loop, folder, picture=picture, report=report, init=init)
 
 
 def _write(path: Path, data: bytes) -> None:

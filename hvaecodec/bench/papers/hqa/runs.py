@@ -19,10 +19,10 @@ from hvaecodec.models.hqa.losses import perplexity
 from hvaecodec.models.hqa.stack import HqaStack
 from hvaecodec.models.philox import uniforms
 from hvaecodec.training.hqa.hqa_data import as_float
-from hvaecodec.training.hqa.hqa_run import trained_stack
-from hvaecodec.training.recipes import recipe
+from hvaecodec.training.hqa.hqa_run import load_trained_stack
+from hvaecodec.training.recipes import find_recipe
 from hvaecodec.training.recipes.hqa import HIERARCHIES
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.run import Settings, train_recipe
 
 _BATCH = 250  # pictures decoded at once
 
@@ -47,7 +47,9 @@ class Runs:
 
     def stack(self, system: str, seed: int) -> HqaStack:
         """Load the trained layers of a run."""
-        return trained_stack(self.folder(system, seed), recipe(self.names[system], self.settings.preset).stages)
+        return load_trained_stack(
+            self.folder(system, seed), find_recipe(self.names[system], self.settings.preset).stages
+        )
 
     def fill(self, seeds: Sequence[int], measure: Callable[[str, HqaStack], dict[str, Any]], report: Report) -> None:
         """Train and measure what the folder lacks, seed by seed, so that finished seeds can be compared early.
@@ -57,12 +59,14 @@ class Runs:
         for seed in seeds:
             for system in self.choose():
                 path = self._record_path(system, seed)
-                training = recipe(self.names[system], self.settings.preset)
+                training = find_recipe(self.names[system], self.settings.preset)
                 stages = stamp(*training.stages)
                 if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("stages") == stages:
                     continue
                 label = f"{system} {seed}"
-                train(training, Settings(self.settings.data, self.folder(system, seed), seed), _prefixed(report, label))
+                train_recipe(
+                    training, Settings(self.settings.data, self.folder(system, seed), seed), _prefixed(report, label)
+                )
                 report(f"{label} measured", 0, "decoding")
                 stack = self.stack(system, seed)
                 record = {"system": system, "seed": seed, "preset": self.settings.preset, **measure(system, stack)}

@@ -13,10 +13,10 @@ from hvaecodec.bench.papers.srvae.figures import draw_figures
 from hvaecodec.bench.papers.srvae.measures import Measurement, measure_model
 from hvaecodec.bench.papers.srvae.tables import make_tables
 from hvaecodec.bench.show.tables import Table, to_markdown
-from hvaecodec.training.recipes import recipe
-from hvaecodec.training.run import Settings, train
+from hvaecodec.training.recipes import find_recipe
+from hvaecodec.training.run import Settings, train_recipe
 from hvaecodec.training.small_images import cifar10
-from hvaecodec.training.vae.srvae_run import trained
+from hvaecodec.training.vae.srvae_run import load_trained_model
 
 # system -> recipe. The paper's two, and both with a KL whose weight rises, without which z of the srVAE says nothing
 SYSTEMS = {
@@ -34,12 +34,12 @@ def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
     images = cifar10(settings.data)
     systems: dict[str, list[Measurement]] = {}
     for name in settings.only or tuple(SYSTEMS):
-        training = recipe(SYSTEMS[name], settings.preset)
+        training = find_recipe(SYSTEMS[name], settings.preset)
         for seed in range(settings.seeds or 1):
             out = _folder(settings, name, seed)
             run = Settings(settings.data, out, seed, export=out / "weights", force=True)
-            train(training, run, lambda stage, spent, words, n=name: report(n, spent, words))  # type: ignore[misc]
-            model = trained(out, training.stages[0])
+            train_recipe(training, run, lambda stage, spent, words, n=name: report(n, spent, words))  # type: ignore[misc]
+            model = load_trained_model(out, training.stages[0])
             report(name, 1, "measuring")
             systems.setdefault(name, []).append(measure_model(model, images, out, seed))
             draw_figures(model, images, out)

@@ -29,7 +29,7 @@ def test_dct_vae_trains_measures_and_resumes(mnist_folder, tmp_path, monkeypatch
     record = json.loads((tmp_path / "tiny" / "runs" / "mnist-dct-seed0.json").read_text())
     assert record["steps"] == 4 and record["elbo"]["context"][0] > 0 and record["hardware"]
 
-    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train", lambda *args: pytest.fail("trained again"))
+    monkeypatch.setattr("hvaecodec.bench.papers.vae_runs.train_recipe", lambda *args: pytest.fail("trained again"))
     again = experiment("dct-vae")(settings, quiet)
     assert [table.rows for table in again] == [table.rows for table in tables]
     for path in (tmp_path / "tiny" / "train", tmp_path / "tiny" / "figures"):

@@ -52,7 +52,7 @@ def test_digits_train_measure_and_resume(data, tmp_path, monkeypatch, quiet):
     assert [row[1] for row in rates.rows] == ["3", "768", "192", "48", "12", "3"]
     for name in ("rates", "digits", "interpolations"):
         assert (tmp_path / f"{name}.png").stat().st_size > 1000
-    monkeypatch.setattr("hvaecodec.bench.papers.hqa.runs.train", lambda *args: pytest.fail("trained again"))
+    monkeypatch.setattr("hvaecodec.bench.papers.hqa.runs.train_recipe", lambda *args: pytest.fail("trained again"))
     monkeypatch.setattr(mnist, "_figures", lambda *args: None)
     again = experiment("hqa-mnist")(PaperSettings(data, tmp_path, "tiny", 1, ("hqa", "vqvae")), quiet)
     assert [t.rows for t in again] == [table.rows, rates.rows]

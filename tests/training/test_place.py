@@ -1,0 +1,47 @@
+"""Where and as whom a task trains: whose draws are whose, and in which precision nets run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from hvaecodec.training.place import HERE, Place
+from hvaecodec.training.sliding_pool import SlidingPool
+
+KIND = 5
+
+
+def test_each_rank_draws_its_own_and_what_they_have_in_common():
+    first, second = (Place(seed=3, rank=rank) for rank in (0, 1))
+    assert first.rng(KIND, 7).random() != second.rng(KIND, 7).random()
+    assert first.common_rng(KIND, 7).random() == second.common_rng(KIND, 7).random() == first.rng(KIND, 7).random()
+
+
+@pytest.mark.parametrize("place", [Place(seed=4), Place(rank=1)])
+def test_draws_depend_on_their_key_alone(place):
+    draws = [place.rng(KIND, 7).random(), place.rng(KIND + 1, 7).random(), place.rng(KIND, 8).random()]
+    assert len({HERE.rng(KIND, 7).random(), *draws}) == 4
+    assert draws[0] == replace(place).rng(KIND, 7).random()
+
+
+@pytest.mark.parametrize(("bf16", "enabled"), [(True, True), (True, False), (False, True)])
+def test_nets_run_in_bfloat16_where_place_and_task_agree(bf16, enabled):
+    with Place(bf16=bf16).autocast(enabled):
+        y = torch.nn.Linear(2, 2)(torch.ones(1, 2))
+    assert y.dtype == (torch.bfloat16 if bf16 and enabled else torch.float32)
+
+
+def test_a_sliding_pool_makes_each_entry_once_and_forgets_what_it_has_passed():
+    numbers = []
+
+    def make(number: int) -> int:
+        numbers.append(number)
+        return number * number
+
+    pool = SlidingPool(3, make)
+    assert [pool.window(first) for first in (0, 0, 1, 4)] == [[0, 1, 4], [0, 1, 4], [1, 4, 9], [16, 25, 36]]
+    assert numbers == [0, 1, 2, 3, 4, 5, 6]
+    assert SlidingPool(3, make).window(4) == [16, 25, 36], "a resumed run makes the same window"
+    assert len(pool.entries) == 3
