@@ -39,17 +39,17 @@ def mean_factors() -> np.ndarray:
 
 @functools.cache
 def table_scales() -> tuple[np.ndarray, np.ndarray]:
-    """Scale index and offset in quarters of every table, two (73,) int arrays."""
-    index = np.concatenate([np.repeat(np.arange(N_FINE), 3), np.arange(N_FINE, N_SCALES)])
+    """Return the scale index and the offset, in quarter symbols, of every table, two (73,) int arrays."""
+    scale_index = np.concatenate([np.repeat(np.arange(N_FINE), 3), np.arange(N_FINE, N_SCALES)])
     offset = np.concatenate([np.tile(np.arange(3), N_FINE), np.zeros(N_SCALES - N_FINE, int)])
-    return index, offset
+    return scale_index, offset
 
 
 @functools.cache
 def radii() -> np.ndarray:
     """Return the radius of every table, (73,) int32: table t has entries for -radius..radius and one for an escape."""
-    index, _ = table_scales()
-    return np.minimum(np.ceil(10 * scales()[index]) + 2, MAX_RADIUS).astype(np.int32)
+    scale_index, _ = table_scales()
+    return np.minimum(np.ceil(10 * scales()[scale_index]) + 2, MAX_RADIUS).astype(np.int32)
 
 
 class Coding(NamedTuple):
@@ -93,17 +93,17 @@ _HEADS_BELOW_ZERO = 128
 def _scale_of_head() -> tuple[np.ndarray, np.ndarray]:
     """Scale index and mean factor of the scale heads from -128 to 319, int32; beyond them nothing changes."""
     head = np.arange(-_HEADS_BELOW_ZERO, 320)
-    index = np.clip((3 * head + SCALE_BIAS + 16) >> 5, 0, N_SCALES - 1)
-    return index.astype(np.int32), mean_factors()[index]
+    scale_index = np.clip((3 * head + SCALE_BIAS + 16) >> 5, 0, N_SCALES - 1)
+    return scale_index.astype(np.int32), mean_factors()[scale_index]
 
 
 @functools.cache
 def _table_of_key() -> tuple[np.ndarray, np.ndarray]:
     """Table and sign, int32, of 4 * scale index + (mean in quarters) mod 4."""
-    index, quarter = np.divmod(np.arange(4 * N_SCALES), 4)
+    scale_index, quarter = np.divmod(np.arange(4 * N_SCALES), 4)
     offset = np.array([0, 1, -2, -1])[quarter]  # from the nearest whole mean
-    fine = index < N_FINE
-    table = np.where(fine, 3 * index + np.abs(offset), index + 2 * N_FINE)
+    fine = scale_index < N_FINE
+    table = np.where(fine, 3 * scale_index + np.abs(offset), scale_index + 2 * N_FINE)
     return table.astype(np.int32), np.where(fine & (offset < 0), -1, 1).astype(np.int32)
 
 
@@ -112,9 +112,9 @@ def logistic_tables() -> list[np.ndarray]:
 
     An entry's mass is that of a logistic distribution on its unit bin; the last one, the escape, has the rest.
     """
-    index, offset = table_scales()
+    scale_index, offset = table_scales()
     tables = []
-    for i, o, radius in zip(index, offset, radii(), strict=True):
+    for i, o, radius in zip(scale_index, offset, radii(), strict=True):
         edges = (np.arange(-radius, radius + 2) - 0.5 - o / 4) / scales()[i]
         cdf = 1 / (1 + np.exp(-np.clip(edges, -500, 500)))
         mass = np.diff(cdf)

@@ -61,10 +61,10 @@ class GeneratorConfig:
     latents: bool = field(default=True)
 
 
-def rate_features(index: Tensor) -> Tensor:
+def rate_features(step_index: Tensor) -> Tensor:
     """Return the features of step indices (B,) that rates a net, (B, 8): hat functions, piecewise linear."""
-    position = rate_position(index.float()) * (HATS - 1)
-    return (1 - (position[:, None] - torch.arange(HATS, device=index.device)).abs()).clamp_min(0)
+    position = rate_position(step_index.float()) * (HATS - 1)
+    return (1 - (position[:, None] - torch.arange(HATS, device=step_index.device)).abs()).clamp_min(0)
 
 
 class Scale(nn.Module):
@@ -169,13 +169,13 @@ class Generator(nn.Module):
             zero_bias(conv)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, dequantised: Tensor, index: Tensor, draw: Draw | None = None) -> Tensor:
+    def forward(self, dequantised: Tensor, step_index: Tensor, draw: Draw | None = None) -> Tensor:
         """Return pictures (B, 3, H, W), RGB 0..255 unclipped, float32, from dequantised ones of the same shape.
 
-        Sides are multiples of 32. index: step indices (B,). draw: gives the latents; None takes their prior means.
+        Sides are multiples of 32. step_index: step indices (B,). draw: gives the latents; None takes their prior means.
         """
         picture = self._enter(dequantised)
-        rate = rate_features(index)
+        rate = rate_features(step_index)
         h: Any = None
         quarter: Any = None
         for number, scale in enumerate(self.scales):
@@ -189,16 +189,16 @@ class Generator(nn.Module):
         return self._leave(dequantised, quarter, h)
 
     def train_step(
-        self, x: Tensor, dequantised: Tensor, index: Tensor, n_elbo: int
+        self, x: Tensor, dequantised: Tensor, step_index: Tensor, n_elbo: int
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Run both paths in one pass: the last `n_elbo` of a batch sample the posterior, the others have temperature 0.
 
-        x, dequantised: (B, 3, H, W). index: step indices (B,). Returns the pictures (B, 3, H, W), the negative log
+        x, dequantised: (B, 3, H, W). step_index: step indices (B,). Returns the pictures (B, 3, H, W), the negative log
         likelihood in nats per sample of the last `n_elbo` pictures, (n_elbo,), and the KL of each scale in nats summed
         over the picture, each (n_elbo,).
         """
         picture = self._enter(dequantised)
-        rate = rate_features(index)
+        rate = rate_features(step_index)
         k = len(x) - n_elbo
         features = self.encoder(self._enter(x[k:]), picture[k:], rate[k:]) if self.encoder is not None else None
         h: Any = None

@@ -91,8 +91,8 @@ class Phase:
 @functools.lru_cache(maxsize=64)
 def dc_base(height: int, width: int) -> np.ndarray:
     """Return the flat indices of the DCs on the coarsest lattice of a (height, width) tile grid, in raster order."""
-    index = np.arange(height * width).reshape(height, width)
-    return index[::BASE_STRIDE, ::BASE_STRIDE].ravel()
+    tiles = np.arange(height * width).reshape(height, width)
+    return tiles[::BASE_STRIDE, ::BASE_STRIDE].ravel()
 
 
 @functools.lru_cache(maxsize=64)

@@ -47,8 +47,8 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
         if "linear" in name:
             out[name] = torch.round(value).to(torch.int16).numpy()
     log_table = np.minimum(np.round(np.log1p(np.arange(4096)) * 32), 255).astype(np.uint8)
-    index = torch.arange(N_INDICES)
-    return out | {"log_table": log_table, "rate_table": (net.rate(index)[:, :, 0, 0] * 32).round().byte().numpy()}
+    step_index = torch.arange(N_INDICES)
+    return out | {"log_table": log_table, "rate_table": (net.rate(step_index)[:, :, 0, 0] * 32).round().byte().numpy()}
 
 
 def check_linear(name: str, weight: np.ndarray) -> None:
@@ -89,9 +89,9 @@ class ExactArithmetic:
         """Return a tensor as an array, on the CPU."""
         return x.cpu().numpy()
 
-    def rate(self, index: Tensor) -> Tensor:
+    def rate(self, step_index: Tensor) -> Tensor:
         """Return the hat features (B, 8, 1, 1) of step indices (B,), in 1/32."""
-        return self.rate_table[index.long()][:, :, None, None]
+        return self.rate_table[step_index.long()][:, :, None, None]
 
     def features(self, values: Tensor) -> Tensor:
         """Return sign(v) log(1 + |v|) and then log(1 + |v|) of every value, twice the channels, in 1/32."""
@@ -146,9 +146,9 @@ class ExactArithmetic:
         """Round quarter symbols to whole symbols, half up."""
         return torch.floor((quarter + 2) / 4)
 
-    def dc_gather(self, dc: Tensor, index: np.ndarray) -> Tensor:
+    def dc_gather(self, dc: Tensor, near: np.ndarray) -> Tensor:
         """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
-        return dc.flatten(2)[:, :, self.tensor(index)].float()
+        return dc.flatten(2)[:, :, self.tensor(near)].float()
 
     def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
         """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""

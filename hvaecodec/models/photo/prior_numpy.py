@@ -32,9 +32,9 @@ class NumpyArithmetic:
         """Return an array as it is."""
         return x
 
-    def rate(self, index: np.ndarray) -> np.ndarray:
+    def rate(self, step_index: np.ndarray) -> np.ndarray:
         """Return the hat features (B, 8, 1, 1) of step indices (B,), in 1/32."""
-        return self.rate_table[index][:, :, None, None]
+        return self.rate_table[step_index][:, :, None, None]
 
     def features(self, values: np.ndarray) -> np.ndarray:
         """Return sign(v) log(1 + |v|) and then log(1 + |v|) of every value, twice the channels, in 1/32."""
@@ -78,9 +78,9 @@ class NumpyArithmetic:
         """Round quarter symbols to whole symbols, half up."""
         return _shift(quarter, 2)
 
-    def dc_gather(self, dc: np.ndarray, index: np.ndarray) -> np.ndarray:
+    def dc_gather(self, dc: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
-        return dc.reshape(*dc.shape[:2], -1)[:, :, index]
+        return dc.reshape(*dc.shape[:2], -1)[:, :, near]
 
     def dc_linear(self, kind: str, scale_class: int, near: np.ndarray) -> np.ndarray:
         """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""

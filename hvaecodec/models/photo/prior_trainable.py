@@ -54,10 +54,10 @@ class PriorNet(nn.Module):
 
     # -- Arithmetic -----------------------------------------------------------------------------------------------
 
-    def rate(self, index: Tensor) -> Tensor:
+    def rate(self, step_index: Tensor) -> Tensor:
         """Return the hat features (B, 8, 1, 1) of step indices (B,)."""
-        position = rate_position(index.float()) * (HATS - 1)
-        knots = torch.arange(HATS, device=index.device)
+        position = rate_position(step_index.float()) * (HATS - 1)
+        knots = torch.arange(HATS, device=step_index.device)
         hats = (1 - (position[:, None] - knots).abs()).clamp_min(0)
         return self._round(hats)[:, :, None, None]
 
@@ -104,9 +104,9 @@ class PriorNet(nn.Module):
         """Round quarter symbols to whole symbols, half up."""
         return torch.floor((quarter + 2) / 4)
 
-    def dc_gather(self, dc: Tensor, index: np.ndarray) -> Tensor:
+    def dc_gather(self, dc: Tensor, near: np.ndarray) -> Tensor:
         """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
-        return dc.flatten(2)[:, :, torch.as_tensor(index, device=dc.device)]
+        return dc.flatten(2)[:, :, torch.as_tensor(near, device=dc.device)]
 
     def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
         """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
@@ -133,13 +133,13 @@ class PriorNet(nn.Module):
 
     # -- likelihood -----------------------------------------------------------------------------------------------
 
-    def bits(self, symbols: Tensor, index: Tensor) -> list[Tensor]:
+    def bits(self, symbols: Tensor, step_index: Tensor) -> list[Tensor]:
         """Return the bits of each stream level, six scalars summed over the batch, without the coarsest DCs.
 
-        symbols: (B, 3, 32, 32, rows, columns). index: step indices (B,).
+        symbols: (B, 3, 32, 32, rows, columns). step_index: step indices (B,).
         """
         counter = BitCounter(self, symbols)
-        walk(self, (symbols.shape[-2], symbols.shape[-1]), index, counter)
+        walk(self, (symbols.shape[-2], symbols.shape[-1]), step_index, counter)
         return counter.levels
 
 
