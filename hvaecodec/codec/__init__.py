@@ -1,1 +1,1 @@
-"""Bytes to image and back: container, entropy coder, one module per codec."""
+"""Bytes to image and back: container, entropy coder, pictures, and one folder for each family of codecs."""

@@ -21,8 +21,8 @@ _TIFF_KEEP = (
 _TIFF_KEEP_IFDS = (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo)
 
 
-def of_image(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bool]:
-    """Return the EXIF block that goes along, with orientation 1, and whether the pixels must be turned first.
+def read_exif(image: Image.Image, notes: list[str]) -> tuple[bytes | None, bool]:
+    """Return an image's EXIF block with orientation 1, and whether the pixels must be turned first.
 
     A damaged block is left out and noted, and the pixels stay as they are.
     """

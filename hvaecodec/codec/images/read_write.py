@@ -155,7 +155,7 @@ def _from_pil(image: Image.Image) -> LoadedImage:
     if (n_frames := getattr(image, "n_frames", 1)) > 1:
         notes.append(f"the first of {n_frames} frames is used")
     icc = image.info.get("icc_profile") or None
-    exif, upright = exif_tags.of_image(image, notes)
+    exif, upright = exif_tags.read_exif(image, notes)
     if upright:
         image = ImageOps.exif_transpose(image)
         notes.append("turned upright as its EXIF orientation says")
