@@ -45,10 +45,10 @@ def pictures() -> dict[str, np.ndarray]:
 
 @pytest.fixture(params=LOCAL)
 def codec(request: pytest.FixtureRequest) -> baselines.BaselineCodec:
-    found = baselines.load(request.param)
-    if found.unavailable():
-        pytest.skip(found.unavailable())
-    return found
+    baseline = baselines.load(request.param)
+    if baseline.unavailable():
+        pytest.skip(baseline.unavailable())
+    return baseline
 
 
 @pytest.mark.parametrize("picture", pictures())

@@ -13,8 +13,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from hvaecodec import bench
-from hvaecodec.bench.measure import isolated, runner, specs
-from hvaecodec.bench.show import plots, tables
+from hvaecodec.bench.measure import isolated, record_files, specs
+from hvaecodec.bench.show import curve_tables, plots, tables
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
 
@@ -56,19 +56,19 @@ def test_a_report_holds_tables_and_plots(records: list[dict[str, object]], tmp_p
 def test_a_published_jpeg_is_not_taken_for_the_measured_one(records: list[dict[str, object]]) -> None:
     one = [record for record in records if record["image"] == records[0]["image"]]
     kodak = [{**record, "dataset": "kodak", "image": f"{number:02}"} for record in one for number in range(24)]
-    rows = {row[0]: row[1] for row in tables.summary(kodak, ["psnr"], "jpeg", ["jpeg"]).rows}
+    rows = {row[0]: row[1] for row in curve_tables.summary(kodak, ["psnr"], "jpeg", ["jpeg"]).rows}
     assert rows["jpeg"] == "0"
     assert re.fullmatch(r"[+-]\d+\.\d", rows["jpeg (published)"])
 
 
 def test_published_curves_are_not_compared_on_other_pictures(records: list[dict[str, object]]) -> None:
-    table = tables.summary(records, ["psnr"], "jpeg", ["vtm"])
+    table = curve_tables.summary(records, ["psnr"], "jpeg", ["vtm"])
     assert {row[0]: row[1] for row in table.rows}["vtm (published)"] == "–"
     assert any("of Kodak, not of these pictures" in note for note in table.notes)
 
 
 def test_image_by_image_names_the_worst_first(records: list[dict[str, object]]) -> None:
-    table = tables.per_image(records, "psnr", "webp@method=0", "jpeg")
+    table = curve_tables.per_image(records, "psnr", "webp@method=0", "jpeg")
     worst = [float(row[2]) for row in table.rows]
     assert len(worst) == 2
     assert worst == sorted(worst, reverse=True)
@@ -77,15 +77,15 @@ def test_image_by_image_names_the_worst_first(records: list[dict[str, object]]) 
 
 def test_of_many_images_the_worst_are_shown_and_the_others_counted(records: list[dict[str, object]]) -> None:
     one = [record for record in records if record["image"] == records[0]["image"]]
-    n, lone = tables.MOST_IMAGES + 30, 40
+    n, lone = curve_tables.MOST_IMAGES + 30, 40
     many = [{**record, "image": f"{number:03}"} for number in range(n) for record in one]
     many += [{**one[0], "image": f"lone{number:02}"} for number in range(lone)]
-    table = tables.per_image(many, "psnr", "webp@method=0", "jpeg")
-    assert len(table.rows) == tables.MOST_IMAGES
+    table = curve_tables.per_image(many, "psnr", "webp@method=0", "jpeg")
+    assert len(table.rows) == curve_tables.MOST_IMAGES
     assert f" of {n} images" in table.notes[0]
     assert "lone00, lone01" in table.notes[1]
     assert table.notes[1].endswith("lone23 and 16 others.")
-    assert table.notes[2] == f"The {tables.MOST_IMAGES} worst are shown."
+    assert table.notes[2] == f"The {curve_tables.MOST_IMAGES} worst are shown."
 
 
 def test_a_codec_with_one_rate_has_its_row_and_no_table_by_image(records: list[dict[str, object]]) -> None:
@@ -94,21 +94,21 @@ def test_a_codec_with_one_rate_has_its_row_and_no_table_by_image(records: list[d
         r | {"baseline": False} for r in records if (r["codec"], r["settings"]) == (first["codec"], first["settings"])
     ]
     both = [record for record in records if record["codec"] == "jpeg"] + mine
-    found = {table.title: table for table in tables.all_tables(both, ["psnr"], "jpeg")}
-    assert not any("image by image" in title for title in found)
-    assert [row[0] for row in found["PSNR (dB, RGB) at bits per pixel"].rows] == ["jpeg"]
+    by_title = {table.title: table for table in tables.all_tables(both, ["psnr"], "jpeg")}
+    assert not any("image by image" in title for title in by_title)
+    assert [row[0] for row in by_title["PSNR (dB, RGB) at bits per pixel"].rows] == ["jpeg"]
     assert not any("at bits per pixel" in table.title for table in tables.all_tables(mine, ["psnr"], "jpeg"))
     rate = sum(float(str(record["bpp"])) for record in mine) / len(mine)
-    assert [row[1] for row in found["Every setting"].rows if row[0].startswith("webp")] == [f"{rate:.3g}"]
+    assert [row[1] for row in by_title["Every setting"].rows if row[0].startswith("webp")] == [f"{rate:.3g}"]
 
 
 def test_estimates_are_drawn_apart_from_files(records: list[dict[str, object]], tmp_path: Path) -> None:
-    drawn = []
+    texts = []
     for factor in (0.5, 1.001):
         estimated = [{**record, "est_bpp": factor * float(str(record["bpp"]))} for record in records]
-        drawn.append(plots.rate_distortion(estimated, "psnr", tmp_path / f"{factor}.svg").read_text())
-    assert "stroke-dasharray" in drawn[0]
-    assert "stroke-dasharray" not in drawn[1]
+        texts.append(plots.rate_distortion(estimated, "psnr", tmp_path / f"{factor}.svg").read_text())
+    assert "stroke-dasharray" in texts[0]
+    assert "stroke-dasharray" not in texts[1]
 
 
 def test_failures_have_a_table(records: list[dict[str, object]]) -> None:
@@ -167,7 +167,7 @@ def test_a_missing_data_set_exits_1(tmp_path: Path) -> None:
 def test_our_codecs_carry_effort_in_their_label() -> None:
     spec = specs.parse("dct-vae-photo", effort=1)
     assert (spec.label, spec.settings(50)) == ("dct-vae-photo@effort=1", {"quality": 50, "effort": 1})
-    assert specs.parse("dct-vae-photo@effort=3", effort=1).passed == {"effort": 3}
+    assert specs.parse("dct-vae-photo@effort=3", effort=1).encode_options == {"effort": 3}
     assert specs.parse("compressai:mbt2018").options["model"] == "mbt2018"
 
 
@@ -191,7 +191,7 @@ def test_a_codec_with_qualities_of_its_own(folder: Path, tmp_path: Path) -> None
     result = CliRunner().invoke(app, ["bench", str(folder), *words, "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.stderr
     assert "in per cent against jpeg," in result.stdout
-    records = runner.read_records(tmp_path / "out" / "records.jsonl")
+    records = record_files.read_records(tmp_path / "out" / "records.jsonl")
     assert {(r["codec"], r["settings"]["quality"]) for r in records} == {
         (c, q) for c in ("jpeg", "webp") for q in (20, 80)
     }
@@ -228,12 +228,12 @@ def test_importing_the_bench_is_cheap() -> None:
 
 def test_a_job_runs_in_a_process_of_its_own(folder: Path) -> None:
     job = isolated.Job(codec="jpeg", quality=50, dataset=str(folder), megapixels=0.05, repeat=2, threads=1)
-    found = isolated.measure(job)
-    assert (len(found["encode_s"]), len(found["decode_s"])) == (2, 2)
-    assert found["height"] * found["width"] == pytest.approx(50_000, rel=0.01)
-    assert found["peak_bytes"] > 10e6
+    answer = isolated.measure_in_process(job)
+    assert (len(answer["encode_s"]), len(answer["decode_s"])) == (2, 2)
+    assert answer["height"] * answer["width"] == pytest.approx(50_000, rel=0.01)
+    assert answer["peak_bytes"] > 10e6
     with pytest.raises(RuntimeError, match="no image 'p9'"):
-        isolated.measure(isolated.Job(codec="jpeg", quality=50, dataset=str(folder), image="p9"))
+        isolated.measure_in_process(isolated.Job(codec="jpeg", quality=50, dataset=str(folder), image="p9"))
 
 
 @pytest.mark.parametrize("megapixels", [0.001, 0.02, 0.3])
@@ -247,8 +247,8 @@ def test_a_mosaic_has_the_asked_size_and_starts_with_the_photo(megapixels: float
 
 def test_records_reread_are_the_records(records: list[dict[str, object]], tmp_path: Path) -> None:
     for record in records:
-        runner.append_record(tmp_path / "r.jsonl", record)
-    assert runner.read_records(tmp_path / "r.jsonl") == records
+        record_files.append_record(tmp_path / "r.jsonl", record)
+    assert record_files.read_records(tmp_path / "r.jsonl") == records
 
 
 def test_one_of_ours_goes_through_the_registry(folder: Path, stand_in: str, tmp_path: Path) -> None:

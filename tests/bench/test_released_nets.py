@@ -63,16 +63,17 @@ def test_a_net_is_as_accurate_as_its_card_says(name, data_dir):
     images = small_images.mnist32(data_dir) if name == "digits" else small_images.cifar10(data_dir)
     net = features.load_features(name)
     picks = np.random.default_rng(0).permutation(len(images.test))[:2000]
-    found = np.mean(net.classes(images.test[picks]) == images.test_labels[picks])
-    told = net.card["metrics"]["test_accuracy"]
-    assert found == pytest.approx(told, abs=3 * sqrt(told * (1 - told) / 2000)), "three standard deviations"
-    assert found > (0.98 if name == "digits" else 0.7)
+    accuracy = np.mean(net.classes(images.test[picks]) == images.test_labels[picks])
+    card_accuracy = net.card["metrics"]["test_accuracy"]
+    deviation = sqrt(card_accuracy * (1 - card_accuracy) / 2000)
+    assert accuracy == pytest.approx(card_accuracy, abs=3 * deviation), "three standard deviations"
+    assert accuracy > (0.98 if name == "digits" else 0.7)
 
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", VAES)
 def test_a_vae_is_as_good_as_its_card_says(name, data_dir):
-    """The bound on the pictures that validated, of other bits and latents; a chain of test pictures at the model's rate."""
+    """The bound on the validation pictures, of other bits and latents; a chain of test pictures at the model's rate."""
     card, vae = json.loads((WEIGHTS / name / "card.json").read_text()), read_vae(WEIGHTS / name)
     task = card["training"]
     pictures = load_vae_pictures(data_dir, task["data"], vae.config.side, task["held_out"])
@@ -97,8 +98,8 @@ def test_worse_jpeg_is_farther(name, data_dir):
 
     originals = seen(photos)
     decoded = [seen([jpeg.decode(jpeg.encode(x, quality=q)) for x in photos]) for q in (1, 10, 50)]
-    fd = [frechet.frechet_distance(frechet.gaussian(originals), frechet.gaussian(found)) for found in decoded]
-    kd = [frechet.kernel_distance(frechet.powers(originals), frechet.powers(found)) for found in decoded]
+    fd = [frechet.frechet_distance(frechet.gaussian(originals), frechet.gaussian(other)) for other in decoded]
+    kd = [frechet.kernel_distance(frechet.powers(originals), frechet.powers(other)) for other in decoded]
     assert fd[0] > fd[1] > fd[2] > 0
     assert kd[0] > kd[1] > kd[2] > 0
 

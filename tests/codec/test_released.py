@@ -71,12 +71,12 @@ def test_the_integer_prior_costs_at_most_two_per_cent(data_dir):
 
 def test_latents_carry_information(data_dir):
     """At quality 30, each scale from 1/8 up at least 0.005 bits per pixel of KL, all of them at least 0.1."""
-    from hvaecodec.bench.tools.latents import measure
+    from hvaecodec.bench.tools.latents import latent_table
 
     photos = [image.pixels() for image in load_dataset("valid", data_dir)[:12]]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found = dict(measure(hvaecodec.load(), photos, 30).rows)
+        found = dict(latent_table(hvaecodec.load(), photos, 30).rows)
     assert all(float(found[f"KL at 1/{fold}, bits per pixel"]) >= 0.005 for fold in (8, 4, 2))
     assert float(found["KL of all scales, bits per pixel"]) >= 0.1
     assert float(found["mean |seed 1 - seed 2|, grey levels"]) > 1

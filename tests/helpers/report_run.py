@@ -1,4 +1,4 @@
-"""A small run and its report, for the tests of the page's text and those in a browser."""
+"""Makes the records of a small run, for the tests of the report's text and those in a browser."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hvaecodec.codec.format.wire_ids import CodecEntry
 
 @contextmanager
 def stand_in() -> Iterator[str]:
-    """The fixture `stand_in` of conftest.py for longer than one test."""
+    """Register the stand-in codec for a block, as the fixture `stand_in` of conftest.py does for one test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(registry.CODECS, standin.NAME, CodecEntry(2, "standin"))
         registry.shared.cache_clear()
@@ -27,8 +27,8 @@ def stand_in() -> Iterator[str]:
     registry.shared.cache_clear()
 
 
-def pictures(folder: Path, count: int = 2) -> Path:
-    """Noisy waves, 240 x 160."""
+def write_pictures(folder: Path, count: int = 2) -> Path:
+    """Write pictures of noisy waves, 240 x 160, into a new folder and return it."""
     folder.mkdir()
     rows, columns = np.mgrid[0:160, 0:240]
     for index in range(1, count + 1):
@@ -38,8 +38,8 @@ def pictures(folder: Path, count: int = 2) -> Path:
     return folder
 
 
-def run(folder: Path, ours: str) -> list[dict[str, Any]]:
-    """Records of `ours` and three baselines; the first has an estimate far from its files."""
+def measure_small_run(folder: Path, ours: str) -> list[dict[str, Any]]:
+    """Return records of the codec `ours` and of three baselines; ours has estimates far from its files."""
     codecs = [ours, "jpeg@quality=20", "webp@quality=60", "jpeg2000@quality=32"]
     records = bench.run(str(folder), codecs, quality=[10, 20], metrics=["psnr"])
     for record in records:
@@ -49,11 +49,11 @@ def run(folder: Path, ours: str) -> list[dict[str, Any]]:
     return records
 
 
-def sets(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Scores of whole sets as `bench.score_sets` gives them, made up."""
-    found: dict[tuple[str, float], dict[str, Any]] = {}
+def set_scores(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return invented scores of whole sets in the form in which `bench.score_sets` returns them."""
+    scores: dict[tuple[str, float], dict[str, Any]] = {}
     for record in records:
         key = (record["codec"], record["settings"]["quality"])
-        found[key] = {name: record[name] for name in ("dataset", "codec", "settings", "version", "baseline", "bpp")}
-        found[key] |= {"fd_cifar": 1 / record["bpp"], "patches": 400, "images": 2, "nets": {"features-cifar": "0" * 8}}
-    return list(found.values())
+        scores[key] = {name: record[name] for name in ("dataset", "codec", "settings", "version", "baseline", "bpp")}
+        scores[key] |= {"fd_cifar": 1 / record["bpp"], "patches": 400, "images": 2, "nets": {"features-cifar": "0" * 8}}
+    return list(scores.values())

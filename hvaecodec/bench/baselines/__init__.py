@@ -15,7 +15,7 @@ import numpy as np
 
 
 class BaselineCodec(Protocol):
-    """What a file in this folder offers; see the module's first lines."""
+    """A codec with a sweep, a version and a reason for not being there: what a file in this folder offers."""
 
     @property
     def name(self) -> str: ...
@@ -31,13 +31,13 @@ class BaselineCodec(Protocol):
 
 
 def names() -> list[str]:
-    """The baselines there are, available or not."""
+    """Return the names of the baselines, available or not."""
     files = (module.name for module in pkgutil.iter_modules(__path__))
     return sorted(name.replace("_", "-") for name in files if not name.startswith("_"))
 
 
 def load(name: str, options: dict[str, str] | None = None) -> BaselineCodec:
-    """The baseline called `name` with `options` as typed on a command line (`{"method": "6"}`).
+    """Return the baseline called `name` with `options` as typed on a command line, such as `{"method": "6"}`.
 
     Raises ValueError for an unknown name, option or value.
     """
@@ -45,12 +45,12 @@ def load(name: str, options: dict[str, str] | None = None) -> BaselineCodec:
         raise ValueError(f"no baseline {name!r}; there are {', '.join(names())}")
     module = importlib.import_module(f"{__name__}.{name.replace('-', '_')}")
     baseline: Any = module.Baseline
-    made: BaselineCodec = baseline(**_parse_options(baseline, options or {}))
-    return made
+    codec: BaselineCodec = baseline(**_parse_options(baseline, options or {}))
+    return codec
 
 
 def options_of(codec: object) -> dict[str, Any]:
-    """The options a baseline was made with, defaults included: part of every record."""
+    """Return the options of a baseline, defaults included, which are part of every record; {} for another codec."""
     if dataclasses.is_dataclass(codec) and not isinstance(codec, type):
         return {f.name: getattr(codec, f.name) for f in dataclasses.fields(codec) if f.init}
     return {}
@@ -65,6 +65,7 @@ def _parse_options(baseline: Any, options: dict[str, str]) -> dict[str, Any]:
 
 
 def _parse(key: str, value: str, default: Any) -> Any:
+    """A typed value as the type that the option's default has."""
     if isinstance(default, bool):
         if value.lower() not in {"true", "false", "1", "0"}:
             raise ValueError(f"option {key} is true or false, not {value!r}")

@@ -1,4 +1,4 @@
-"""What the Pillow baselines share: arrays to files and back, with Pillow's errors in our words."""
+"""Turns arrays into files and back for the Pillow baselines, with Pillow's errors in our words."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ from hvaecodec.codec.errors import CodecError, CorruptFile, NotThisFormat
 
 
 def write(image: np.ndarray, file_format: str, **options: Any) -> bytes:
-    """The bytes of `image` as a file; `options` go to Pillow's `save`.
+    """Return the bytes of `image` as a file of the format that Pillow calls `file_format`; `options` go to its `save`.
 
-    image: uint8, (H, W) grey or (H, W, 3) RGB. Raises CodecError, with the cause kept, if Pillow refuses.
+    image: uint8, (H, W) grey or (H, W, 3) RGB; ValueError is raised for others. Raises CodecError, with its cause, if
+    Pillow refuses.
     """
     _check(image)
     sink = io.BytesIO()
@@ -28,7 +29,10 @@ def write(image: np.ndarray, file_format: str, **options: Any) -> bytes:
 
 
 def read(data: bytes, file_format: str) -> np.ndarray:
-    """The uint8 picture in `data`: (H, W) if the file is grey, else (H, W, 3)."""
+    """Return the uint8 picture in `data`: (H, W) if the file is grey, else (H, W, 3).
+
+    Raises NotThisFormat if the bytes are no file of `file_format`, CorruptFile if Pillow cannot read it.
+    """
     try:
         with Image.open(io.BytesIO(data), formats=[file_format]) as picture:
             picture.load()
@@ -40,13 +44,13 @@ def read(data: bytes, file_format: str) -> np.ndarray:
 
 
 def version(feature: str) -> str:
-    """Pillow's version and that of the library behind `feature`, as the records print it."""
+    """Return Pillow's version and that of the library behind one of its features, as the records print it."""
     library = features.version(feature)
     return f"Pillow {_PILLOW}" + (f", {feature} {library}" if library else "")
 
 
 def missing(feature: str) -> str | None:
-    """Why a format is unavailable, or None."""
+    """Return why Pillow cannot write the format of a feature, or None."""
     return None if features.check(feature) else f"this Pillow {_PILLOW} was built without {feature}"
 
 

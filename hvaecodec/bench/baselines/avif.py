@@ -25,7 +25,7 @@ class Baseline:
     version: ClassVar[str] = _pillow.version("avif")
 
     def encode(self, image: np.ndarray, *, quality: float = 75) -> bytes:
-        """`quality` is libavif's, rounded to a whole number in 0..100."""
+        """Encode at `quality`, which is libavif's, rounded to a whole number in 0..100."""
         options: dict[str, Any] = {"speed": self.speed, "max_threads": self.threads}
         if image.ndim == 3:
             options["subsampling"] = self.subsampling
@@ -34,8 +34,10 @@ class Baseline:
         return _pillow.write(image, "AVIF", quality=round(quality), **options)
 
     def decode(self, data: bytes) -> np.ndarray:
+        """Decode a whole file; for errors see `_pillow.read`."""
         return _pillow.read(data, "AVIF")
 
     @staticmethod
     def unavailable() -> str | None:
+        """Return why the format cannot be written here, or None."""
         return _pillow.missing("avif")

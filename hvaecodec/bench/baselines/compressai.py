@@ -1,4 +1,4 @@
-"""Learned codecs of CompressAI's zoo, `compressai:<model>`; an extra that needs an environment of its own (numpy < 2).
+"""The learned codecs of CompressAI's zoo, `compressai:<model>`, which need an environment of their own (numpy < 2).
 
 CompressAI gives strings, not files; a file here is a 10-byte header, the lengths of the strings, and the strings:
 u8 quality, u16 height and width, u16 height and width of the coarsest latent, u8 count, then u32 lengths, all little
@@ -42,19 +42,23 @@ class Baseline:
 
     @property
     def settings(self) -> tuple[float, ...]:
+        """The qualities that the zoo has weights for."""
         return tuple(range(1, 7 if self.model.startswith("cheng2020") else 9))
 
     @property
     def version(self) -> str:
+        """CompressAI's version and which weights are used."""
         return f"compressai {metadata.version('compressai')}, {self.weights} weights"
 
     @property
     def threads(self) -> int:
+        """How many threads torch uses."""
         import torch
 
         return torch.get_num_threads()
 
     def encode(self, image: np.ndarray, *, quality: float = 4) -> bytes:
+        """Encode a uint8 picture, (H, W), which becomes RGB, or (H, W, 3). Raises CodecUnavailable without the zoo."""
         import torch
 
         height, width = image.shape[:2]
@@ -68,6 +72,9 @@ class Baseline:
         return head + struct.pack(f"<{len(strings)}I", *map(len, strings)) + b"".join(strings)
 
     def decode(self, data: bytes) -> np.ndarray:
+        """Decode a whole file to uint8 (H, W, 3). Raises CorruptFile for a damaged one, CodecUnavailable
+        without the zoo.
+        """
         import torch
 
         quality, height, width, shape, strings = _parse(data)
@@ -80,6 +87,7 @@ class Baseline:
         return np.ascontiguousarray(picture.permute(1, 2, 0).numpy())
 
     def unavailable(self) -> str | None:
+        """Return why the zoo cannot be used here, or None."""
         return None if util.find_spec("compressai") else f"CompressAI is not installed; {_INSTALL}"
 
     def _net(self, quality: int) -> Any:
@@ -111,7 +119,7 @@ def _load(model: str, quality: int, optimised_for: str, weights: str) -> Any:
 
 
 def _import_zoo() -> Any:
-    """CompressAI's zoo; of torchvision it only needs the transforms."""
+    """Import CompressAI's zoo, which needs only the transforms of torchvision."""
     torchvision_schemas.declare()
     try:
         with warnings.catch_warnings():

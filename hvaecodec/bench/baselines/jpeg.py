@@ -24,13 +24,15 @@ class Baseline:
     version: ClassVar[str] = _pillow.version("libjpeg_turbo")
 
     def encode(self, image: np.ndarray, *, quality: float = 75) -> bytes:
-        """`quality` is libjpeg's, rounded to a whole number in 1..100."""
+        """Encode at `quality`, which is libjpeg's, rounded to a whole number in 1..100."""
         options = {"optimize": self.optimize, "progressive": self.progressive, "subsampling": self.subsampling}
         return _pillow.write(image, "JPEG", quality=round(quality), **options)
 
     def decode(self, data: bytes) -> np.ndarray:
+        """Decode a whole file; for errors see `_pillow.read`."""
         return _pillow.read(data, "JPEG")
 
     @staticmethod
     def unavailable() -> str | None:
+        """Return why the format cannot be written here, or None."""
         return _pillow.missing("jpg")

@@ -20,14 +20,17 @@ class Baseline:
     version: ClassVar[str] = _pillow.version("jpg_2000")
 
     def encode(self, image: np.ndarray, *, quality: float = 34) -> bytes:
+        """Encode at `quality`, the PSNR in dB that the file aims at."""
         # OpenJPEG refuses more resolutions than the shorter side has halvings.
         resolutions = min(6, max(1, min(image.shape[:2]).bit_length()))
         options = {"quality_mode": "dB", "quality_layers": [quality], "irreversible": True, "mct": image.ndim == 3}
         return _pillow.write(image, "JPEG2000", num_resolutions=resolutions, no_jp2=True, **options)
 
     def decode(self, data: bytes) -> np.ndarray:
+        """Decode a whole file; for errors see `_pillow.read`."""
         return _pillow.read(data, "JPEG2000")
 
     @staticmethod
     def unavailable() -> str | None:
+        """Return why the format cannot be written here, or None."""
         return _pillow.missing("jpg_2000")

@@ -1,4 +1,4 @@
-"""JPEG XL through pillow-jxl-plugin (libjxl)."""
+"""JPEG XL as pillow-jxl-plugin writes it (libjxl)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ _PLUGIN = "pillow-jxl-plugin"
 
 
 def _register() -> None:
+    """Make Pillow know the format. Raises CodecUnavailable without the plugin."""
     try:
         import pillow_jxl  # noqa: F401  (its import registers the format with Pillow)
     except ImportError as error:
@@ -34,19 +35,22 @@ class Baseline:
 
     @property
     def version(self) -> str:
+        """The plugin's version."""
         return f"{_PLUGIN} {metadata.version(_PLUGIN)}"
 
     def encode(self, image: np.ndarray, *, quality: float = 75) -> bytes:
-        """`quality` is cjxl's, 1..100; it sets a Butteraugli distance, not a PSNR."""
+        """Encode at `quality`, which is cjxl's, 1..100; it sets a Butteraugli distance, not a PSNR."""
         _register()
         return _pillow.write(image, "JXL", quality=round(quality), effort=self.effort, num_threads=self.threads)
 
     def decode(self, data: bytes) -> np.ndarray:
+        """Decode a whole file; for errors see `_pillow.read`."""
         _register()
         return _pillow.read(data, "JXL")
 
     @staticmethod
     def unavailable() -> str | None:
+        """Return why the format cannot be written here, or None."""
         if util.find_spec("pillow_jxl") is None:
             return f"{_PLUGIN} is not installed: pip install 'hvaecodec[bench]'"
         return None

@@ -22,12 +22,14 @@ class Baseline:
     version: ClassVar[str] = _pillow.version("zlib")
 
     def encode(self, image: np.ndarray, *, quality: float = 100) -> bytes:
-        """`quality` has no meaning here and is ignored."""
+        """Encode without loss; `quality` has no meaning here and is ignored."""
         return _pillow.write(image, "PNG", optimize=self.optimize)
 
     def decode(self, data: bytes) -> np.ndarray:
+        """Decode a whole file; for errors see `_pillow.read`."""
         return _pillow.read(data, "PNG")
 
     @staticmethod
     def unavailable() -> str | None:
+        """Return why the format cannot be written here, or None."""
         return _pillow.missing("zlib")

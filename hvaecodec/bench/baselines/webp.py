@@ -22,12 +22,14 @@ class Baseline:
     version: ClassVar[str] = _pillow.version("webp")
 
     def encode(self, image: np.ndarray, *, quality: float = 75) -> bytes:
-        """`quality` is libwebp's, 0..100."""
+        """Encode at `quality`, which is libwebp's, 0..100."""
         return _pillow.write(image, "WEBP", quality=quality, method=self.method)
 
     def decode(self, data: bytes) -> np.ndarray:
+        """Decode a whole file; for errors see `_pillow.read`."""
         return _pillow.read(data, "WEBP")
 
     @staticmethod
     def unavailable() -> str | None:
+        """Return why the format cannot be written here, or None."""
         return _pillow.missing("webp")

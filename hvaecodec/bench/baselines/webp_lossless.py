@@ -22,12 +22,14 @@ class Baseline:
     version: ClassVar[str] = _pillow.version("webp")
 
     def encode(self, image: np.ndarray, *, quality: float = 100) -> bytes:
-        """`quality` 0..100 trades time for size; the picture is exact at all of them."""
+        """Encode without loss at every `quality`, 0..100, which trades time for size."""
         return _pillow.write(image, "WEBP", lossless=True, quality=quality, method=self.method)
 
     def decode(self, data: bytes) -> np.ndarray:
+        """Decode a whole file; for errors see `_pillow.read`."""
         return _pillow.read(data, "WEBP")
 
     @staticmethod
     def unavailable() -> str | None:
+        """Return why the format cannot be written here, or None."""
         return _pillow.missing("webp")

@@ -1,5 +1,5 @@
-"""The pictures that the bench runs on."""
+"""Loads the pictures that the bench runs on."""
 
 
 class DatasetError(OSError):
-    """A data set cannot be had; the message says what was looked for, and where."""
+    """Raised for a data set that cannot be had; the message says what was looked for, and where."""

@@ -1,4 +1,4 @@
-"""The pictures the bench runs on, by name: `kodak`, `photos`, `valid`, `cifar10`, or any folder of images."""
+"""Loads the pictures that the bench runs on by name: `kodak`, `photos`, `valid`, `cifar10`, or any folder of images."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", 
 
 @dataclass(frozen=True)
 class NamedImage:
-    """A picture with a name, read when asked for."""
+    """A picture with a name; `open` reads it, when it is asked for."""
 
     name: str
     open: Callable[[], Image.Image]
 
     def pixels(self) -> np.ndarray:
-        """uint8 (H, W) for grey pictures, else RGB (H, W, 3): EXIF orientation applied, alpha dropped."""
+        """Read the picture: uint8 (H, W) if it is grey, else RGB (H, W, 3), EXIF orientation applied, alpha dropped."""
         with self.open() as picture:
             upright = ImageOps.exif_transpose(picture)
             return np.array(upright if upright.mode == "L" else upright.convert("RGB"))
 
 
 def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[NamedImage]:
-    """The images of `kodak`, `photos`, `valid` or `cifar10`, or of the folder `name`, sorted by name.
+    """Return the images of `kodak`, `photos`, `valid` or `cifar10`, or of the folder `name`, sorted by name.
 
-    cifar10: its 10,000 test pictures, 32 x 32. data: where `kodak`, `valid` or `cifar10` lie; else the folder that
-    HVAECODEC_DATA names; else Kodak is downloaded once to the user's cache and checked.
+    `cifar10` is its 10,000 test pictures, 32 x 32. data: the folder where `kodak`, `valid` or `cifar10` lie, by default
+    the one that HVAECODEC_DATA names; without either, Kodak is downloaded once to the user's cache and checked.
     Raises DatasetError if the pictures are not there.
     """
     if name == "kodak":

@@ -1,4 +1,4 @@
-"""The Kodak lossless true colour suite: 24 photographs, 768x512 or 512x768, downloaded once and checked."""
+"""Downloads and checks the Kodak lossless true colour suite: 24 photographs, 768x512 or 512x768."""
 
 from __future__ import annotations
 
@@ -40,9 +40,10 @@ FILES = tuple(SHA256)
 
 
 def download(folder: Path | None = None, url: str | None = None) -> Path:
-    """The folder with the 24 files, fetched from `url` where they are missing; every file's SHA-256 is checked.
+    """Return the folder with the 24 files, after fetching those that are missing and checking every SHA-256.
 
-    folder: the user's cache by default. Raises DatasetError, and keeps no wrong file, if one cannot be had.
+    folder: the user's cache by default. url: where the files are, by default what URL_VARIABLE names, else URL.
+    Raises DatasetError, and leaves no wrong file, if one cannot be had.
     """
     import pooch
 

@@ -1,4 +1,4 @@
-"""Times one codec on one picture in a process of its own: `measure` starts it, `python -m` this module is it.
+"""Times one codec on one picture in a process of its own: `measure_in_process` starts it, and this module is it.
 
 A job is a JSON object on stdin, the answer one on stdout. The process may be another Python's, since CompressAI needs
 an environment of its own; it only has to find this package, which PYTHONPATH sees to.
@@ -20,12 +20,17 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Job:
-    """What to measure. megapixels: the photo is laid out in mirrored copies until it has so many; None: as it is."""
+    """One codec on one image, to be timed.
+
+    image: its name in the data set, the first one if empty. data: the folder of the data set's files.
+    megapixels: the photo is laid out in mirrored copies until it has so many; None leaves it as it is.
+    repeat: how often it is encoded and decoded. scales: of further decodes, as in 0.125.
+    """
 
     codec: str
     quality: float
     dataset: str = "photos"
-    image: str = ""  # the first one if empty
+    image: str = ""
     data: str | None = None
     megapixels: float | None = None
     repeat: int = 3
@@ -33,9 +38,11 @@ class Job:
     scales: tuple[float, ...] = ()
 
 
-def measure(job: Job, python: str | None = None) -> dict[str, Any]:
-    """Run `job` in a fresh process of `python` (this one if None): seconds of every repetition, sizes, peak memory.
+def measure_in_process(job: Job, python: str | None = None) -> dict[str, Any]:
+    """Do a job in a fresh process of the interpreter `python`, this one if None, and return its answer.
 
+    The answer has the seconds of every repetition under `encode_s`, `decode_s` and, for each scale, `decode_0.5_s` and
+    the like; `n_bytes`, `height`, `width`, and `peak_bytes` of the whole process.
     Raises RuntimeError with the process's last line if it fails.
     """
     import hvaecodec
@@ -44,27 +51,32 @@ def measure(job: Job, python: str | None = None) -> dict[str, Any]:
     paths = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
     environment = os.environ | {"OMP_NUM_THREADS": str(job.threads), "PYTHONPATH": paths}
     command = [python or sys.executable, "-m", "hvaecodec.bench.measure.isolated"]
-    done = subprocess.run(
+    process = subprocess.run(
         command, input=json.dumps(asdict(job)), capture_output=True, text=True, env=environment, check=False
     )
-    if done.returncode:
-        words = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+    if process.returncode:
+        words = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
         raise RuntimeError(f"measuring {job.codec} failed: {words[-1]}")
-    answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    answer: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return answer
 
 
 def mosaic(photo: np.ndarray, megapixels: float) -> np.ndarray:
-    """A 3:2 picture of `megapixels` million pixels from mirrored copies of `photo`, so without new edges."""
+    """Return a 3:2 picture of `megapixels` million pixels, laid out from mirrored copies so that no edge is new.
+
+    photo: uint8 (H, W) or (H, W, 3).
+    """
     height = max(1, round((megapixels * 1e6 / 1.5) ** 0.5))
     width = max(1, round(megapixels * 1e6 / height))
-    reach = [(0, height - photo.shape[0]), (0, width - photo.shape[1]), (0, 0)][: photo.ndim]
-    grown = np.pad(photo, [(0, max(0, after)) for _, after in reach], mode="symmetric")
-    return np.ascontiguousarray(grown[:height, :width])
+    pad = [(0, max(0, height - photo.shape[0])), (0, max(0, width - photo.shape[1])), (0, 0)][: photo.ndim]
+    return np.ascontiguousarray(np.pad(photo, pad, mode="symmetric")[:height, :width])
 
 
-def run(job: Job) -> dict[str, Any]:
-    """Do the job in this process; one untimed round comes first unless the picture is a mosaic."""
+def measure_job(job: Job) -> dict[str, Any]:
+    """Do a job in this process, after one untimed round on the photo itself, and return its answer.
+
+    Raises ValueError for an unknown codec or image, RuntimeError if the codec is not available here.
+    """
     from hvaecodec.bench.data import datasets
     from hvaecodec.bench.measure import memory, runner, specs
 
@@ -72,23 +84,23 @@ def run(job: Job) -> dict[str, Any]:
     if spec.unavailable:
         raise RuntimeError(spec.unavailable)
     images = datasets.load_dataset(job.dataset, job.data)
-    chosen = next((image for image in images if job.image in {"", image.name}), None)
-    if chosen is None:
+    image = next((image for image in images if job.image in {"", image.name}), None)
+    if image is None:
         raise ValueError(f"no image {job.image!r} in {job.dataset}")
-    x = chosen.pixels()
+    x = image.pixels()
     encoder, decoder = spec.make(), spec.make()
     with runner.torch_threads(job.threads):
-        _round(spec, encoder, decoder, x, job)  # the warm-up, on the photo itself
+        _times_of_round(spec, encoder, decoder, x, job)  # the warm-up, on the photo itself
         if job.megapixels is not None:
             x = mosaic(x, job.megapixels)
-        rounds = [_round(spec, encoder, decoder, x, job) for _ in range(job.repeat)]
-    answer: dict[str, Any] = {"codec": job.codec, "image": chosen.name, "height": x.shape[0], "width": x.shape[1]}
+        rounds = [_times_of_round(spec, encoder, decoder, x, job) for _ in range(job.repeat)]
+    answer: dict[str, Any] = {"codec": job.codec, "image": image.name, "height": x.shape[0], "width": x.shape[1]}
     answer |= {key: [r[key] for r in rounds] for key in rounds[0] if key != "n_bytes"}
     answer |= {"n_bytes": rounds[0]["n_bytes"], "threads": job.threads, "peak_bytes": memory.process_peak()}
     return answer
 
 
-def _round(spec: Any, encoder: Any, decoder: Any, x: np.ndarray, job: Job) -> dict[str, Any]:
+def _times_of_round(spec: Any, encoder: Any, decoder: Any, x: np.ndarray, job: Job) -> dict[str, Any]:
     start = time.perf_counter()
     data = spec.encode(encoder, x, job.quality)
     times = {"n_bytes": len(data), "encode_s": time.perf_counter() - start}
@@ -106,4 +118,4 @@ def _round(spec: Any, encoder: Any, decoder: Any, x: np.ndarray, job: Job) -> di
 
 if __name__ == "__main__":
     fields = json.load(sys.stdin)
-    print(json.dumps(run(Job(**(fields | {"scales": tuple(fields["scales"])})))))
+    print(json.dumps(measure_job(Job(**(fields | {"scales": tuple(fields["scales"])})))))

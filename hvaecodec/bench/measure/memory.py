@@ -1,4 +1,4 @@
-"""How much memory a piece of work took: the process's resident high-water mark while it ran."""
+"""How much memory a piece of work takes: the process's resident high-water mark while it runs."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ _CLEAR = Path("/proc/self/clear_refs")
 
 
 class PeakMemory:
-    """`with PeakMemory() as peak: ...` then `peak.n_bytes`, the peak resident set of the whole process in the block.
+    """Measures a block: after `with PeakMemory() as peak: ...`, `peak.n_bytes` is the peak resident set in bytes.
 
-    It counts everything resident, the interpreter and libraries too, so it is what a machine must have. Linux only,
-    by resetting VmHWM through /proc/self/clear_refs; None where that cannot be done.
+    It counts everything resident in the process, the interpreter and libraries too, so it is what a machine must have.
+    It works on Linux, by resetting VmHWM through /proc/self/clear_refs, and is None where that cannot be done.
     """
 
     def __enter__(self) -> PeakMemory:
@@ -35,12 +35,12 @@ class PeakMemory:
 
 
 def process_peak() -> int:
-    """Bytes of this process's resident high-water mark since it started, or since the last `PeakMemory` began.
+    """Return the bytes of this process's resident high-water mark since it started, or the last `PeakMemory` began.
 
-    VmHWM where there is one: getrusage's figure also counts what the parent held when it forked.
+    It is VmHWM where there is one: getrusage's figure also counts what the parent held when it forked.
     """
-    if _STATUS.exists() and (found := _high_water_mark()) is not None:
-        return found
+    if _STATUS.exists() and (n_bytes := _high_water_mark()) is not None:
+        return n_bytes
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -1,4 +1,4 @@
-"""The table that a sweep gives: one row for each codec and setting, and what is drawn and computed from it."""
+"""The table that a sweep gives: one row for each codec and setting, with its plots and Bjøntegaard deltas."""
 
 from __future__ import annotations
 
@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from hvaecodec.bench.metrics import image_metrics as image_metrics
-from hvaecodec.bench.metrics import set_metrics
+from hvaecodec.bench.metrics import image_metrics, set_metrics
 from hvaecodec.bench.show import curves
 from hvaecodec.bench.show.curves import Curve
 
 if TYPE_CHECKING:
-    from hvaecodec.bench.show.plots import ShownFigure
+    from hvaecodec.bench.show.plots import NotebookFigure
 
 Record = dict[str, Any]
 _SETTINGS = ("quality", "effort", "temperature", "seed")
@@ -26,10 +25,11 @@ _MEANS = ("n_bytes", "bpp", "est_bpp", "encode_s", "decode_s")  # then every met
 
 
 @dataclass(frozen=True)
-class Measured(Sequence[Record]):
-    """Rows as `pandas.DataFrame` takes them: means over the images, null where an image has no value.
+class ResultTable(Sequence[Record]):
+    """A sequence of rows, as `pandas.DataFrame` takes them: means over the images, null where an image has no value.
 
-    `file` is equal for rows that decode the same files at other temperatures. per_image: the records of every image.
+    The column `file` is equal for rows that decode the same files at other temperatures.
+    records: the rows. per_image: the records of every image. sets: the scores of whole sets. metrics: their names.
     """
 
     records: list[Record]
@@ -38,15 +38,18 @@ class Measured(Sequence[Record]):
     metrics: tuple[str, ...]
 
     @classmethod
-    def of(
-        cls, records: list[Record], sets: list[Record], metrics: tuple[str, ...], base: Mapping[str, str]
-    ) -> Measured:
-        """From a run's records and its scores of whole sets. base: each codec's label without its temperature."""
+    def from_records(
+        cls, records: list[Record], sets: list[Record], metrics: tuple[str, ...], base_labels: Mapping[str, str]
+    ) -> ResultTable:
+        """Average a run's records into rows, beside its scores of whole sets.
+
+        base_labels: for each codec's label the one without its temperature.
+        """
         scores = {_key(entry): entry for entry in sets}
         groups: dict[str, list[Record]] = {}
         for record in records:
             groups.setdefault(_key(record), []).append(record)
-        rows = [_row(group, scores.get(key, {}), metrics, base) for key, group in groups.items()]
+        rows = [_row(group, scores.get(key, {}), metrics, base_labels) for key, group in groups.items()]
         return cls(rows, records, sets, metrics)
 
     @overload
@@ -60,23 +63,25 @@ class Measured(Sequence[Record]):
         return len(self.records)
 
     def curves(self, metric: str | None = None) -> dict[str, Curve]:
-        """A curve for each codec, by label; the first metric if none is given."""
+        """Return a curve for each codec, by label. metric: the first that was measured if None."""
         name = self._metric(metric)
         if name in set_metrics.SET_METRICS:
             return set_metrics.curves_of(self.sets, name)
         return curves.from_records(self.per_image, name)
 
     def bd_rate(self, anchor: str | None = None, metric: str | None = None) -> dict[str, float | None]:
-        """Per cent more bits than `anchor` at an equal metric, by codec; None where the curves share no range.
+        """Return how many per cent more bits than `anchor` every codec takes at an equal metric, by label.
 
-        anchor: the first baseline, or the first codec, if not given. A distance over a whole set is compared on a
+        It is None where the curves share no range. See `hvaecodec.bench.show.curves.bd_rate` for the definition.
+        anchor: the first baseline, or else the first codec, if None. A distance over a whole set is compared on a
         logarithmic axis, since it spans decades; points at or below 0 are left out.
+        Raises ValueError for a codec without a curve or a metric that was not measured.
         """
-        found = {label: _logarithmic(curve) for label, curve in self.curves(metric).items()}
+        by_label = {label: _logarithmic(curve) for label, curve in self.curves(metric).items()}
         against = anchor or next((r["codec"] for r in self.records if r["baseline"]), self.records[0]["codec"])
-        if against not in found:
-            raise ValueError(f"no curve of {against!r}; there are {', '.join(found)}")
-        return {label: _percent(found[against], curve) for label, curve in found.items()}
+        if against not in by_label:
+            raise ValueError(f"no curve of {against!r}; there are {', '.join(by_label)}")
+        return {label: _percent(by_label[against], curve) for label, curve in by_label.items()}
 
     def plot(
         self,
@@ -85,16 +90,19 @@ class Measured(Sequence[Record]):
         *,
         against: str = "rate",
         published: Sequence[str] = (),
-    ) -> ShownFigure:
+    ) -> NotebookFigure:
         """Draw a metric against the rate, or against another metric, where a line joins the pictures of one file.
 
-        path: also written there. A notebook shows what is returned. Needs matplotlib.
+        path: where the figure is also written. against: `rate`, or the name of another metric. published: names of
+        published Kodak curves to draw behind. A notebook shows the figure that is returned. It needs matplotlib.
         """
         from hvaecodec.bench.show import plots
 
         name = self._metric(metric)
         if against != "rate":
-            figure = plots.tradeoff_figure(self.records, _named(self._metric(against)), _named(name))
+            figure = plots.tradeoff_figure(
+                self.records, _column_and_label(self._metric(against)), _column_and_label(name)
+            )
         elif name in set_metrics.SET_METRICS:
             figure = plots.perception_figure(self.sets, name)
         else:
@@ -104,7 +112,7 @@ class Measured(Sequence[Record]):
         return figure
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """The rows as a JSON list, which `pandas.read_json` reads; also written to `path`."""
+        """Return the rows as a JSON list, which `pandas.read_json` reads, and write it to `path` if there is one."""
         text = json.dumps(self.records, indent=1, allow_nan=False)
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")
@@ -120,13 +128,14 @@ def _key(record: Record) -> str:
     return json.dumps([record["codec"], record["settings"]], sort_keys=True)
 
 
-def _row(group: list[Record], scores: Record, metrics: tuple[str, ...], base: Mapping[str, str]) -> Record:
+def _row(group: list[Record], scores: Record, metrics: tuple[str, ...], base_labels: Mapping[str, str]) -> Record:
+    """The row of one codec at one setting: what it is, then means over its images, then distances over the set."""
     first = group[0]
     settings = first["settings"]
     row = {name: first[name] for name in ("dataset", "codec", "baseline", "version")}
     row |= {name: settings.get(name) for name in _SETTINGS}
-    row |= {"file": f"{base[first['codec']]}, quality {settings['quality']:g}", "images": len(group)}
-    of_image, of_set = set_metrics.split(metrics)
+    row |= {"file": f"{base_labels[first['codec']]}, quality {settings['quality']:g}", "images": len(group)}
+    of_image, of_set = set_metrics.split_names(metrics)
     keys = [image_metrics.get(name).key for name in of_image]
     row |= {key: _mean(group, key) for key in dict.fromkeys([*_MEANS, *keys])}
     row |= {set_metrics.SET_METRICS[name].key: scores.get(set_metrics.SET_METRICS[name].key) for name in of_set}
@@ -140,16 +149,16 @@ def _mean(group: list[Record], key: str) -> float | None:
     return None if any(value is None for value in values) else float(np.mean(np.array(values, dtype=np.float64)))
 
 
-def _named(metric: str) -> tuple[str, str]:
-    """Column and label of a metric."""
-    found = set_metrics.SET_METRICS.get(metric) or image_metrics.get(metric)
-    label = found.label
-    if isinstance(found, image_metrics.Metric) and metric.startswith("ms-ssim"):
-        label, _ = image_metrics.plain(found)  # the column has no dB
-    return found.key, label
+def _column_and_label(metric: str) -> tuple[str, str]:
+    """The column that holds a metric, and what a plot calls it."""
+    entry = set_metrics.SET_METRICS.get(metric) or image_metrics.get(metric)
+    if isinstance(entry, image_metrics.Metric) and metric.startswith("ms-ssim"):
+        return entry.key, image_metrics.plain_label(entry)[0]  # the column has no dB
+    return entry.key, entry.label
 
 
 def _logarithmic(curve: Curve) -> Curve:
+    """A curve of a distance over a whole set on a logarithmic axis; any other curve as it is."""
     if curve.metric not in set_metrics.SET_METRICS:
         return curve
     pairs = [(b, math.log10(v)) for b, v in zip(curve.bpp, curve.values, strict=True) if v > 0]

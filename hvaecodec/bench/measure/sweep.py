@@ -1,4 +1,4 @@
-"""Measures given codecs on given images over their settings: `bench.rate_distortion` and `bench.rate_perception`."""
+"""Measures codecs on images over their settings: what `bench.rate_distortion` and `bench.rate_perception` call."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from hvaecodec.bench import check, usable
-from hvaecodec.bench.measure import runner, user_inputs
-from hvaecodec.bench.measure.result_table import Measured
+from hvaecodec.bench.measure import record_files, runner, user_inputs
+from hvaecodec.bench.measure.result_table import ResultTable
 from hvaecodec.bench.metrics import set_metrics
 
 
-def measure(
+def measure_sweep(
     codecs: Any,
     images: Any,
     metrics: Sequence[str],
@@ -29,31 +29,31 @@ def measure(
     out: str | os.PathLike[str] | None = None,
     fresh: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
-) -> Measured:
-    """Every codec at every setting and temperature on every image; see `bench.rate_perception`.
+) -> ResultTable:
+    """Measure every codec at every setting and temperature on every image; see `bench.rate_perception`.
 
     At each quality one file is decoded at every temperature. out: a folder that keeps records and features.
     """
     check(metrics=metrics)
     metrics = usable(metrics)
-    of_image, of_set = set_metrics.split(metrics)
-    specs, base = user_inputs.codec_specs(codecs, temperatures, effort)
+    of_image, of_set = set_metrics.split_names(metrics)
+    specs, base_labels = user_inputs.codec_specs(codecs, temperatures, effort)
     dataset, pictures = user_inputs.named_images(images, data)
     with contextlib.ExitStack() as stack:
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(runner.torch_threads(threads))
-        known, keep = runner.store(folder, fresh)
+        earlier, add_record = record_files.open_records(folder, fresh)
         features = set_metrics.FeatureStore(folder, of_set) if of_set else None
-        records = runner.run_all(
+        records = runner.measure_codecs(
             pictures[:limit],
             specs,
             of_image,
             dataset=dataset,
             qualities=quality,
-            known=known,
-            keep=keep,
-            keeper=features,
+            earlier=earlier,
+            add_record=add_record,
+            store=features,
             progress=progress,
         )
-        sets = set_metrics.score(records, features, of_set) if features is not None else []
-    return Measured.of(records, sets, tuple(metrics), base)
+        sets = set_metrics.score_sets(records, features, of_set) if features is not None else []
+    return ResultTable.from_records(records, sets, tuple(metrics), base_labels)

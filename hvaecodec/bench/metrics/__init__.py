@@ -1,4 +1,4 @@
-"""What a picture, or a whole set of pictures, lost: metrics and the networks that some of them need."""
+"""Metrics of what a picture, or a whole set of pictures, lost, and the networks that some of them need."""
 
 
 class NotMeasurable(ValueError):

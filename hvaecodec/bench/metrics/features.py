@@ -1,4 +1,4 @@
-"""The frozen nets that perception is measured with, from the package's weights, and the features of pictures in them.
+"""The frozen nets that perception is measured with, from the package's weights, and features of pictures in them.
 
 They live in the bench, which training may not import: no codec can be trained on what it is measured with.
 """
@@ -29,7 +29,7 @@ _BATCH = 128  # larger ones leave the cache
 
 @dataclass(frozen=True)
 class Features:
-    """A net in inference form (float32, eval). digest: names its weights, 8 hexadecimal digits."""
+    """A frozen net in float32 and what its card says. digest: names its weights, 8 hexadecimal digits."""
 
     name: str
     net: FeatureNet
@@ -38,26 +38,29 @@ class Features:
     side: int = 32  # of the patches it takes
 
     def of(self, images: np.ndarray) -> np.ndarray:
-        """uint8 (N, 32, 32, 3) or, for digits, (N, 32, 32), or float32 of that shape in [0, 1]: (N, D) float32."""
+        """Return the features of pictures, float32 (N, D).
+
+        images: (N, 32, 32, 3) or, for digits, (N, 32, 32); uint8, or float32 in [0, 1]. Raises ValueError for others.
+        """
         return self._outputs(images, "features")
 
     def classes(self, images: np.ndarray) -> np.ndarray:
-        """The most probable class of each, int64 (N,)."""
+        """Return the most probable class of each picture, int64 (N,). images: as for `of`."""
         return self._outputs(images, "forward").argmax(1)
 
     def _outputs(self, images: np.ndarray, method: str) -> np.ndarray:
         import torch
 
         with torch.inference_mode():
-            found = [getattr(self.net, method)(x).numpy() for x in self._batches(images)]
-        return np.concatenate(found) if found else np.empty((0, self.net.n_features), np.float32)
+            batches = [getattr(self.net, method)(x).numpy() for x in self._batches(images)]
+        return np.concatenate(batches) if batches else np.empty((0, self.net.n_features), np.float32)
 
     def _batches(self, images: np.ndarray) -> Iterator[Any]:
         import torch
 
-        wanted = (32, 32) if self.net.channels == 1 else (32, 32, 3)
-        if images.shape[1:] != wanted or images.dtype not in (np.uint8, np.float32):
-            raise ValueError(f"{self.name} takes uint8 or float32 {wanted}, not {images.dtype} {images.shape[1:]}")
+        shape = (32, 32) if self.net.channels == 1 else (32, 32, 3)
+        if images.shape[1:] != shape or images.dtype not in (np.uint8, np.float32):
+            raise ValueError(f"{self.name} takes uint8 or float32 {shape}, not {images.dtype} {images.shape[1:]}")
         scale = 255 if images.dtype == np.uint8 else 1
         for start in range(0, len(images), _BATCH):
             part = images[start : start + _BATCH].reshape(-1, 32, 32, self.net.channels)
@@ -67,7 +70,7 @@ class Features:
 
 @cache
 def load_features(name: str | Path) -> Features:
-    """One of NAMES, or a net from a folder that `hvaecodec train features-cifar --export` made; loaded once.
+    """Return one of NAMES, or a net from a folder that `hvaecodec train features-cifar --export` made; loaded once.
 
     Raises CodecUnavailable if its weights are missing or cannot be read.
     """
@@ -81,9 +84,9 @@ def load_features(name: str | Path) -> Features:
         data = (folder / FILE).read_bytes()
         card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
         with safe_open(folder / FILE, "pt") as file:
-            told = file.metadata() or {}
+            metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        net = make(config_from(told["design"], json.loads(told["config"])))
+        net = make(config_from(metadata["design"], json.loads(metadata["config"])))
         net.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in tensors.items()})
     except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as cause:
         raise CodecUnavailable(f"cannot read the classifier {name} from {folder}: {cause}") from cause
@@ -92,14 +95,18 @@ def load_features(name: str | Path) -> Features:
 
 
 def rfd_lenet(originals: np.ndarray, decoded: np.ndarray) -> float:
-    """Fréchet distance of two sets of digits in the features of our digit classifier: rFD-LeNet, not rFID.
+    """Return rFD-LeNet: the Fréchet distance of two sets of digits in the features of our digit classifier, no rFID.
 
-    uint8 or float32 in [0, 1], (N, 32, 32), ink is bright. Raises TooFewPatches under 256 digits.
+    originals, decoded: (N, 32, 32), uint8 or float32 in [0, 1], ink bright. For the formula see
+    `hvaecodec.bench.metrics.frechet.frechet_distance`. Raises TooFewPatches under 256 digits.
     """
     net = load_features("digits")
     return frechet.frechet_distance(*(frechet.gaussian(net.of(images)) for images in (originals, decoded)))
 
 
 def digit_errors(images: np.ndarray, labels: np.ndarray) -> float:
-    """The part of the digits, as `rfd_lenet` takes them, that our classifier takes for another than their label."""
+    """Return the part of the digits, 0..1, that our classifier takes for another than their label.
+
+    images: as `rfd_lenet` takes them. labels: integers (N,).
+    """
     return float(np.mean(load_features("digits").classes(images) != labels))

@@ -1,4 +1,4 @@
-"""Distances between two sets of features: Fréchet's and the polynomial kernel's, and the patches they are taken from.
+"""Distances between two sets of features, Fréchet's and the polynomial kernel's, and the patches they come from.
 
 All in float64. A set is an array (N, D) with one row for each patch; neither distance depends on the order of rows.
 """
@@ -27,17 +27,18 @@ class Gaussian:
 
 
 def gaussian(features: np.ndarray) -> Gaussian:
-    """Mean and covariance of a set. Raises TooFewPatches."""
+    """Return the mean and covariance of a set of features, (N, D). Raises TooFewPatches if N is under 4 D."""
     n, d = _checked(features)
     x = features.astype(np.float64)
     return Gaussian(n, x.mean(0), np.cov(x, rowvar=False).reshape(d, d))
 
 
 def frechet_distance(a: Gaussian, b: Gaussian) -> float:
-    """|m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)), 0 or more, in squared units of the features.
+    """Return |m_a - m_b|^2 + tr(A + B - 2 (A B)^(1/2)), which is 0 or more, in squared units of the features.
 
-    Dowson and Landau 1982, eq. 16; with Inception features it is the FID of arXiv:1706.08500, eq. 6. The trace of the
-    root is the sum of the roots of the eigenvalues of A^(1/2) B A^(1/2): those of A B, from a symmetric matrix.
+    It is eq. 16 of Dowson and Landau, "The Fréchet distance between multivariate normal distributions", 1982; with
+    Inception features it is the FID of arXiv:1706.08500, eq. 6. The trace of the root is the sum of the roots of the
+    eigenvalues of A^(1/2) B A^(1/2): they are those of A B, but this matrix is symmetric.
     """
     values, vectors = np.linalg.eigh(a.covariance)
     root = (vectors * np.sqrt(values.clip(0))) @ vectors.T
@@ -48,7 +49,7 @@ def frechet_distance(a: Gaussian, b: Gaussian) -> float:
 
 @dataclass(frozen=True)
 class Powers:
-    """What the kernel distance knows of a set: the means of x, x⊗x and x⊗x⊗x, and of k(x, x)."""
+    """What the kernel distance knows of a set: its count, the means of x, x⊗x and x⊗x⊗x, and that of k(x, x)."""
 
     n: int
     means: tuple[np.ndarray, np.ndarray, np.ndarray]  # (D,), (D, D), (D, D, D)
@@ -56,7 +57,10 @@ class Powers:
 
 
 def powers(features: np.ndarray, chunk: int = 4096) -> Powers:
-    """The powers of a set; D^3 numbers, so for few features. Raises TooFewPatches."""
+    """Return the mean tensor powers of a set of features, (N, D); they are D^3 numbers, so D must be small.
+
+    chunk: how many rows are taken at a time. Raises TooFewPatches if N is under 4 D.
+    """
     n, d = _checked(features)
     sums = [np.zeros(d), np.zeros((d, d)), np.zeros((d * d, d))]
     own = 0.0
@@ -72,20 +76,21 @@ def powers(features: np.ndarray, chunk: int = 4096) -> Powers:
 
 
 def kernel_distance(a: Powers, b: Powers) -> float:
-    """Unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)^3, over all pairs; may be below 0.
+    """Return the unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)^3; it may fall below 0.
 
-    The kernel is that of KID (arXiv:1801.01401, sec. 4), the estimator Gretton et al. 2012, eq. 3. KID averages it over
-    random subsets; here (x·y)^p is the product of the p-th tensor powers of x and y, so the mean over all pairs is a
-    product of means and takes no sampling.
+    The kernel is that of KID (arXiv:1801.01401, sec. 4), the estimator that of Gretton et al., "A kernel two-sample
+    test", 2012, eq. 3. KID averages it over random subsets; here (x·y)^p is the product of the p-th tensor powers of x
+    and y, so the mean over all pairs is a product of means and takes no sampling.
     """
     within = (_without_own(s) for s in (a, b))
     return sum(within) - 2 * _mean_kernel(a, b)
 
 
 def patches(picture: np.ndarray, side: int = 32, shift: int | None = None) -> np.ndarray:
-    """All squares of a picture at multiples of `shift` (half the side), row by row: uint8 (N, side, side, 3).
+    """Return all squares of a picture at multiples of `shift` pixels, row by row, uint8 (N, side, side, 3).
 
-    What is left at the lower and right edge is not looked at; a picture under `side` gives none. Grey becomes RGB.
+    picture: uint8 (H, W), which becomes RGB, or (H, W, 3). shift: half the side if None. What is left at the lower and
+    right edge is not looked at; a picture with a side under `side` gives none.
     """
     shift = shift or side // 2
     rgb = np.repeat(np.atleast_3d(picture), 3, axis=2) if picture.ndim == 2 else picture

@@ -19,30 +19,36 @@ MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window: min side > (11 - 1)
 
 @dataclass(frozen=True)
 class Metric:
-    """A distortion: `measure(x, x_hat)` per image, then `axis` of the mean over images for curves and BD-rates.
+    """A distortion or a similarity of two pictures, as records, tables and plots know it.
 
-    about: input range and network, to stand beside every number. ready: raises CodecUnavailable if it cannot be had.
+    score: its value for `(x, x_hat)`; raises NotMeasurable where it has none. axis: applied to the mean over images,
+    for curves and BD-rates. about: input range and network, to stand beside every number. unit: of the axis.
+    in_tables: whether it has a curve, a BD-rate and a column.
+    ready: raises CodecUnavailable if a library or weights cannot be had.
     """
 
     key: str  # in the records
     label: str  # on plots and in tables
-    measure: Callable[[np.ndarray, np.ndarray], float]
+    score: Callable[[np.ndarray, np.ndarray], float]
     axis: Callable[[float], float] = float
     higher_is_better: bool = True
     about: str = ""
-    unit: str = ""  # of the axis
-    in_tables: bool = True  # has a curve, a BD-rate and a column
+    unit: str = ""
+    in_tables: bool = True
     ready: Callable[[], object] = lambda: None
 
 
 def mse(x: np.ndarray, x_hat: np.ndarray) -> float:
-    """Mean squared error of the 8-bit values."""
+    """Return the mean squared error of the 8-bit values over all pixels and channels."""
     difference = x.astype(np.int32) - x_hat.astype(np.int32)
     return float(np.mean(np.square(difference, dtype=np.int64)))
 
 
 def psnr_db(x: np.ndarray, x_hat: np.ndarray) -> float:
-    """Peak signal-to-noise ratio in dB: peak 255, one MSE over all channels. Raises NotMeasurable if x_hat is x."""
+    """Return the peak signal-to-noise ratio in dB, 10 log10(255² / MSE) with one MSE over all channels.
+
+    Raises NotMeasurable if the pictures are equal.
+    """
     error = mse(x, x_hat)
     if error == 0:
         raise NotMeasurable("the pictures are equal")
@@ -50,8 +56,10 @@ def psnr_db(x: np.ndarray, x_hat: np.ndarray) -> float:
 
 
 def ms_ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
-    """Multi-scale SSIM, 0..1, mean over the channels, by pytorch-msssim with data range 255.
+    """Return the multi-scale SSIM, 0..1, by pytorch-msssim with data range 255, as the mean over the channels.
 
+    It is eq. 7 of Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment",
+    Asilomar 2003, with five scales.
     Raises NotMeasurable if a side is under 161 pixels, where the five scales do not fit.
     """
     if min(x.shape[:2]) < MS_SSIM_MIN_SIDE:
@@ -64,7 +72,7 @@ def ms_ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
 
 
 def ms_ssim_small(x: np.ndarray, x_hat: np.ndarray) -> float:
-    """`ms_ssim32` of two pictures of any size, 0..1; from 161 pixels a side on that is MS-SSIM."""
+    """Return `ms_ssim32` of two pictures of any size, 0..1; from 161 pixels a side on that is MS-SSIM."""
     import torch
 
     from hvaecodec.bench.metrics.ms_ssim32 import ms_ssim32
@@ -74,20 +82,27 @@ def ms_ssim_small(x: np.ndarray, x_hat: np.ndarray) -> float:
 
 
 def ms_ssim_db(value: float) -> float:
-    """MS-SSIM on the scale that plots and BD-rates use, -10 * log10(1 - value)."""
+    """Return an MS-SSIM of 0..1 on the scale in dB that plots and BD-rates use, -10 log10(1 - value).
+
+    The scale is that of Ballé et al., arXiv:1802.01436, and of the published curves.
+    """
     return math.inf if value >= 1 else -10 * math.log10(1 - value)
 
 
 def _piq(key: str, label: str, function: str, higher_is_better: bool = True) -> Metric:
+    """An index of piq that needs no network."""
     about = f"piq.{function}, RGB in [0, 1], no network"
+    score = functools.partial(perceptual.piq_index, function=function)
     ready = functools.partial(perceptual.library, "piq")
-    return Metric(key, label, perceptual.of_piq(function), float, higher_is_better, about, ready=ready)
+    return Metric(key, label, score, higher_is_better=higher_is_better, about=about, ready=ready)
 
 
 def _lpips(key: str, label: str, net: str, weights: metric_weights.Weights) -> Metric:
+    """LPIPS with one of its networks."""
     about = f"lpips 0.1, RGB in [-1, 1], torchvision's {weights.about}; lower is better"
+    score = functools.partial(perceptual.lpips, net=net)
     ready = functools.partial(perceptual.load_lpips, net)
-    return Metric(key, label, perceptual.lpips(net), float, False, about, ready=ready)
+    return Metric(key, label, score, higher_is_better=False, about=about, ready=ready)
 
 
 _SMALL = "five scales with a window of min(11, side), RGB in [0, 1], no network"
@@ -101,7 +116,9 @@ METRICS: dict[str, Metric] = {
     "ssim": Metric("ssim", "SSIM", perceptual.ssim, about="scikit-image, RGB in 0..255, Gaussian window, no network"),
     "lpips": _lpips("lpips", "LPIPS (AlexNet)", "alex", metric_weights.ALEXNET),
     "lpips-vgg": _lpips("lpips_vgg", "LPIPS (VGG16)", "vgg", metric_weights.VGG16),
-    "dists": Metric("dists", "DISTS", perceptual.dists, float, False, _DISTS, ready=perceptual.load_dists),
+    "dists": Metric(
+        "dists", "DISTS", perceptual.dists, higher_is_better=False, about=_DISTS, ready=perceptual.load_dists
+    ),
     "fsim": _piq("fsim", "FSIMc", "fsim"),
     "vif": _piq("vif", "VIFp", "vif_p"),
     "haarpsi": _piq("haarpsi", "HaarPSI", "haarpsi"),
@@ -113,22 +130,25 @@ METRICS: dict[str, Metric] = {
 _PLAIN = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "ms_ssim32": ("MS-SSIM32", 4), "mse": ("MSE", 1)}
 
 
-def plain(metric: Metric) -> tuple[str, int]:
-    """What a metric is called where it stands as measured, not on its `axis`, and its digits after the point."""
+def plain_label(metric: Metric) -> tuple[str, int]:
+    """Return what a metric is called where it stands as measured, not on its `axis`, and its digits after the point."""
     return _PLAIN.get(metric.key, (metric.label, 4))
 
 
 def get(name: str) -> Metric:
-    """The metric called `name`; ValueError lists what there is."""
+    """Return the metric called `name`. Raises ValueError, with a list of those there are, for any other name."""
     if name not in METRICS:
         raise ValueError(f"no metric {name!r}; there are {', '.join(METRICS)}")
     return METRICS[name]
 
 
-def measure(x: np.ndarray, x_hat: np.ndarray, names: Sequence[str]) -> tuple[dict[str, float | None], dict[str, str]]:
-    """Values by record key, and for each null the reason.
+def score_picture(
+    x: np.ndarray, x_hat: np.ndarray, names: Sequence[str]
+) -> tuple[dict[str, float | None], dict[str, str]]:
+    """Return the value of every metric in `names` by its key in records, and for each null the reason.
 
-    A format without grey returns RGB for a grey picture; the two are then compared in RGB. Other shapes must be equal.
+    A format without grey returns RGB for a grey picture; the two are then compared in RGB. Raises ValueError for any
+    other difference in shape, and for an unknown metric.
     """
     x, x_hat = _match_channels(x, x_hat)
     if x.shape != x_hat.shape or x_hat.dtype != np.uint8:
@@ -137,14 +157,14 @@ def measure(x: np.ndarray, x_hat: np.ndarray, names: Sequence[str]) -> tuple[dic
     reasons: dict[str, str] = {}
     for metric in map(get, names):
         try:
-            values[metric.key] = metric.measure(x, x_hat)
+            values[metric.key] = metric.score(x, x_hat)
         except NotMeasurable as reason:
             values[metric.key], reasons[metric.key] = None, str(reason)
     return values, reasons
 
 
 def bpp(n_bytes: int, height: int, width: int) -> float:
-    """Bits of the whole file per pixel."""
+    """Return the bits of a whole file per pixel of its picture."""
     return 8 * n_bytes / (height * width)
 
 
@@ -156,6 +176,7 @@ def _planes(x: np.ndarray):  # type: ignore[no-untyped-def]  # a torch.Tensor, a
 
 
 def _match_channels(x: np.ndarray, x_hat: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Both pictures in RGB if the original is grey and the decoded one is not."""
     if x.ndim == 2 and x_hat.ndim == 3 and x_hat.shape[2] == 3:
         return np.repeat(x[..., None], 3, axis=2), x_hat
     return x, x_hat

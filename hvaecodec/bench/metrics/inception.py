@@ -1,4 +1,4 @@
-"""Inception features of patches, as FID and KID define them, by torch-fidelity."""
+"""Inception features of patches by torch-fidelity, as FID and KID define them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,11 @@ _BATCH = 32
 
 @dataclass(frozen=True)
 class Inception:
-    """`side`: of the patches, which torch-fidelity brings to 299 as TensorFlow 1 did. digest: of the weights."""
+    """The Inception network of FID and KID, on patches of one size.
+
+    side: of the patches, in pixels; torch-fidelity brings them to 299 as TensorFlow 1 did. digest: of the weights, 8
+    hexadecimal digits.
+    """
 
     name: str
     side: int
@@ -24,20 +28,23 @@ class Inception:
     net: Any
 
     def of(self, patches: np.ndarray) -> np.ndarray:
-        """uint8 (N, side, side, 3) to the 2048 features before the last layer, float32 (N, 2048)."""
+        """Return the features of patches, uint8 (N, side, side, 3): what enters the last layer, float32 (N, 2048)."""
         import torch
 
-        found = [np.empty((0, 2048), np.float32)]
+        batches = [np.empty((0, 2048), np.float32)]
         with torch.inference_mode():
             for start in range(0, len(patches), _BATCH):
                 batch = torch.from_numpy(np.ascontiguousarray(patches[start : start + _BATCH])).permute(0, 3, 1, 2)
-                found.append(self.net(batch)[0].float().numpy())
-        return np.concatenate(found)
+                batches.append(self.net(batch)[0].float().numpy())
+        return np.concatenate(batches)
 
 
 @cache
 def load(name: str) -> Inception:
-    """`inception-64` or `inception-256`, by the side of their patches. Raises CodecUnavailable."""
+    """Return `inception-64` or `inception-256`, called by the side of their patches; loaded once.
+
+    Raises CodecUnavailable.
+    """
     return Inception(name, int(name.rpartition("-")[2]), metric_weights.INCEPTION.sha256[:8], _net())
 
 
@@ -50,19 +57,23 @@ def _net() -> Any:
 
 
 def enough_for_kid(features: np.ndarray) -> np.ndarray:
-    """The features themselves. Raises TooFewPatches if there are fewer than KID takes at once."""
+    """Return the features as they are. Raises TooFewPatches if there are fewer rows than KID takes at once."""
     if len(features) < KID_SUBSET:
         raise frechet.TooFewPatches(f"{len(features)} patches; KID needs {KID_SUBSET}")
     return features
 
 
 def kid(a: np.ndarray, b: np.ndarray) -> float:
-    """KID (arXiv:1801.01401) of two sets of features: torch-fidelity's mean over 100 subsets of 1000, seed 2020."""
+    """Return the KID of two sets of Inception features, (N, 2048) and (M, 2048); it may fall below 0.
+
+    It is that of Bińkowski et al., arXiv:1801.01401, sec. 4, as torch-fidelity has it: the mean over 100 random subsets
+    of 1000 rows, with the seed 2020.
+    """
     import torch
 
     module = perceptual.library("torch_fidelity.metric_kid")
     features = (torch.from_numpy(np.asarray(x, np.float32)) for x in (a, b))
-    found = module.kid_features_to_metric(
+    scores = module.kid_features_to_metric(
         *features, kid_subsets=100, kid_subset_size=KID_SUBSET, rng_seed=2020, verbose=False
     )
-    return float(found[module.KEY_METRIC_KID_MEAN])
+    return float(scores[module.KEY_METRIC_KID_MEAN])

@@ -1,8 +1,9 @@
-"""Weights of the networks that perception is measured with: from a given folder, PyTorch's cache, or downloaded.
+"""Finds the weights of the networks that perception is measured with, and checks them.
 
-Their authors publish only the first eight digits of a file's SHA-256, in its name. Eight can be forged, and the libraries
-read these files as pickles, so the whole digest is checked: it is the one that many independent projects state for the
-file of that name. A file with another is refused, wherever it comes from.
+They come from a folder that a variable names, from PyTorch's cache, or are downloaded. Their authors publish only the
+first eight digits of a file's SHA-256, in its name. Eight can be forged, and the libraries read these files as pickles,
+so the whole digest is checked: it is the one that many independent projects state for the file of that name. A file
+with another is refused, wherever it comes from.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ _TIMEOUT_S = 20
 
 @dataclass(frozen=True)
 class Weights:
-    """A file: its name, where its authors keep it, and its SHA-256, of which the name has the first eight digits."""
+    """A file of weights: its name, where its authors keep it, and its SHA-256, whose first digits the name has."""
 
     file: str
     url: str
@@ -33,6 +34,7 @@ class Weights:
 
     @property
     def about(self) -> str:
+        """The file and the digits of its digest, to stand beside numbers."""
         return f"{self.file}, SHA-256 {self.sha256[:8]}…"
 
 
@@ -49,19 +51,23 @@ INCEPTION = Weights(
 
 
 def find(weights: Weights) -> Path:
-    """A checked file of weights. Raises CodecUnavailable, in one line, if it cannot be had or is another."""
+    """Return the path of a file of weights whose digest was checked.
+
+    It is looked for in the folder that FOLDER_VARIABLE names, then in PyTorch's cache, and else downloaded there.
+    Raises CodecUnavailable, in one line, if it cannot be had or its digest differs.
+    """
     import torch
 
     cached = Path(torch.hub.get_dir()) / "checkpoints" / weights.file
-    given = os.environ.get(FOLDER_VARIABLE)
-    if given and (Path(given) / weights.file).exists():
-        return _checked(Path(given) / weights.file, weights)
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder and (Path(folder) / weights.file).exists():
+        return _checked(Path(folder) / weights.file, weights)
     return _checked(cached if cached.exists() else _download(weights, cached), weights)
 
 
 @contextmanager
 def hub_with(files: Mapping[str, Path]) -> Iterator[None]:
-    """For a block, PyTorch's cache holds just these files by these names, so that libraries find them there."""
+    """Make PyTorch's cache, for a block, a folder that holds just these files by these names, for libraries to find."""
     import torch
 
     before = torch.hub.get_dir()

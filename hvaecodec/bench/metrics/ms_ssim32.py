@@ -1,7 +1,8 @@
 """MS-SSIM32: multi-scale SSIM for pictures too small for the standard five scales.
 
-As arXiv's MS-SSIM (Wang 2003): five levels, weights 0.0448 .. 0.1333, Gaussian window with sigma 1.5, valid positions
-only; the window is min(11, side) wide at each level. From 161 pixels a side on it equals the standard.
+It is the MS-SSIM of Wang, Simoncelli and Bovik, "Multiscale structural similarity for image quality assessment",
+Asilomar 2003: five scales with the weights 0.0448 .. 0.1333 of its sec. 3.2, a Gaussian window with sigma 1.5, valid
+positions only. Here the window is min(11, side) wide at each scale; from 161 pixels a side on that is the standard.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ _C1, _C2 = 0.01**2, 0.03**2
 
 
 def ms_ssim32(x: Tensor, y: Tensor) -> Tensor:
-    """(B,) of pictures (B, C, H, W) in 0..1, mean over the channels."""
+    """Return the MS-SSIM32 of each pair of pictures, 0..1, as the mean over the channels, float64 (B,).
+
+    x, y: (B, C, H, W) in 0..1. It is eq. 7 of the paper, factors below 0 taken as 0.
+    """
     out = torch.ones(x.shape[:2], device=x.device, dtype=torch.float64)
     x, y = x.double(), y.double()
-    for level, weight in enumerate(_WEIGHTS):
+    for scale, weight in enumerate(_WEIGHTS):
         similarity, contrast = _ssim(x, y)
-        last = level == len(_WEIGHTS) - 1
+        last = scale == len(_WEIGHTS) - 1
         out = out * (similarity if last else contrast).clamp_min(0) ** weight
         if not last:
             odd = x.shape[-2] % 2, x.shape[-1] % 2
@@ -30,7 +34,10 @@ def ms_ssim32(x: Tensor, y: Tensor) -> Tensor:
 
 
 def _ssim(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    """SSIM and its contrast and structure terms alone, mean over positions, (B, C) each."""
+    """SSIM and its contrast and structure terms alone, each the mean over positions, (B, C).
+
+    SSIM is eq. 13 of Wang et al. 2004; the product of its terms c and s is written as one fraction there.
+    """
     mean_x, mean_y = _blur(x), _blur(y)
     xx, yy, xy = _blur(x * x) - mean_x**2, _blur(y * y) - mean_y**2, _blur(x * y) - mean_x * mean_y
     contrast = (2 * xy + _C2) / (xx + yy + _C2)
@@ -39,6 +46,7 @@ def _ssim(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _blur(x: Tensor) -> Tensor:
+    """The mean under a Gaussian window at every position where it fits, rows first, then columns."""
     channels = x.shape[1]
     for axis in (2, 3):
         size = min(_WINDOW, x.shape[axis])

@@ -1,6 +1,7 @@
 """Perceptual distances and indices of two pictures, through their well-kept libraries: lpips, piq, scikit-image.
 
-All take uint8 RGB or grey; the docstrings say what a library is given of it, and METRICS.md says it to the reader.
+All take uint8 pictures, (H, W) or (H, W, 3). Each docstring says in which form its library gets them, and METRICS.md
+says it to the reader.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -21,34 +22,40 @@ from hvaecodec.codec.errors import CodecUnavailable
 
 INSTALL = "pip install 'hvaecodec[perceptual]'"
 
-Measure = Callable[[np.ndarray, np.ndarray], float]
 
+def lpips(x: np.ndarray, x_hat: np.ndarray, *, net: str) -> float:
+    """Return the LPIPS 0.1 of two pictures, by the package of its authors, from RGB in [-1, 1]; lower is better.
 
-def lpips(net: str) -> Measure:
-    """LPIPS 0.1 (arXiv:1801.03924) by the package of its authors; RGB in [-1, 1]; net: `alex` or `vgg`."""
-
-    def measure(x: np.ndarray, x_hat: np.ndarray) -> float:
-        return _scalar(load_lpips(net), 2 * planes(x) - 1, 2 * planes(x_hat) - 1)
-
-    return measure
+    It is eq. 1 of Zhang et al., arXiv:1801.03924. net: `alex` or `vgg`.
+    Raises CodecUnavailable without library or weights, NotMeasurable for a picture that is too small for the network.
+    """
+    return _scalar(load_lpips(net), 2 * planes(x) - 1, 2 * planes(x_hat) - 1)
 
 
 def dists(x: np.ndarray, x_hat: np.ndarray) -> float:
-    """DISTS (arXiv:2004.07728) by piq; RGB in [0, 1], the shorter side brought to 256 if it is longer."""
+    """Return the DISTS of two pictures, by piq, from RGB in [0, 1]; lower is better.
+
+    It is that of Ding et al., arXiv:2004.07728; the shorter side is brought to 256 pixels if it is longer.
+    Raises CodecUnavailable without library or weights, NotMeasurable for a picture that is too small for the network.
+    """
     return _scalar(load_dists(), planes(x), planes(x_hat))
 
 
-def of_piq(name: str) -> Measure:
-    """An index of piq that needs no weights; RGB in [0, 1]."""
+def piq_index(x: np.ndarray, x_hat: np.ndarray, *, function: str) -> float:
+    """Return what a function of piq says of two pictures, RGB in [0, 1]; one that needs no weights, as `gmsd`.
 
-    def measure(x: np.ndarray, x_hat: np.ndarray) -> float:
-        return _scalar(getattr(library("piq"), name), planes(x), planes(x_hat), data_range=1.0)
-
-    return measure
+    Raises CodecUnavailable without piq, NotMeasurable for a picture that is too small for the function's filters.
+    """
+    return _scalar(getattr(library("piq"), function), planes(x), planes(x_hat), data_range=1.0)
 
 
 def ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
-    """SSIM by scikit-image with the settings of Wang et al. 2004: Gaussian window, σ 1.5; mean over the channels."""
+    """Return the SSIM of two pictures, by scikit-image, as the mean over positions and channels.
+
+    It is eq. 13 of Wang et al., "Image quality assessment: from error visibility to structural similarity", IEEE
+    Transactions on Image Processing 13(4), 2004, with the settings of the paper: a Gaussian window with σ 1.5.
+    Raises NotMeasurable if a side is under the window of 11 pixels.
+    """
     if min(x.shape[:2]) < 11:
         raise NotMeasurable("a side is under the window of 11 pixels")
     skimage = library("skimage.metrics")
@@ -58,7 +65,7 @@ def ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
 
 @cache
 def load_lpips(net: str) -> Any:
-    """The network in inference form. Raises CodecUnavailable."""
+    """Return the LPIPS network on `alex` or `vgg`, ready to be called; loaded once. Raises CodecUnavailable."""
     weights = {"alex": metric_weights.ALEXNET, "vgg": metric_weights.VGG16}[net]
     module = library("lpips")
     with metric_weights.hub_with({weights.file: metric_weights.find(weights)}), quiet():
@@ -67,7 +74,10 @@ def load_lpips(net: str) -> Any:
 
 @cache
 def load_dists() -> Any:
-    """VGG16 from the weights' file, α and β from the package of the authors. Raises CodecUnavailable."""
+    """Return the DISTS network: VGG16 from the weights' file, α and β from the package of the authors; loaded once.
+
+    Raises CodecUnavailable.
+    """
     module, authors = library("piq"), library_folder("DISTS_pytorch")
     vgg = metric_weights.VGG16
     files = {vgg.file: metric_weights.find(vgg), "dists_weights.pt": authors / "weights.pt"}
@@ -76,7 +86,7 @@ def load_dists() -> Any:
 
 
 def library(name: str) -> Any:
-    """Import a library, quietly. Raises CodecUnavailable if it is not installed or does not import."""
+    """Import a library without its warnings and return it. Raises CodecUnavailable if it cannot be imported."""
     torchvision_schemas.declare()
     try:
         with quiet():
@@ -86,7 +96,7 @@ def library(name: str) -> Any:
 
 
 def library_folder(name: str) -> Path:
-    """Where a library lies, without importing it. Raises CodecUnavailable."""
+    """Return the folder of a library without importing it. Raises CodecUnavailable if it is not installed."""
     spec = importlib.util.find_spec(name)
     if spec is None or spec.origin is None:
         raise CodecUnavailable(f"{name} is not installed; {INSTALL}")
@@ -94,7 +104,7 @@ def library_folder(name: str) -> Path:
 
 
 def planes(x: np.ndarray) -> Any:
-    """A torch tensor (1, 3, H, W) in [0, 1]; grey becomes RGB."""
+    """Return a uint8 picture, (H, W), which becomes RGB, or (H, W, 3), as a float32 tensor (1, 3, H, W) in [0, 1]."""
     import torch
 
     rgb = np.repeat(x[..., None], 3, axis=2) if x.ndim == 2 else x
@@ -103,13 +113,14 @@ def planes(x: np.ndarray) -> Any:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Without the libraries' warnings about each other's versions."""
+    """Silence in a block the libraries' warnings about each other's versions."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _scalar(function: Any, x: Any, x_hat: Any, **options: Any) -> float:
+    """What a library's function or network says of two pictures; its refusals become NotMeasurable."""
     import torch
 
     try:

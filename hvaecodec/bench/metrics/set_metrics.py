@@ -1,7 +1,7 @@
-"""Perception: how far the decoded patches of a whole set are from the original ones. One entry in `SET_METRICS` each.
+"""How far the decoded patches of a whole set are from the original ones: perception, one entry in `SET_METRICS` each.
 
 A value belongs to a codec at a setting over all images, never to one image, so it is no field of a record and enters no
-BD-rate. What is kept for each record are the features of its decoded picture; `score` puts them together.
+BD-rate. For each record the features of its decoded picture are stored; `score_sets` puts them together.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ class SetMetric:
     about: str  # input range, patches and network, to stand beside every number
 
     def ready(self) -> None:
-        """Raise CodecUnavailable if it cannot be had."""
+        """Raise CodecUnavailable if the network, or a library or weights that it needs, cannot be had."""
         _load(self.net)
 
 
 def _cifar(net: str, suffix: str) -> dict[str, SetMetric]:
+    """The Fréchet and the kernel distance in the features of one of our classifiers."""
     about = f"32x32 patches with half shift, RGB in [0, 1], our CIFAR-10 classifier {net}: neither FID nor KID"
     tail = suffix.replace("-", "_")
     return {
@@ -56,7 +57,9 @@ def _cifar(net: str, suffix: str) -> dict[str, SetMetric]:
 
 
 def _inception(side: int) -> dict[str, SetMetric]:
-    about = f"{side}x{side} patches with half shift, RGB 0..255, torch-fidelity's Inception, {metric_weights.INCEPTION.about}"
+    """FID and KID on patches of a side."""
+    weights = metric_weights.INCEPTION.about
+    about = f"{side}x{side} patches with half shift, RGB 0..255, torch-fidelity's Inception, {weights}"
     net = f"inception-{side}"
     return {
         f"fid-{side}": SetMetric(f"fid_{side}", f"FID/{side}", net, frechet.gaussian, frechet.frechet_distance, about),
@@ -67,25 +70,28 @@ def _inception(side: int) -> dict[str, SetMetric]:
 SET_METRICS = _cifar("features-cifar", "") | _cifar("features-cifar-check", "-check") | _inception(64) | _inception(256)
 
 
-def split(names: Iterable[str]) -> tuple[list[str], list[str]]:
-    """Metrics of one image, and metrics of a set, each in their order."""
+def split_names(names: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return the names of metrics of one image, and those of metrics of a set, each in their order."""
     names = list(names)
     return [name for name in names if name not in SET_METRICS], [name for name in names if name in SET_METRICS]
 
 
 class FeatureStore:
-    """The features of pictures, in the folder of a run: a file for each record, or original, and net."""
+    """The features of pictures, in the folder of a run: a file for each net and decoded picture or original."""
 
     def __init__(self, folder: Path, metric_names: Iterable[str]) -> None:
         self.folder = folder / FOLDER
         self.nets = [_load(name) for name in dict.fromkeys(SET_METRICS[name].net for name in metric_names)]
 
     def has(self, head: Record) -> bool:
-        """Whether a record's features are there, for every net."""
+        """Return whether the features of a record's picture are there, for every net. head: its identifying fields."""
         return all(self._path(net.name, head).exists() for net in self.nets)
 
     def keep(self, head: Record, x: np.ndarray, x_hat: np.ndarray) -> None:
-        """Store the features of a decoded picture, and those of its original once. uint8 (H, W) or (H, W, 3)."""
+        """Store the features of a decoded picture, and once those of its original.
+
+        head: the identifying fields of the record. x, x_hat: original and decoded, uint8 (H, W) or (H, W, 3).
+        """
         original = {"pixels": head["pixels"]}
         for net in self.nets:
             for key, picture in ((original, x), (head, x_hat)):
@@ -94,84 +100,101 @@ class FeatureStore:
                     _write(path, net.of(frechet.patches(picture, net.side)))
 
     def of(self, net: str, records: Iterable[Record]) -> np.ndarray:
-        """The features of all patches of decoded pictures, (N, D). Raises FileNotFoundError if a picture has none."""
+        """Return the features of all patches of the records' decoded pictures, float16 (N, D).
+
+        Raises FileNotFoundError if those of a picture are not there.
+        """
         return np.concatenate([np.load(self._path(net, record)) for record in records])
 
     def of_originals(self, net: str, digests: Iterable[str]) -> np.ndarray:
-        """The same of originals, by the digests of their pixels."""
+        """Return the features of all patches of originals, float16 (N, D), by the digests of their pixels.
+
+        Raises FileNotFoundError if those of a picture are not there.
+        """
         return np.concatenate([np.load(self._path(net, {"pixels": digest})) for digest in digests])
 
     def _path(self, net: str, head: Record) -> Path:
-        (digest,) = (loaded.digest for loaded in self.nets if loaded.name == net)
+        (digest,) = (other.digest for other in self.nets if other.name == net)
         parts = [head.get(name) for name in ("codec", "settings", "version", "image", "pixels")]
         key = hashlib.sha256(json.dumps([digest, *parts], sort_keys=True).encode()).hexdigest()[:20]
         return self.folder / f"{net}-{key}.npy"
 
 
-def score(records: Sequence[Record], store: FeatureStore, metric_names: Sequence[str]) -> list[Record]:
-    """One entry for every codec and setting: rate, number of patches, and the distances by key.
+def score_sets(records: Sequence[Record], store: FeatureStore, metric_names: Sequence[str]) -> list[Record]:
+    """Return an entry for every codec and setting: mean rate, number of patches, and the distances by key.
 
-    A distance that cannot be had is null, and `not_measured` says why. Rates are means over the images.
+    A distance that cannot be had is null, and `not_measured` says why. Rates are means over the images, null if one of
+    them was not decoded.
     """
     images = list(dict.fromkeys((record["image"], record["pixels"]) for record in records))
     groups: dict[str, list[Record]] = {}
     for record in records:
         groups.setdefault(json.dumps([record["codec"], record["settings"]], sort_keys=True), []).append(record)
-    described: dict[str, Any] = {}
-    return [_entry(group, images, store, metric_names, described) for group in groups.values()]
+    originals = _Originals(store, [digest for _, digest in images])
+    return [_entry(group, originals, metric_names) for group in groups.values()]
 
 
 def curves_of(scores: Sequence[Record], metric: str) -> dict[str, Curve]:
-    """One curve for each codec, in rising rate; settings without a value are left out."""
+    """Return one curve for each codec, in rising rate; settings without a value are left out.
+
+    scores: from `score_sets`. metric: one of SET_METRICS.
+    """
     key = SET_METRICS[metric].key
-    found = {}
+    curves = {}
     for name in dict.fromkeys(entry["codec"] for entry in scores):
         points = sorted((e["bpp"], e[key]) for e in scores if e["codec"] == name and e[key] is not None)
         if points:
-            found[name] = Curve(name, metric, tuple(b for b, _ in points), tuple(v for _, v in points))
-    return found
+            curves[name] = Curve(name, metric, tuple(b for b, _ in points), tuple(v for _, v in points))
+    return curves
 
 
 def write_summary(scores: Sequence[Record], folder: Path) -> Path:
-    """The scores as a JSON list, `sets.json`."""
+    """Write the scores as a JSON list to `sets.json` in a folder, and return its path."""
     path = folder / SUMMARY
     path.write_text(json.dumps(list(scores), indent=1, allow_nan=False) + "\n", encoding="utf-8")
     return path
 
 
-def _entry(
-    group: list[Record],
-    images: list[tuple[str, str]],
-    store: FeatureStore,
-    metric_names: Sequence[str],
-    described: dict[str, Any],
-) -> Record:
+class _Originals:
+    """What the distances need of the originals of a set, described once for each metric."""
+
+    def __init__(self, store: FeatureStore, digests: list[str]) -> None:
+        self.store, self.digests = store, digests
+        self._descriptions: dict[str, Any] = {}
+
+    def describe(self, metric: SetMetric) -> Any:
+        if metric.key not in self._descriptions:
+            features = self.store.of_originals(metric.net, self.digests)
+            self._descriptions[metric.key] = metric.describe(features)
+        return self._descriptions[metric.key]
+
+
+def _entry(group: list[Record], originals: _Originals, metric_names: Sequence[str]) -> Record:
+    """The scores of one codec at one setting, from its records of all images."""
+    store, n_images = originals.store, len(originals.digests)
     scored = [record for record in group if "error" not in record and record.get("bpp") is not None]
     head = {name: group[0].get(name) for name in ("dataset", "codec", "settings", "version", "baseline")}
-    head["images"] = len(images)
+    head["images"] = n_images
     values: Record = {}
     reasons: dict[str, str] = {}
     for metric in (SET_METRICS[name] for name in metric_names):
         values[metric.key] = None
         values.setdefault(_patches(metric), 0)
         try:
-            if len(scored) < len(images):
-                raise TooFewPatches(f"{len(images) - len(scored)} of {len(images)} images were not decoded")
+            if len(scored) < n_images:
+                raise TooFewPatches(f"{n_images - len(scored)} of {n_images} images were not decoded")
             decoded = store.of(metric.net, scored)
             values[_patches(metric)] = len(decoded)
-            if metric.key not in described:
-                originals = store.of_originals(metric.net, [digest for _, digest in images])
-                described[metric.key] = metric.describe(originals)
-            values[metric.key] = metric.distance(described[metric.key], metric.describe(decoded))
+            values[metric.key] = metric.distance(originals.describe(metric), metric.describe(decoded))
         except TooFewPatches as reason:
             reasons[metric.key] = str(reason)
-    head["bpp"] = float(np.mean([record["bpp"] for record in scored])) if len(scored) == len(images) else None
+    head["bpp"] = float(np.mean([record["bpp"] for record in scored])) if len(scored) == n_images else None
     head["nets"] = {net.name: net.digest for net in store.nets}
     return head | values | ({"not_measured": reasons} if reasons else {})
 
 
 def _patches(metric: SetMetric) -> str:
-    """Where the number of its patches is: they differ between nets only in their side."""
+    """The key of the number of a metric's patches, which differ between nets only in their side."""
     side = metric.net.rpartition("-")[2] if metric.net.startswith("inception") else ""
     return "patches" + (f"_{side}" if side else "")
 
@@ -183,7 +206,7 @@ def _load(net: str) -> Any:
 
 
 def _write(path: Path, features: np.ndarray) -> None:
-    """As a whole or not at all: an interrupted run leaves no half file that looks whole."""
+    """Write features as a whole or not at all: an interrupted run leaves no half file that looks whole."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     with temporary.open("wb") as file:

@@ -1,4 +1,4 @@
-"""Makes torchvision importable beside a PyTorch it was not compiled for, as a CPU-only one."""
+"""Makes torchvision importable beside a PyTorch that it was not compiled for, such as a CPU-only one."""
 
 from __future__ import annotations
 

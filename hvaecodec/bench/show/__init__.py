@@ -1,1 +1,1 @@
-"""What is made of records: curves, plots, tables, the report, the figures of the documents."""
+"""Makes curves, plots, tables, the report and the figures of the documents from records."""

@@ -1,7 +1,7 @@
 """Rate–distortion curves from records, the published ones, and Bjøntegaard deltas between any two.
 
-Conventions: rate and distortion are averaged over the images at each setting; MS-SSIM is averaged first and put on
-its dB scale then, as the published curves are.
+Conventions: rate and distortion are averaged over the images at each setting; MS-SSIM is averaged first and then put
+on its dB scale, as the published curves are.
 """
 
 from __future__ import annotations
@@ -32,25 +32,33 @@ _PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim"}
 
 @dataclass(frozen=True)
 class Curve:
-    """Points in rising rate. `estimated`: the rates come from a model, not from files."""
+    """A codec's points in rising rate.
+
+    bpp: bits per pixel. values: on the metric's axis, which is in dB for psnr and ms-ssim.
+    estimated: whether the rates come from a model and not from files. source: where a published curve comes from, None
+    for one that was measured here. left_out: how many settings lack a value for an image.
+    """
 
     name: str
     metric: str
     bpp: tuple[float, ...]
-    values: tuple[float, ...]  # on the metric's axis: dB for psnr and ms-ssim
+    values: tuple[float, ...]
     estimated: bool = False
-    source: str | None = None  # where a published curve comes from; None: measured in this run
-    left_out: int = 0  # settings without a value for every image
+    source: str | None = None
+    left_out: int = 0
 
 
 @dataclass(frozen=True)
 class BDRate:
-    """`percent` more bits at equal distortion, over the range [low, high] that both curves reach."""
+    """How many per cent more bits a codec takes at equal distortion, over the range [low, high] that both curves reach.
+
+    n_anchor, n_test: points of either curve inside the range.
+    """
 
     percent: float
     low: float
     high: float
-    n_anchor: int  # points of either curve inside the range
+    n_anchor: int
     n_test: int
 
 
@@ -59,10 +67,11 @@ class NoOverlap(ValueError):
 
 
 def from_records(records: Iterable[dict[str, Any]], metric: str, estimated: bool = False) -> dict[str, Curve]:
-    """One curve for each codec, averaged over the images; by name, in the order of the records.
+    """Return one curve for each codec, averaged over the images, by name and in the order of the records.
 
     A setting counts only if it has a value for every image in the records, so all points average the same pictures.
-    estimated: rates from `est_bits` instead of file sizes; codecs without them have no curve.
+    estimated: whether rates come from `est_bits` instead of file sizes; codecs without them have no curve.
+    Raises ValueError for an unknown metric.
     """
     records = list(records)
     images = {record["image"] for record in records}
@@ -77,12 +86,15 @@ def from_records(records: Iterable[dict[str, Any]], metric: str, estimated: bool
 
 @functools.cache
 def published_names() -> tuple[str, ...]:
-    """The Kodak curves that come with the package, by name."""
+    """Return the names of the published Kodak curves that come with the package."""
     return tuple(_published())
 
 
 def published_entry(name: str) -> dict[str, Any]:
-    """A published curve as it is stored: source, note, bpp, and psnr or ms_ssim. ValueError if there is none."""
+    """Return a published curve as it is stored: source, note, bpp, and psnr or ms_ssim.
+
+    Raises ValueError, with names like it, if there is none.
+    """
     entry: dict[str, Any] | None = _published().get(ALIASES.get(name, name))
     if entry is None:
         near = [known for known in _published() if name.lower() in known.lower()]
@@ -91,9 +103,9 @@ def published_entry(name: str) -> dict[str, Any]:
 
 
 def published(name: str, metric: str) -> Curve | None:
-    """A published Kodak curve; None if its source has no such metric. Conventions differ a little between sources.
+    """Return a published Kodak curve, or None if its source has no such metric.
 
-    Raises ValueError if there is no curve of that name.
+    Conventions differ a little between sources. Raises ValueError if there is no curve of that name.
     """
     entry = published_entry(name)
     values = entry.get(_PUBLISHED_KEYS.get(metric, ""))
@@ -104,16 +116,20 @@ def published(name: str, metric: str) -> Curve | None:
 
 
 def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:
-    """Whether the records are of the pictures that the published curves are of: all of Kodak, and nothing else."""
-    seen = {(record["dataset"], record["image"]) for record in records}
-    return len(seen) == len(kodak.FILES) and {dataset for dataset, _ in seen} == {"kodak"}
+    """Return whether the records are of the pictures of the published curves: all of Kodak, and nothing else."""
+    images = {(record["dataset"], record["image"]) for record in records}
+    return len(images) == len(kodak.FILES) and {dataset for dataset, _ in images} == {"kodak"}
 
 
 def bd_rate(anchor: Curve, test: Curve) -> BDRate:
-    """Bits that `test` takes beyond `anchor` at equal distortion, in per cent; negative is better.
+    """Return how many per cent more bits `test` takes than `anchor` at equal distortion; negative is better.
 
-    Piecewise cubic Hermite (PCHIP) interpolation of log-rate, averaged over the common range of distortion
-    (G. Bjøntegaard, VCEG-M33, with PCHIP as is usual since). Raises NoOverlap.
+    It is the mean difference of log-rate over the common range of distortion, D₁..D₂,
+    100 (exp(∫ (log R_test - log R_anchor) dD / (D₂ - D₁)) - 1), of G. Bjøntegaard, "Calculation of average PSNR
+    differences between RD-curves", ITU-T VCEG-M33, 2001. Where he fits a cubic polynomial, log-rate is interpolated by
+    piecewise cubic Hermite polynomials (PCHIP: Fritsch and Carlson, SIAM J. Numer. Anal. 17(2), 1980), as is usual
+    since.
+    Raises NoOverlap if the curves share no range of distortion or one of them has a single point.
     """
     low, high, log_anchor, log_test = _common(anchor, test)
     difference = (log_test.integrate(low, high) - log_anchor.integrate(low, high)) / (high - low)
@@ -122,9 +138,10 @@ def bd_rate(anchor: Curve, test: Curve) -> BDRate:
 
 
 def worst_ratio(anchor: Curve, test: Curve, n: int = 200) -> tuple[float, float]:
-    """The largest rate of `test` over that of `anchor` at equal distortion, and the distortion where it is.
+    """Return the largest ratio of the rate of `test` to that of `anchor` at equal distortion, and where it is.
 
-    Under 1: better than the anchor everywhere on the common range, looked at in `n` places. Raises NoOverlap.
+    Under 1, the codec is better than the anchor everywhere on the common range of distortion. n: in how many places of
+    the range the ratio is taken. Raises NoOverlap.
     """
     low, high, log_anchor, log_test = _common(anchor, test)
     grid = np.linspace(low, high, n)
@@ -134,7 +151,7 @@ def worst_ratio(anchor: Curve, test: Curve, n: int = 200) -> tuple[float, float]
 
 
 def value_at(curve: Curve, bpp: float) -> float | None:
-    """The distortion at a rate, PCHIP over log-rate; None outside the curve."""
+    """Return the distortion at a rate in bits per pixel, by PCHIP over log-rate; None outside the curve."""
     from scipy.interpolate import PchipInterpolator
 
     rates, values = _increasing(curve.bpp, curve.values)
@@ -144,6 +161,7 @@ def value_at(curve: Curve, bpp: float) -> float | None:
 
 
 def _common(anchor: Curve, test: Curve) -> tuple[float, float, Any, Any]:
+    """The range of distortion that both curves reach, and the log-rate of each as a function of distortion."""
     from scipy.interpolate import PchipInterpolator
 
     fits = []
@@ -160,13 +178,14 @@ def _common(anchor: Curve, test: Curve) -> tuple[float, float, Any, Any]:
 
 
 def _increasing(xs: Sequence[float], ys: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    """Both sorted by the first; of points with an equal first, the mean of the second."""
+    """The points in rising x; where several have an equal x, one with the mean of their y."""
     x, index = np.unique(np.asarray(xs, dtype=np.float64), return_inverse=True)
     y = np.bincount(index, weights=np.asarray(ys, dtype=np.float64)) / np.bincount(index)
     return x, y
 
 
 def _average(name: str, records: list[dict[str, Any]], images: set[str], metric: str, estimated: bool) -> Curve:
+    """The curve of one codec, from its records of all settings and images."""
     key, rate = image_metrics.get(metric).key, "est_bpp" if estimated else "bpp"
     groups: dict[str, list[dict[str, Any]]] = {}
     for record in records:

@@ -17,7 +17,7 @@ _COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#
 _GREYS = ("-", "--", "-.", ":")
 
 
-class ShownFigure(Figure):
+class NotebookFigure(Figure):
     """A figure that a notebook shows as a picture, with pyplot or without."""
 
     def _repr_png_(self) -> bytes:
@@ -29,24 +29,25 @@ class ShownFigure(Figure):
 def rate_distortion(
     records: Sequence[dict[str, Any]], metric: str, path: Path, *, published: Sequence[str] = (), max_bpp: float = 2.5
 ) -> Path:
-    """`distortion_figure` as the picture file `path`; returns it."""
+    """Write `distortion_figure` to the picture file `path`, and return the path."""
     distortion_figure(records, metric, published=published, max_bpp=max_bpp).savefig(path)
     return path
 
 
 def rate_perception(sets: Sequence[dict[str, Any]], metric: str, path: Path, *, max_bpp: float = 2.5) -> Path:
-    """`perception_figure` as the picture file `path`; returns it."""
+    """Write `perception_figure` to the picture file `path`, and return the path."""
     perception_figure(sets, metric, max_bpp=max_bpp).savefig(path)
     return path
 
 
 def distortion_figure(
     records: Sequence[dict[str, Any]], metric: str, *, published: Sequence[str] = (), max_bpp: float = 2.5
-) -> ShownFigure:
-    """Every codec's curve for `metric`.
+) -> NotebookFigure:
+    """Draw every codec's curve for `metric`, and published curves behind.
 
     Files and estimates are never joined: rates from `est_bits` are a curve of their own, dashed with hollow markers,
-    left out where it would lie on the files' curve.
+    left out where it would lie on the files' curve. max_bpp: the right end of the axis, in bits per pixel.
+    Raises ValueError for an unknown metric or published curve.
     """
     figure, axes = _empty()
     for index, name in enumerate(published):
@@ -54,30 +55,30 @@ def distortion_figure(
         if curve is not None:
             _draw_published(axes, curve, index)
     baselines = {record["codec"] for record in records if record["baseline"]}
-    measured = curves.from_records(records, metric)
+    files = curves.from_records(records, metric)
     estimates = curves.from_records(records, metric, estimated=True)
-    order = sorted(measured, key=lambda name: name in baselines)  # ours take the first colours
+    order = sorted(files, key=lambda name: name in baselines)  # ours take the first colours
     for index, name in enumerate(order):
         colour = _COLOURS[index % len(_COLOURS)]
-        _draw(axes, measured[name], colour, ours=name not in baselines)
-        if name in estimates and apart(measured[name], estimates[name]):
+        _draw(axes, files[name], colour, ours=name not in baselines)
+        if name in estimates and apart(files[name], estimates[name]):
             _draw(axes, estimates[name], colour, ours=False)
     _label(axes, records, metric, max_bpp)
     return figure
 
 
-def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: float = 2.5) -> ShownFigure:
-    """Every codec's distance over the whole set against its rate.
+def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: float = 2.5) -> NotebookFigure:
+    """Draw every codec's distance over the whole set against its rate; lower is better.
 
-    sets: scores, see `set_metrics.score`. Lower is better. Logarithmic; where unbiased estimates fell below 0, linear
+    sets: from `set_metrics.score_sets`. The axis is logarithmic; where unbiased estimates fell below 0 it is linear
     between the lowest and its opposite, for what is smaller than that cannot be told from 0.
     """
     figure, axes = _empty()
     baselines = {entry["codec"] for entry in sets if entry["baseline"]}
-    found = set_metrics.curves_of(sets, metric)
-    for index, name in enumerate(sorted(found, key=lambda name: name in baselines)):
-        _draw(axes, found[name], _COLOURS[index % len(_COLOURS)], ours=name not in baselines)
-    lowest = min((value for curve in found.values() for value in curve.values), default=0)
+    by_codec = set_metrics.curves_of(sets, metric)
+    for index, name in enumerate(sorted(by_codec, key=lambda name: name in baselines)):
+        _draw(axes, by_codec[name], _COLOURS[index % len(_COLOURS)], ours=name not in baselines)
+    lowest = min((value for curve in by_codec.values() for value in curve.values), default=0)
     if lowest > 0:
         axes.set_yscale("log")
     elif lowest < 0:
@@ -89,27 +90,27 @@ def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: f
     axes.set_ylabel(f"{set_metrics.SET_METRICS[metric].label} (lower is better)")
     axes.set_xlim(right=max_bpp)
     axes.grid(alpha=0.3, which="both")
-    if found:
+    if by_codec:
         axes.legend(fontsize=8.5, framealpha=0.9)
     return figure
 
 
-def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up: tuple[str, str]) -> ShownFigure:
-    """One metric against another; a line joins the pictures of the same files at rising temperature.
+def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up: tuple[str, str]) -> NotebookFigure:
+    """Draw one metric against another; a line joins the pictures of the same files at rising temperature.
 
-    rows: of `Measured`. across, up: a column and what it is called.
+    rows: of a `ResultTable`. across, up: the column on either axis, and what the axis is called.
     """
     figure, axes = _empty()
     files: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row[across[0]] is not None and row[up[0]] is not None:
             files.setdefault(row["file"], []).append(row)
-    for index, (name, found) in enumerate(files.items()):
-        found = sorted(found, key=lambda row: row["temperature"] or 0)
-        points = [(row[across[0]], row[up[0]]) for row in found]
-        label = f"{name}, {found[0]['bpp']:.3f} bpp"
+    for index, (name, pictures) in enumerate(files.items()):
+        pictures.sort(key=lambda row: row["temperature"] or 0)
+        points = [(row[across[0]], row[up[0]]) for row in pictures]
+        label = f"{name}, {pictures[0]['bpp']:.3f} bpp"
         axes.plot(*zip(*points, strict=True), marker="o", color=_COLOURS[index % len(_COLOURS)], label=label)
-        for row, point in zip(found, points, strict=True):
+        for row, point in zip(pictures, points, strict=True):
             if row["temperature"] is not None:
                 axes.annotate(f"{row['temperature']:g}", point, xytext=(4, 4), textcoords="offset points", fontsize=8)
     axes.set_title("Lines join the pictures of one file; numbers are temperatures", fontsize=11)
@@ -121,13 +122,13 @@ def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up:
     return figure
 
 
-def _empty() -> tuple[ShownFigure, Any]:
-    figure = ShownFigure(figsize=(9, 6.2), dpi=140, layout="constrained")
+def _empty() -> tuple[NotebookFigure, Any]:
+    figure = NotebookFigure(figsize=(9, 6.2), dpi=140, layout="constrained")
     return figure, figure.add_subplot()
 
 
 def apart(files: Curve, estimates: Curve) -> bool:
-    """Whether the model's rates are worth a curve of their own: more than 2 % from the files' somewhere."""
+    """Return whether estimates are worth a curve of their own: somewhere they lie more than 2 % from the files."""
     if len(files.bpp) != len(estimates.bpp):
         return True
     return any(abs(e - f) > 0.02 * f for f, e in zip(files.bpp, estimates.bpp, strict=True))

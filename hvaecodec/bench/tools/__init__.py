@@ -1,1 +1,1 @@
-"""Measurements of our own codecs that are no benchmark: phases, speed, memory, latents, code use."""
+"""Measures of our own codecs what is no benchmark: phases, speed, memory, latents, use of codes."""

@@ -1,4 +1,4 @@
-"""`python -m hvaecodec.bench.tools.codebooks`: how many codes of each layer of `hqa-photo` are in use, effectively."""
+"""Tells how many codes of each layer of `hqa-photo` are in use: `python -m hvaecodec.bench.tools.codebooks`."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from hvaecodec.bench.show.tables import Table
+from hvaecodec.bench.show.table import Table
 
 
-def use(codec: Any, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """How often every code of each layer, layer 1 first, is the nearest in some uint8 photos: (512,) counts."""
+def count_codes(codec: Any, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
+    """Count how often every code of each layer is the nearest in some photos, and return int64 (512,) for each layer.
+
+    photos: uint8 (H, W, 3). The layers begin with layer 1, the finest.
+    """
     import torch
 
     from hvaecodec.codec.backends.torch_hqa import picture_to_indices
@@ -29,7 +32,10 @@ def use(codec: Any, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
 
 
 def perplexities(counts: Sequence[np.ndarray]) -> list[float]:
-    """exp of the entropy of each layer's codes, as a part of all of them."""
+    """Return for each layer the exponential of the entropy of its codes, divided by their number: 0..1.
+
+    counts: from `count_codes`.
+    """
     import torch
 
     from hvaecodec.models.hqa.losses import perplexity
@@ -37,9 +43,9 @@ def perplexities(counts: Sequence[np.ndarray]) -> list[float]:
     return [perplexity(torch.from_numpy(count)) / len(count) for count in counts]
 
 
-def measure(codec: Any, photos: Sequence[np.ndarray]) -> Table:
-    """A row for each layer."""
-    counts = use(codec, photos)
+def code_use_table(codec: Any, photos: Sequence[np.ndarray]) -> Table:
+    """Return a table of the codes in use, a row for each layer. photos: uint8 (H, W, 3)."""
+    counts = count_codes(codec, photos)
     rows: list[tuple[str, ...]] = []
     for number, (count, share) in enumerate(zip(counts, perplexities(counts), strict=True)):
         cells = f"{count.sum():,}", f"{100 * share:.1f} %", f"{100 * (count > 0).mean():.1f} %"
@@ -59,7 +65,7 @@ def main(
     from hvaecodec.codec import registry
 
     photos = [image.pixels() for image in load_dataset(dataset, data)][:limit]
-    print(measure(registry.load(codec), photos).markdown())
+    print(code_use_table(registry.load(codec), photos).markdown())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`python -m hvaecodec.bench.tools.latents`: do the generator's latents matter? KL of each scale, ELBO, samples by seed.
+"""Tells whether the generator's latents matter: `python -m hvaecodec.bench.tools.latents`.
 
-All of it on photos that nothing was trained on, under the context that a file of the given quality holds. KL and ELBO
-are estimates of the model, never file sizes.
+It prints the KL of each scale, the ELBO and how samples differ by seed, on photos that nothing was trained on, under
+the context that a file of one quality holds. KL and ELBO are estimates of the model, never file sizes.
 """
 
 from __future__ import annotations
@@ -13,62 +13,80 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from hvaecodec.bench.show.tables import Table
+from hvaecodec.bench.show.table import Table
 
 
-def measure(codec: Any, photos: Sequence[np.ndarray], quality: float) -> Table:
-    """Means over photos: KL of every scale in bits per pixel, -ELBO in bits per dim, differences between samples."""
+def latent_table(codec: Any, photos: Sequence[np.ndarray], quality: float) -> Table:
+    """Return the means over photos of KL, ELBO and the differences between samples.
+
+    The KL of every scale is in bits per pixel, -ELBO in bits per dim, differences in grey levels of 0..255.
+    photos: uint8 (H, W, 3); what exceeds a multiple of 32 pixels is cut away. quality: of the files, 1..100.
+    """
     import torch
 
-    net = codec.generators.get(codec.generators.newest)
-    rows: dict[str, list[float]] = {}
-
-    def add(name: str, value: float) -> None:
-        rows.setdefault(name, []).append(value)
-
     torch.manual_seed(0)  # of the posterior's samples
+    rows: dict[str, list[float]] = {}
     for photo in photos:
         x = photo[: photo.shape[0] // 32 * 32, : photo.shape[1] // 32 * 32]
         data = codec.encode(x, quality=quality, effort=1)
-        dequantised, index = codec.context_of(data)
-        batch = torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1))).float()[None]
-        with torch.no_grad():
-            _, nll, kls = net.train_step(batch, dequantised, torch.tensor([index]), 1)
-        bits = [float(kl[0]) / np.log(2) for kl in kls]
-        pixels = x.shape[0] * x.shape[1]
-        for scale, kl in zip(net.config.scales, bits, strict=False):
-            add(f"KL at 1/{scale.fold}, bits per pixel", kl / pixels)
-        add("KL of all scales, bits per pixel", sum(bits) / pixels)
-        add("-log p(x | z, context), bits per dim", float(nll[0]) / np.log(2))
-        add("-ELBO, bits per dim", float(nll[0]) / np.log(2) + sum(bits) / (3 * pixels))
-        still = codec.decode(data).astype(float)
-        one, two = (_sampled(net, dequantised, index, seed) for seed in (1, 2))
-        add("mean |seed 1 - seed 2|, grey levels", np.abs(one - two).mean())
-        add("samples that differ by 4 grey levels or more", (np.abs(one - two) >= 4).mean())
-        add("detail of the photo (deviation from its 3x3 mean), grey levels", _detail(x))
-        add("detail at temperature 0, grey levels", _detail(still))
-        add("detail with latents drawn, grey levels", _detail(one))
+        for name, value in {**_bits(codec, data, x), **_differences(codec, data, x)}.items():
+            rows.setdefault(name, []).append(value)
     body: list[tuple[str, ...]] = [(name, f"{np.mean(values):.4f}") for name, values in rows.items()]
     return Table(f"Latents of {codec.name}, quality {quality:g}, {len(photos)} photos", ("", "mean"), body, [])
 
 
-def _sampled(net: Any, dequantised: Any, index: int, seed: int) -> np.ndarray:
-    """The generator's own picture with every latent drawn from its prior, without a texture."""
+def _bits(codec: Any, data: bytes, x: np.ndarray) -> dict[str, float]:
+    """The terms of the ELBO of one photo under the context of its file; the model gives nats, log 2 makes them bits."""
+    import torch
+
+    net = codec.generators.get(codec.generators.newest)
+    dequantised, step_index = codec.context_of(data)
+    batch = torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1))).float()[None]
+    with torch.no_grad():
+        _, nll, kls = net.train_step(batch, dequantised, torch.tensor([step_index]), 1)
+    kl_bits = [float(kl[0]) / np.log(2) for kl in kls]
+    pixels = x.shape[0] * x.shape[1]
+    rows = {
+        f"KL at 1/{scale.fold}, bits per pixel": bits / pixels
+        for scale, bits in zip(net.config.scales, kl_bits, strict=False)
+    }
+    rows["KL of all scales, bits per pixel"] = sum(kl_bits) / pixels
+    rows["-log p(x | z, context), bits per dim"] = float(nll[0]) / np.log(2)
+    rows["-ELBO, bits per dim"] = float(nll[0]) / np.log(2) + sum(kl_bits) / (3 * pixels)
+    return rows
+
+
+def _differences(codec: Any, data: bytes, x: np.ndarray) -> dict[str, float]:
+    """How two samples of one file differ, and how much detail photo, still picture and sample have, in grey levels."""
+    net = codec.generators.get(codec.generators.newest)
+    dequantised, step_index = codec.context_of(data)
+    one, two = (_sample(net, dequantised, step_index, seed) for seed in (1, 2))
+    return {
+        "mean |seed 1 - seed 2|, grey levels": np.abs(one - two).mean(),
+        "samples that differ by 4 grey levels or more": (np.abs(one - two) >= 4).mean(),
+        "detail of the photo (deviation from its 3x3 mean), grey levels": _detail(x),
+        "detail at temperature 0, grey levels": _detail(codec.decode(data).astype(float)),
+        "detail with latents drawn, grey levels": _detail(one),
+    }
+
+
+def _sample(net: Any, dequantised: Any, step_index: int, seed: int) -> np.ndarray:
+    """The generator's own picture with every latent drawn from its prior, without a texture: float64 (H, W, 3)."""
     import torch
 
     rng = torch.Generator().manual_seed(seed)
+
+    def draw(number: int, mean: Any, log_sigma: Any) -> Any:
+        return mean + log_sigma.exp() * torch.randn(mean.shape, generator=rng)
+
     with torch.no_grad():
-        picture = net(
-            dequantised,
-            torch.tensor([index]),
-            lambda number, mean, log_sigma: mean + log_sigma.exp() * torch.randn(mean.shape, generator=rng),
-        )
+        picture = net(dequantised, torch.tensor([step_index]), draw)
     out: np.ndarray = picture[0].round().clamp(0, 255).permute(1, 2, 0).double().numpy()
     return out
 
 
 def _detail(x: np.ndarray) -> float:
-    """Standard deviation of what a 3 x 3 mean takes away."""
+    """The standard deviation of what a 3 x 3 mean takes away from a picture (H, W, 3)."""
     from scipy.ndimage import uniform_filter
 
     x = x.astype(float)
@@ -87,7 +105,7 @@ def main(
     from hvaecodec.codec import registry
 
     photos = [image.pixels() for image in load_dataset(dataset, data)][:limit]
-    print(measure(registry.load(codec), photos, quality).markdown())
+    print(latent_table(registry.load(codec), photos, quality).markdown())
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""`python -m hvaecodec.bench.tools.phases`: where the time of one photo's encode and decode goes.
+"""Tells where the time of one photo's encode and decode goes: `python -m hvaecodec.bench.tools.phases`.
 
-Functions of the default codec are timed as they are called; what they call that is timed too is theirs no longer, so
-the parts add up to the whole.
+Functions of the default codec are timed as they are called. Where a timed function calls another, the time of the inner
+one is not counted for the outer, so the parts add up to the whole.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from typing import Annotated, Any
 
 import typer
 
-from hvaecodec.bench.show.tables import Table
+from hvaecodec.bench.show.table import Table
 
 REST = "rest: headers, checks, arrays moved"
 
 
 def _phases() -> dict[str, list[tuple[Any, str]]]:
-    """What is timed, by the name of its part: (owner, attribute) of functions."""
+    """The functions that are timed, as (owner, attribute), by the name of the part that they are."""
     from hvaecodec.codec.backends import torch_photo_blocks as blocks
     from hvaecodec.codec.backends import torch_photo_transform as transform
     from hvaecodec.codec.entropy import coder
@@ -44,7 +44,7 @@ def _phases() -> dict[str, list[tuple[Any, str]]]:
 
 
 class Clock:
-    """Seconds by part, each second counted once."""
+    """Counts seconds by part, each second once."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -53,7 +53,7 @@ class Clock:
 
     @contextmanager
     def part(self, name: str) -> Iterator[None]:
-        """Time spent in the block, less that of parts within it."""
+        """Count the time spent in the block, less that of parts within it."""
         self._switch()
         self._running.append(name)
         try:
@@ -71,7 +71,7 @@ class Clock:
 
 @contextmanager
 def timed(clock: Clock) -> Iterator[None]:
-    """Within the block the codec's functions report to `clock`."""
+    """Let the codec's functions report to `clock` within a block."""
     with ExitStack() as undo:
         for part, functions in _phases().items():
             for owner, name in functions:
@@ -90,23 +90,26 @@ def _reporting(function: Callable[..., Any], part: str, clock: Clock) -> Callabl
 
 
 def by_phase(codec: Any, x: Any, quality: float, effort: int, repeat: int = 5) -> Table:
-    """Median milliseconds of every part over `repeat` encodes and decodes of a uint8 picture, after one untimed."""
+    """Return the median milliseconds of every part over `repeat` encodes and decodes, after one of each untimed.
+
+    x: a uint8 picture, (H, W) or (H, W, 3).
+    """
     data = codec.encode(x, quality=quality, effort=effort)
     codec.decode(data)
     sides: dict[str, Callable[[], Any]] = {
         "encode": lambda: codec.encode(x, quality=quality, effort=effort),
         "decode": lambda: codec.decode(data),
     }
-    found: dict[str, list[Clock]] = {side: [] for side in sides}
+    clocks: dict[str, list[Clock]] = {side: [] for side in sides}
     for _ in range(repeat):
         for side, work in sides.items():
             clock = Clock()
             with timed(clock), clock.part(REST):
                 work()
-            found[side].append(clock)
+            clocks[side].append(clock)
     middle = {
-        side: {part: 1000 * median(clock.seconds[part] for clock in clocks) for part in (*_phases(), REST)}
-        for side, clocks in found.items()
+        side: {part: 1000 * median(clock.seconds[part] for clock in of_side) for part in (*_phases(), REST)}
+        for side, of_side in clocks.items()
     }
     rows = [(part, *(f"{middle[side][part]:.1f}" for side in sides)) for part in (*_phases(), REST)]
     rows.append(("sum", *(f"{sum(middle[side].values()):.1f}" for side in sides)))
@@ -115,6 +118,7 @@ def by_phase(codec: Any, x: Any, quality: float, effort: int, repeat: int = 5) -
 
 
 def main(
+    *,
     quality: float = 50,
     effort: int = 1,
     dataset: str = "kodak",

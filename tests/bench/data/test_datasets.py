@@ -102,9 +102,9 @@ def test_cifar10_is_its_test_pictures(tmp_path: Path, monkeypatch: pytest.Monkey
         load_dataset("cifar10", tmp_path)
     pictures = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), np.uint8)
     monkeypatch.setattr(small_images, "cifar10", lambda data: SmallImages("cifar10", pictures[:2], pictures[2:]))
-    found = load_dataset("cifar10", tmp_path)
-    assert [image.name for image in found] == ["test0000", "test0001", "test0002"]
-    assert np.array_equal(found[1].pixels(), pictures[3])
+    images = load_dataset("cifar10", tmp_path)
+    assert [image.name for image in images] == ["test0000", "test0001", "test0002"]
+    assert np.array_equal(images[1].pixels(), pictures[3])
 
 
 def test_an_incomplete_kodak_is_refused(site: tuple[Path, str]) -> None:
@@ -123,9 +123,9 @@ def test_a_folder_reads_grey_alpha_and_turned_pictures(tmp_path: Path) -> None:
     turned[0x0112] = 6
     Image.new("RGB", (5, 4)).save(tmp_path / "turned.jpg", exif=turned)
     (tmp_path / "notes.txt").write_text("not a picture")
-    found = {image.name: image.pixels() for image in load_dataset(str(tmp_path))}
-    assert {name: x.shape for name, x in found.items()} == {"alpha": (4, 5, 3), "grey": (4, 5), "turned": (5, 4, 3)}
-    np.testing.assert_array_equal(found["alpha"][0, 0], [1, 2, 3])
+    by_name = {image.name: image.pixels() for image in load_dataset(str(tmp_path))}
+    assert {name: x.shape for name, x in by_name.items()} == {"alpha": (4, 5, 3), "grey": (4, 5), "turned": (5, 4, 3)}
+    np.testing.assert_array_equal(by_name["alpha"][0, 0], [1, 2, 3])
 
 
 def test_equal_stems_get_whole_names(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 
 from hvaecodec.bench.data.datasets import NamedImage
-from hvaecodec.bench.measure import memory, runner
-from hvaecodec.bench.measure.specs import CodecSpec
+from hvaecodec.bench.measure import memory, record_files, runner
+from hvaecodec.bench.measure.codec_spec import CodecSpec
 
 
 @dataclass(eq=False)
@@ -47,19 +47,19 @@ def images(*widths: int) -> list[NamedImage]:
     return [NamedImage(name, lambda x=x: Image.fromarray(x)) for name, x in pixels.items()]
 
 
-def spec(made: list[StandIn] | None = None, **more: Any) -> CodecSpec:
-    made = [] if made is None else made
+def spec(objects: list[StandIn] | None = None, **more: Any) -> CodecSpec:
+    objects = [] if objects is None else objects
     settings = {key: more.pop(key) for key in ("version", "fails_on_width") if key in more}
 
     def make() -> StandIn:
-        made.append(StandIn(**settings))
-        return made[-1]
+        objects.append(StandIn(**settings))
+        return objects[-1]
 
     return CodecSpec(**({"label": "standin", "is_baseline": True, "make": make, "qualities": (3, 9)} | more))
 
 
-def run(specs: list[CodecSpec], chosen: list[NamedImage], **more: Any) -> list[dict[str, Any]]:
-    return runner.run_all(chosen, specs, ["mse", "psnr", "ms-ssim"], dataset="test", **more)
+def run(specs: list[CodecSpec], pictures: list[NamedImage], **more: Any) -> list[dict[str, Any]]:
+    return runner.measure_codecs(pictures, specs, ["mse", "psnr", "ms-ssim"], dataset="test", **more)
 
 
 def test_a_record_says_everything() -> None:
@@ -77,9 +77,9 @@ def test_a_record_says_everything() -> None:
 
 
 def test_the_object_that_encodes_never_decodes() -> None:
-    made: list[StandIn] = []
-    run([spec(made)], images(5, 7))
-    used = [set(codec.calls) for codec in made if codec.calls]
+    objects: list[StandIn] = []
+    run([spec(objects)], images(5, 7))
+    used = [set(codec.calls) for codec in objects if codec.calls]
     assert used == [{"encode"}, {"decode"}] * 2
 
 
@@ -111,51 +111,51 @@ def test_estimates_stand_beside_the_bytes_for_our_codecs(monkeypatch: pytest.Mon
 
 def test_a_quality_is_one_number_whole_or_not() -> None:
     ours = spec(is_baseline=False, own_version="1")
-    known = [json.loads(json.dumps(record)) for record in run([ours], images(5), qualities=[30.0])]
-    kept: list[dict[str, Any]] = []
-    run([ours], images(5), qualities=[30], known=known, keep=kept.append)
-    assert kept == []
+    earlier = [json.loads(json.dumps(record)) for record in run([ours], images(5), qualities=[30.0])]
+    added: list[dict[str, Any]] = []
+    run([ours], images(5), qualities=[30], earlier=earlier, add_record=added.append)
+    assert added == []
 
 
 def test_records_that_hold_are_reused_and_others_are_not() -> None:
-    chosen = images(5, 7)
-    known = run([spec()], chosen)
-    kept: list[dict[str, Any]] = []
-    assert run([spec()], chosen, known=known, keep=kept.append) == known
-    assert kept == []
-    run([spec(version="2")], chosen, known=known, keep=kept.append)
-    assert len(kept) == 4
-    other = [chosen[0], NamedImage("w7", lambda: Image.fromarray(np.zeros((6, 7, 3), np.uint8)))]
-    kept.clear()
-    run([spec()], other, known=known, keep=kept.append)
-    assert [record["image"] for record in kept] == ["w7", "w7"]
+    pictures = images(5, 7)
+    earlier = run([spec()], pictures)
+    added: list[dict[str, Any]] = []
+    assert run([spec()], pictures, earlier=earlier, add_record=added.append) == earlier
+    assert added == []
+    run([spec(version="2")], pictures, earlier=earlier, add_record=added.append)
+    assert len(added) == 4
+    other = [pictures[0], NamedImage("w7", lambda: Image.fromarray(np.zeros((6, 7, 3), np.uint8)))]
+    added.clear()
+    run([spec()], other, earlier=earlier, add_record=added.append)
+    assert [record["image"] for record in added] == ["w7", "w7"]
 
 
 def test_a_failure_and_a_missing_metric_are_measured_again() -> None:
-    chosen = images(5)
-    known = runner.run_all(chosen, [spec()], ["mse"], dataset="test")
-    known[1] = {key: known[1][key] for key in ("codec", "settings", "version", "image", "pixels")} | {"error": "x"}
-    kept: list[dict[str, Any]] = []
-    runner.run_all(chosen, [spec()], ["mse"], dataset="test", known=known, keep=kept.append)
-    assert [record["settings"]["quality"] for record in kept] == [9]
-    kept.clear()
-    run([spec()], chosen, known=known, keep=kept.append)
-    assert len(kept) == 2
+    pictures = images(5)
+    earlier = runner.measure_codecs(pictures, [spec()], ["mse"], dataset="test")
+    earlier[1] = {key: earlier[1][key] for key in ("codec", "settings", "version", "image", "pixels")} | {"error": "x"}
+    added: list[dict[str, Any]] = []
+    runner.measure_codecs(pictures, [spec()], ["mse"], dataset="test", earlier=earlier, add_record=added.append)
+    assert [record["settings"]["quality"] for record in added] == [9]
+    added.clear()
+    run([spec()], pictures, earlier=earlier, add_record=added.append)
+    assert len(added) == 2
 
 
 def test_records_survive_a_torn_last_line(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
-    runner.append_record(path, {"a": 1})
+    record_files.append_record(path, {"a": 1})
     with path.open("a") as sink:
         sink.write('{"a": 2, "b"')
-    assert runner.read_records(path) == [{"a": 1}]
+    assert record_files.read_records(path) == [{"a": 1}]
 
 
 def test_a_run_after_a_torn_line_starts_its_own(tmp_path: Path) -> None:
     path = tmp_path / "records.jsonl"
     path.write_text('{"a": 1}\n{"a": 2, "b"')
-    runner.append_record(path, {"a": 3})
-    assert runner.read_records(path) == [{"a": 1}, {"a": 3}]
+    record_files.append_record(path, {"a": 3})
+    assert record_files.read_records(path) == [{"a": 1}, {"a": 3}]
 
 
 def test_peak_memory_sees_what_a_block_touched() -> None:

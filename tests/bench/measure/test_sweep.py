@@ -32,17 +32,17 @@ class Jpeg:
     encoded = 0
 
     def __init__(self) -> None:
-        self.kept: bytes | None = None
+        self.file: bytes | None = None
 
     def encode(self, image: np.ndarray, quality: float = 50) -> bytes:
         type(self).encoded += 1
         sink = io.BytesIO()
         Image.fromarray(image).save(sink, "JPEG", quality=int(quality))
-        self.kept = sink.getvalue()
-        return self.kept
+        self.file = sink.getvalue()
+        return self.file
 
     def decode(self, data: bytes, temperature: float = 0) -> np.ndarray:
-        assert self.kept is None, "what encoded never decodes"
+        assert self.file is None, "what encoded never decodes"
         x = np.asarray(Image.open(io.BytesIO(data)))
         noise = np.random.default_rng(0).normal(0, 1 + 9 * temperature, x.shape) * (temperature > 0)
         return (x + noise).clip(0, 255).astype(np.uint8)
@@ -68,8 +68,8 @@ def test_anybodys_codec_beside_a_baseline() -> None:
     assert raw["n_bytes"] == 6 + 40 * 48 * 3
     mine = [record["psnr_db"] for record in table.per_image if record["codec"] == "Jpeg"]
     assert table[0]["psnr_db"] == pytest.approx(np.mean(mine[:2]))
-    found = table.bd_rate()
-    assert found["webp"] == 0 and found["Jpeg"] is not None
+    percents = table.bd_rate()
+    assert percents["webp"] == 0 and percents["Jpeg"] is not None
     assert set(table.bd_rate("Jpeg")) == {"Jpeg", "webp"}
 
 
@@ -123,9 +123,9 @@ def test_perception_is_in_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_baseline_has_no_temperature_and_a_given_one_stays() -> None:
-    found, base = user_inputs.codec_specs(["jpeg", "dct-vae-photo@temperature=0.3"], temperatures=[0, 1])
-    assert [spec.label for spec in found] == ["jpeg", "dct-vae-photo@temperature=0.3"]
-    assert found[1].decoding == {"temperature": 0.3}
+    all_specs, base = user_inputs.codec_specs(["jpeg", "dct-vae-photo@temperature=0.3"], temperatures=[0, 1])
+    assert [spec.label for spec in all_specs] == ["jpeg", "dct-vae-photo@temperature=0.3"]
+    assert all_specs[1].decode_options == {"temperature": 0.3}
     assert base["jpeg"] == "jpeg"
 
 
@@ -142,14 +142,19 @@ def test_files_at_several_temperatures_are_drawn_against_psnr(tmp_path: Path) ->
     assert [(row["codec"], row["temperature"]) for row in rows] == [(scores[0][0], 0), (scores[1][0], 1)]
     assert {row["file"] for row in rows} == {"c@effort=1, quality 5"}
     names = ["psnr", "fd-cifar"]
-    assert "trade-off fd-cifar" in output.write(records, tmp_path, metric_names=names, sets=sets)
-    assert "trade-off fd-cifar" not in output.write(records[:1], tmp_path, metric_names=names, sets=sets[:1])
+    assert "trade-off fd-cifar" in output.write_tables_and_plots(records, tmp_path, metric_names=names, sets=sets)
+    assert "trade-off fd-cifar" not in output.write_tables_and_plots(
+        records[:1], tmp_path, metric_names=names, sets=sets[:1]
+    )
 
 
 def test_options_of_decoding_reach_decode_and_no_file() -> None:
     spec = specs.parse("dct-vae-photo@temperature=1,seed=3,generator=latest", effort=1)
-    assert (spec.decoding, spec.passed) == ({"temperature": 1, "seed": 3, "generator": "latest"}, {"effort": 1})
-    assert spec.settings(50) == {"quality": 50, "effort": 1, **spec.decoding}
+    assert (spec.decode_options, spec.encode_options) == (
+        {"temperature": 1, "seed": 3, "generator": "latest"},
+        {"effort": 1},
+    )
+    assert spec.settings(50) == {"quality": 50, "effort": 1, **spec.decode_options}
     assert spec.file_label == specs.parse("dct-vae-photo@effort=1").file_label
     assert spec.file_label != specs.parse("dct-vae-photo@effort=2").file_label
 

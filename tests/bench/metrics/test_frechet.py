@@ -67,12 +67,12 @@ def test_the_kernel_distance_is_the_sum_over_all_pairs() -> None:
 
 def test_the_kernel_distance_is_unbiased() -> None:
     """Over many pairs of sets from one distribution it is 0 on average; the biased estimator is above 0 every time."""
-    found = [
+    distances = [
         kernel_distance(*(powers(np.random.default_rng((seed, i)).normal(0, 1, (16, 4))) for i in (0, 1)))
         for seed in range(300)
     ]
-    assert abs(np.mean(found)) < 3 * np.std(found) / 300**0.5
-    assert min(found) < 0 < max(found)
+    assert abs(np.mean(distances)) < 3 * np.std(distances) / 300**0.5
+    assert min(distances) < 0 < max(distances)
 
 
 def test_too_few_patches_are_refused() -> None:
@@ -85,17 +85,17 @@ def test_too_few_patches_are_refused() -> None:
 
 def test_patches_are_half_a_side_apart() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (70, 100, 3), dtype=np.uint8)
-    found = frechet.patches(picture)
-    assert found.shape == (3 * 5, 32, 32, 3) and found.dtype == np.uint8
-    np.testing.assert_array_equal(found[0], picture[:32, :32])
-    np.testing.assert_array_equal(found[7], picture[16:48, 32:64])
-    np.testing.assert_array_equal(found[14], picture[32:64, 64:96])
+    squares = frechet.patches(picture)
+    assert squares.shape == (3 * 5, 32, 32, 3) and squares.dtype == np.uint8
+    np.testing.assert_array_equal(squares[0], picture[:32, :32])
+    np.testing.assert_array_equal(squares[7], picture[16:48, 32:64])
+    np.testing.assert_array_equal(squares[14], picture[32:64, 64:96])
     assert len(frechet.patches(np.zeros((512, 768, 3), np.uint8))) == 31 * 47
 
 
 def test_patches_of_grey_and_of_small_pictures() -> None:
     grey = np.random.default_rng(0).integers(0, 256, (32, 48), dtype=np.uint8)
-    found = frechet.patches(grey)
-    assert found.shape == (2, 32, 32, 3)
-    np.testing.assert_array_equal(found[1, :, :, 2], grey[:, 16:])
+    squares = frechet.patches(grey)
+    assert squares.shape == (2, 32, 32, 3)
+    np.testing.assert_array_equal(squares[1, :, :, 2], grey[:, 16:])
     assert frechet.patches(np.zeros((31, 400, 3), np.uint8)).shape == (0, 32, 32, 3)

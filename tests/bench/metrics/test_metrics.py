@@ -34,14 +34,14 @@ def test_psnr_agrees_with_skimage(seed: int) -> None:
 
 def test_equal_pictures_have_no_psnr_and_say_so() -> None:
     x = np.zeros((4, 4, 3), np.uint8)
-    values, reasons = image_metrics.measure(x, x, ["psnr", "mse"])
+    values, reasons = image_metrics.score_picture(x, x, ["psnr", "mse"])
     assert values == {"psnr_db": None, "mse": 0.0}
     assert reasons == {"psnr_db": "the pictures are equal"}
 
 
 def test_ms_ssim_needs_161_pixels() -> None:
     x = np.zeros((160, 300, 3), np.uint8)
-    values, reasons = image_metrics.measure(x, x, ["ms-ssim"])
+    values, reasons = image_metrics.score_picture(x, x, ["ms-ssim"])
     assert values == {"ms_ssim": None}
     assert reasons == {"ms_ssim": "a side is under 161 pixels"}
 
@@ -70,7 +70,7 @@ def _noisy(x: np.ndarray, sigma: float) -> np.ndarray:
 def test_ms_ssim32_is_the_standard_where_that_exists(channels: tuple[int, ...]) -> None:
     x = (np.indices((171, 192)).sum(0) % 256).astype(np.uint8)
     x = np.broadcast_to(x.reshape(171, 192, *(1 for _ in channels)), (171, 192, *channels))
-    values, _ = image_metrics.measure(x, _noisy(x, 30), ["ms-ssim", "ms-ssim32"])
+    values, _ = image_metrics.score_picture(x, _noisy(x, 30), ["ms-ssim", "ms-ssim32"])
     assert values["ms_ssim32"] == pytest.approx(values["ms_ssim"], abs=1e-5)
     assert values["ms_ssim"] < 0.99
 
@@ -100,12 +100,12 @@ def test_bpp_counts_the_whole_file() -> None:
 
 def test_grey_that_came_back_as_rgb_is_compared_in_rgb() -> None:
     x = np.zeros((4, 4), np.uint8)
-    assert image_metrics.measure(x, np.full((4, 4, 3), 2, np.uint8), ["mse"])[0] == {"mse": 4.0}
+    assert image_metrics.score_picture(x, np.full((4, 4, 3), 2, np.uint8), ["mse"])[0] == {"mse": 4.0}
 
 
 def test_another_shape_is_an_error() -> None:
     with pytest.raises(ValueError, match="decoded to"):
-        image_metrics.measure(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5, 3), np.uint8), ["mse"])
+        image_metrics.score_picture(np.zeros((4, 4, 3), np.uint8), np.zeros((4, 5, 3), np.uint8), ["mse"])
 
 
 def test_an_unknown_metric_lists_the_known() -> None:

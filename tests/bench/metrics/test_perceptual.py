@@ -29,7 +29,7 @@ from hvaecodec.bench.metrics import (
     perceptual,
     set_metrics,
 )
-from hvaecodec.bench.show import tables
+from hvaecodec.bench.show import curve_tables, setting_tables
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
 
@@ -108,7 +108,7 @@ def stand_in(folder: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None
 
 def test_lpips_with_downloaded_weights_is_the_authors(server: Path, cache: Path) -> None:
     lpips = perceptual.library("lpips")
-    found = image_metrics.get("lpips").measure(X, X_HAT)
+    distance = image_metrics.get("lpips").score(X, X_HAT)
     assert (cache / "checkpoints" / metric_weights.ALEXNET.file).exists()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -118,9 +118,9 @@ def test_lpips_with_downloaded_weights_is_the_authors(server: Path, cache: Path)
         parameter.data = state["features." + name.partition(".")[2]].clone()
     a, b = (torch.from_numpy(x / 127.5 - 1).float().permute(2, 0, 1)[None] for x in (X, X_HAT))
     with torch.inference_mode():
-        assert found == pytest.approx(float(reference(a, b)), rel=1e-5)
-    assert found > 0
-    assert image_metrics.get("lpips").measure(X, X) == 0
+        assert distance == pytest.approx(float(reference(a, b)), rel=1e-5)
+    assert distance > 0
+    assert image_metrics.get("lpips").score(X, X) == 0
     (server / metric_weights.ALEXNET.file).unlink()
     metric_weights.find(metric_weights.ALEXNET)  # from the cache now
 
@@ -182,17 +182,17 @@ def test_weight_free_measures_are_the_libraries() -> None:
     a, b = (torch.from_numpy(x).permute(2, 0, 1)[None].float() / 255 for x in (X, X_HAT))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert image_metrics.get("haarpsi").measure(X, X_HAT) == pytest.approx(float(piq.haarpsi(a, b)))
-        assert image_metrics.get("gmsd").measure(X, X_HAT) == pytest.approx(float(piq.gmsd(a, b)))
+        assert image_metrics.get("haarpsi").score(X, X_HAT) == pytest.approx(float(piq.haarpsi(a, b)))
+        assert image_metrics.get("gmsd").score(X, X_HAT) == pytest.approx(float(piq.gmsd(a, b)))
     options: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     ssim = structural_similarity(X, X_HAT, channel_axis=2, data_range=255, **options)
-    assert image_metrics.get("ssim").measure(X, X_HAT) == pytest.approx(float(ssim))
+    assert image_metrics.get("ssim").score(X, X_HAT) == pytest.approx(float(ssim))
 
 
 @pytest.mark.parametrize("name", ["ssim", "haarpsi", "gmsd", "vif", "fsim"])
 def test_equal_pictures_are_the_best_there_is(name: str) -> None:
     metric = image_metrics.get(name)
-    best, worse = metric.measure(X, X), metric.measure(X, X_HAT)
+    best, worse = metric.score(X, X), metric.score(X, X_HAT)
     assert best == pytest.approx(1 if metric.higher_is_better else 0, abs=1e-4)
     assert (worse < best) == metric.higher_is_better
 
@@ -200,7 +200,7 @@ def test_equal_pictures_are_the_best_there_is(name: str) -> None:
 @pytest.mark.parametrize("name", ["ssim", "vif", "iw-ssim"])
 def test_a_tiny_picture_has_no_value(name: str) -> None:
     with pytest.raises(NotMeasurable):
-        image_metrics.get(name).measure(X[:8, :8], X_HAT[:8, :8])
+        image_metrics.get(name).score(X[:8, :8], X_HAT[:8, :8])
 
 
 def test_ms_ssim_is_that_of_piq() -> None:
@@ -208,7 +208,7 @@ def test_ms_ssim_is_that_of_piq() -> None:
     big, other = (np.tile(x, (2, 3, 1))[:180, :200] for x in (X, X_HAT))
     a, b = (torch.from_numpy(x.copy()).permute(2, 0, 1)[None].float() for x in (big, other))
     expected = float(piq.multi_scale_ssim(a, b, data_range=255.0))
-    assert image_metrics.get("ms-ssim").measure(big, other) == pytest.approx(expected, abs=5e-5)
+    assert image_metrics.get("ms-ssim").score(big, other) == pytest.approx(expected, abs=5e-5)
 
 
 def test_fid_and_kid_are_those_of_torch_fidelity() -> None:
@@ -248,7 +248,7 @@ def test_patches_of_both_sides_are_counted_apart(tmp_path: Path, monkeypatch: py
     assert (entry["patches_64"], entry["patches_256"]) == (9 * 8, 1)
     assert entry["fid_64"] > 0 and entry["fid_256"] is None
     assert entry["not_measured"] == {"kid_64": "72 patches; KID needs 1000", "fid_256": "1 patches; 2 features need 8"}
-    table = tables.perception([entry], names)
+    table = setting_tables.perception([entry], names)
     assert table.header[-2:] == ("patches_256", "patches_64")
     assert "torch-fidelity's Inception" in "".join(table.notes)
 
@@ -260,8 +260,8 @@ def test_inception_takes_patches_of_eight_bits(cache: Path, monkeypatch: pytest.
             return (x.float().mean((2, 3)).repeat(1, 683)[:, :2048],)
 
     monkeypatch.setattr(inception, "_net", lambda: Half())
-    found = inception.load("inception-64").of(frechet.patches(np.tile(X, (1, 2, 1)), 64))
-    assert found.shape == (2 * 4, 2048)
+    features_of_patches = inception.load("inception-64").of(frechet.patches(np.tile(X, (1, 2, 1)), 64))
+    assert features_of_patches.shape == (2 * 4, 2048)
     inception.load.cache_clear()
 
 
@@ -283,5 +283,5 @@ def test_input_range_and_network_stand_beside_every_perceptual_number() -> None:
         | {"encode_s": 1, "decode_s": 1, "threads": 1}
         for q in (1, 2)
     ]
-    notes = " ".join(tables.summary(records, ["ssim"], "c").notes)
+    notes = " ".join(curve_tables.summary(records, ["ssim"], "c").notes)
     assert "scikit-image, RGB in 0..255" in notes

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from hvaecodec import bench
 from hvaecodec.bench.metrics import features, frechet, set_metrics
-from hvaecodec.bench.show import plots, tables
+from hvaecodec.bench.show import plots, setting_tables
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.models.feature_nets import DigitConfig, PlainConfig, make
@@ -115,7 +115,7 @@ def test_what_cannot_be_scored_is_null_with_its_reason(folder: Path, tmp_path: P
     (entry,) = bench.score_sets(records, tmp_path / "one", BOTH)
     assert entry["fd_cifar"] is None and entry["kd_cifar"] is None and entry["patches"] == 20
     assert entry["not_measured"]["fd_cifar"] == "20 patches; 8 features need 32"
-    table = tables.perception([entry], BOTH[1:])
+    table = setting_tables.perception([entry], BOTH[1:])
     assert table.rows[0][2:] == ("–", "–", "20") and "20 patches" in " ".join(table.notes)
 
     records = bench.run(str(folder), ["png"], metrics=BOTH, out=tmp_path / "two")
@@ -166,17 +166,17 @@ def test_curves_leave_out_what_has_no_value() -> None:
         {"codec": "a", "bpp": 1.0, "fd_cifar": 3.0},
         {"codec": "b", "bpp": None, "fd_cifar": None},
     ]
-    found = set_metrics.curves_of(scores, "fd-cifar")
-    assert list(found) == ["a"] and found["a"].bpp == (1.0, 2.0) and found["a"].values == (3.0, 1.0)
+    by_codec = set_metrics.curves_of(scores, "fd-cifar")
+    assert list(by_codec) == ["a"] and by_codec["a"].bpp == (1.0, 2.0) and by_codec["a"].values == (3.0, 1.0)
 
 
 @pytest.mark.usefixtures("tiny_nets")
 def test_features_take_bytes_and_floats_alike() -> None:
     net = features.load_features("features-cifar")
     x = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3), dtype=np.uint8)
-    found = net.of(x)
-    assert found.shape == (300, 8) and found.dtype == np.float32
-    np.testing.assert_allclose(net.of(x.astype(np.float32) / 255), found, atol=1e-6)
+    outputs = net.of(x)
+    assert outputs.shape == (300, 8) and outputs.dtype == np.float32
+    np.testing.assert_allclose(net.of(x.astype(np.float32) / 255), outputs, atol=1e-6)
     assert net.of(x[:0]).shape == (0, 8) and net.classes(x).shape == (300,)
     for wrong in (x[..., 0], x.astype(np.float64), x[:, :28]):
         with pytest.raises(ValueError, match="features-cifar takes uint8 or float32"):

@@ -107,8 +107,8 @@ def test_published_curves_give_the_printed_table(name: str) -> None:
     test = curves.published(name, "psnr")
     anchors = [curves.published(anchor, "psnr") for anchor in ("jpeg", "bpg", "vtm")]
     assert test is not None
-    found = [bd_rate(anchor, test).percent for anchor in anchors if anchor is not None]
-    assert found == pytest.approx(FIELD[name], abs=0.2)
+    percents = [bd_rate(anchor, test).percent for anchor in anchors if anchor is not None]
+    assert percents == pytest.approx(FIELD[name], abs=0.2)
 
 
 @pytest.mark.data
@@ -148,15 +148,15 @@ def test_curves_average_each_setting_over_the_images() -> None:
         for i, image in enumerate("xy")
     ]
     assert curves.from_records(records, "psnr")["a"] == Curve("a", "psnr", (1.5, 3.0), (32.0, 33.0))
-    found = curves.from_records(records, "ms-ssim")["a"].values[0]
-    assert found == pytest.approx(-10 * math.log10(1 - 0.945))  # averaged, then in dB
+    value = curves.from_records(records, "ms-ssim")["a"].values[0]
+    assert value == pytest.approx(-10 * math.log10(1 - 0.945))  # averaged, then in dB
 
 
 def test_a_setting_that_misses_an_image_is_left_out_and_counted() -> None:
     records = [record("a", q, image, bpp=q, psnr_db=30.0 + q) for q in (1, 2, 3) for image in "xy"]
     records[3] = record("a", 2, "y", error="CorruptFile: no")
-    found = curves.from_records(records, "psnr")["a"]
-    assert (found.bpp, found.left_out) == ((1.0, 3.0), 1)
+    curve = curves.from_records(records, "psnr")["a"]
+    assert (curve.bpp, curve.left_out) == ((1.0, 3.0), 1)
 
 
 def test_estimates_are_a_curve_of_their_own() -> None:

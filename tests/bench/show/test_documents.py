@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from hvaecodec.bench import baselines
 from hvaecodec.bench.measure import runner
 from hvaecodec.bench.show import documents
-from hvaecodec.bench.show.documents import Run, __main__, document_runs, markers
+from hvaecodec.bench.show.documents import DocumentRun, __main__, document_runs, markers
 from hvaecodec.cli.main import app
 
 ROOT = Path(__file__).parents[3]
@@ -50,7 +50,7 @@ def photos(tmp_path: Path) -> Path:
     return folder
 
 
-def tiny(run: Run, photos: Path) -> Run:
+def tiny(run: DocumentRun, photos: Path) -> DocumentRun:
     """The same codecs on two small pictures at two qualities and effort 1."""
     small = [SMALL.get(codec, codec) for codec in run.codecs]
     swept = [name if name == "jpeg@quality=1" else _two_settings(name.partition("@")[0]) for name in run.baselines]
@@ -70,20 +70,22 @@ def command(words: list[str]) -> None:
 
 
 def test_the_documents_show_the_commands_that_are_run(checkout: Path) -> None:
-    assert list(__main__.write(checkout, {})) == [], "run `python -m hvaecodec.bench.show.documents --commands`"
+    assert list(__main__.write_documents(checkout, {})) == [], (
+        "run `python -m hvaecodec.bench.show.documents --commands`"
+    )
 
 
 def test_every_block_stands_somewhere() -> None:
-    shown = {name for path in documents.documents(ROOT) for name in markers.found(path.read_text(encoding="utf-8"))}
-    assert shown == document_runs.names()
+    shown = {name for path in documents.documents(ROOT) for name in markers.blocks_in(path.read_text(encoding="utf-8"))}
+    assert shown == document_runs.block_names()
 
 
 def test_everything_is_made_from_scratch_and_reused(
     checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runs = [tiny(run, photos) for run in document_runs.RUNS]
-    done = {run.name: documents.measure(run, tmp_path / run.name, execute=command) for run in runs}
-    changed = set(__main__.write(checkout, done))
+    done = {run.name: documents.finish_run(run, tmp_path / run.name, execute=command) for run in runs}
+    changed = set(__main__.write_documents(checkout, done))
     plots = {
         "pictures.png",
         "rd_psnr.png",
@@ -96,10 +98,10 @@ def test_everything_is_made_from_scratch_and_reused(
     assert changed == {checkout / name for name in written}
     assert (checkout / "docs/rd_psnr.png").read_bytes() == (tmp_path / "kodak/rd_psnr.png").read_bytes()
     readme = (checkout / "README.md").read_text(encoding="utf-8")
-    blocks = markers.found(readme)
-    emptied = dict.fromkeys(document_runs.names(), "")
+    blocks = markers.blocks_in(readme)
+    emptied = dict.fromkeys(document_runs.block_names(), "")
     before = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert markers.replaced(readme, emptied) == markers.replaced(before, emptied), "the words around stay"
+    assert markers.replace_blocks(readme, emptied) == markers.replace_blocks(before, emptied), "the words around stay"
     for name in ("kodak.summary", "kodak.psnr"):
         assert blocks[name] in (tmp_path / "kodak/table.md").read_text(encoding="utf-8")
     assert re.search(r"\| hqa-photo, layer 2 \| 0\.\d+ \| -?\d+ % \| \d\d\.\d\d \| 0\.\d{4} \| ", blocks["hqa.table"])
@@ -109,16 +111,18 @@ def test_everything_is_made_from_scratch_and_reused(
         assert shown.size == (3 * 134 + 12, 2 * (190 + 22) + 6), "three columns, two rows, each with words above"
     assert blocks["perception.fd"].endswith("](docs/rp_fd_cifar.png)")
     assert "](rd_psnr.png)" in (checkout / "docs/index.md").read_text(encoding="utf-8")
-    metrics = markers.found((checkout / "docs/METRICS.md").read_text(encoding="utf-8"))
+    metrics = markers.blocks_in((checkout / "docs/METRICS.md").read_text(encoding="utf-8"))
     assert metrics["perception.table"].count("dct-vae-photo@effort=1,temperature=1, quality ") == 2
     monkeypatch.setattr(runner, "_attempt", lambda *_: pytest.fail("measured again"))
-    again = {run.name: documents.measure(run, tmp_path / run.name, execute=command) for run in runs}
+    again = {run.name: documents.finish_run(run, tmp_path / run.name, execute=command) for run in runs}
     assert [one.records for one in again.values()] == [one.records for one in done.values()]
-    assert list(__main__.write(checkout, {"hqa": again["hqa"]})) == [], "written once, nothing changes"
+    assert list(__main__.write_documents(checkout, {"hqa": again["hqa"]})) == [], "written once, nothing changes"
 
 
 def test_a_command_is_one_that_can_be_typed() -> None:
-    run = Run("a", 1, ("dct-vae-photo@effort=1,temperature=1",), ("jpeg@quality=5/50",), metrics=("fd-cifar",), limit=3)
+    run = DocumentRun(
+        "a", 1, ("dct-vae-photo@effort=1,temperature=1",), ("jpeg@quality=5/50",), metrics=("fd-cifar",), limit=3
+    )
     typed = run.shell().replace("\\\n", "").split()
     assert typed == ["hvaecodec", *run.words("runs/a")]
     assert all(len(line) < 120 for run in document_runs.RUNS for line in run.shell().splitlines())
@@ -126,17 +130,17 @@ def test_a_command_is_one_that_can_be_typed() -> None:
 
 def test_blocks_are_found_and_replaced_alone() -> None:
     text = "# Title\n<!-- a.b -->\n\nold\n\n<!-- /a.b -->\nwords\n<!-- a.c -->\nkept\n<!-- /a.c -->\n"
-    assert markers.found(text) == {"a.b": "old", "a.c": "kept"}
-    new = markers.replaced(text, {"a.b": "new\n"})
-    assert markers.found(new) == {"a.b": "new", "a.c": "kept"}
-    assert "words" in new and markers.replaced(new, {"a.b": "new"}) == new
-    assert "<!-- a.b -->\n\n<!-- /a.b -->" in markers.replaced(new, {"a.b": ""})
+    assert markers.blocks_in(text) == {"a.b": "old", "a.c": "kept"}
+    new = markers.replace_blocks(text, {"a.b": "new\n"})
+    assert markers.blocks_in(new) == {"a.b": "new", "a.c": "kept"}
+    assert "words" in new and markers.replace_blocks(new, {"a.b": "new"}) == new
+    assert "<!-- a.b -->\n\n<!-- /a.b -->" in markers.replace_blocks(new, {"a.b": ""})
     for wrong in ("<!-- a.b -->\nno end\n", "<!-- a.b -->\n<!-- /a.c -->\n", "inline <!-- a.b --> x <!-- /a.b -->\n"):
         with pytest.raises(ValueError, match="block a.b does not begin and end"):
-            markers.found(wrong)
+            markers.blocks_in(wrong)
 
 
 def test_a_block_that_nothing_makes_is_told(checkout: Path) -> None:
     (checkout / "docs/index.md").write_text("<!-- kodak.sumary -->\n\n<!-- /kodak.sumary -->\n", encoding="utf-8")
     with pytest.raises(ValueError, match="shows kodak.sumary, which nothing makes"):
-        __main__.write(checkout, {})
+        __main__.write_documents(checkout, {})

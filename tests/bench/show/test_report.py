@@ -21,7 +21,7 @@ from typer.testing import CliRunner
 from hvaecodec import bench
 from hvaecodec.bench import baselines
 from hvaecodec.bench.show import report
-from hvaecodec.bench.show.report import packed_images
+from hvaecodec.bench.show.report import packed_images, picture_packer
 from hvaecodec.cli.main import app
 
 VOID = {"meta", "link", "input", "img", "br"}
@@ -40,12 +40,12 @@ class Page(HTMLParser):
         assert not self.open
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        name = found.get("id")
+        attributes = dict(attrs)
+        name = attributes.get("id")
         assert name is None or name not in self.ids, f"two elements are called {name}"
         if name is not None:
-            self.ids[name] = found
-        self.links += [str(found[key]) for key in ("src", "href", "data", "action") if key in found]
+            self.ids[name] = attributes
+        self.links += [str(attributes[key]) for key in ("src", "href", "data", "action") if key in attributes]
         if tag not in VOID:
             self.open.append((tag, name))
 
@@ -59,8 +59,8 @@ class Page(HTMLParser):
 
     @property
     def data(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads(self.text["data"])
-        return found
+        data: dict[str, Any] = json.loads(self.text["data"])
+        return data
 
     def picture(self, image: str, label: str) -> tuple[str, bytes]:
         (shown,) = (one["shown"] for one in self.data["images"] if one["name"] == image)
@@ -70,26 +70,26 @@ class Page(HTMLParser):
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
-    folder = report_run.pictures(tmp_path_factory.mktemp("report") / "pictures")
+    folder = report_run.write_pictures(tmp_path_factory.mktemp("report") / "pictures")
     with report_run.stand_in() as ours:
-        yield folder, report_run.run(folder, ours)
+        yield folder, report_run.measure_small_run(folder, ours)
 
 
 @pytest.fixture
-def made(run: tuple[Path, list[dict[str, Any]]]) -> tuple[Path, list[dict[str, Any]]]:
+def small_run(run: tuple[Path, list[dict[str, Any]]]) -> tuple[Path, list[dict[str, Any]]]:
     """Pictures and records that a test may change."""
     return run[0], [dict(record) for record in run[1]]
 
 
 def write(folder: Path, records: list[dict[str, Any]], path: Path, **options: Any) -> Page:
-    chosen = {"metrics": ["psnr", "fd-cifar"], "anchor": "jpeg@quality=20", "published": ["vtm"]} | options
-    chosen = {"sets": report_run.sets(records), "rates": [0.4, 17.0]} | chosen
-    bench.write_html(records, path, bench.load_dataset(str(folder)), **chosen)
+    settings = {"metrics": ["psnr", "fd-cifar"], "anchor": "jpeg@quality=20", "published": ["vtm"]} | options
+    settings = {"sets": report_run.set_scores(records), "rates": [0.4, 17.0]} | settings
+    bench.write_html(records, path, bench.load_dataset(str(folder)), **settings)
     return Page(path.read_text(encoding="utf-8"))
 
 
-def test_the_page_needs_nothing_else(made: Any, tmp_path: Path) -> None:
-    page = write(*made, tmp_path / "r.html", command="hvaecodec bench <this> & that")
+def test_the_page_needs_nothing_else(small_run: Any, tmp_path: Path) -> None:
+    page = write(*small_run, tmp_path / "r.html", command="hvaecodec bench <this> & that")
     assert all(link.startswith(("#", "data:")) for link in page.links)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "default-src 'none'" in text
@@ -98,8 +98,8 @@ def test_the_page_needs_nothing_else(made: Any, tmp_path: Path) -> None:
     assert baselines.load("jpeg").version in text
 
 
-def test_nothing_shown_is_recompressed(made: Any, tmp_path: Path) -> None:
-    folder, records = made
+def test_nothing_shown_is_recompressed(small_run: Any, tmp_path: Path) -> None:
+    folder, records = small_run
     page = write(folder, records, tmp_path / "r.html")
     x = np.asarray(Image.open(folder / "p1.png"))
     jpeg = baselines.load("jpeg").encode(x, quality=20)
@@ -114,16 +114,16 @@ def test_nothing_shown_is_recompressed(made: Any, tmp_path: Path) -> None:
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), codec.decode(codec.encode(x, quality=32)))
 
 
-def test_files_and_estimates_are_different_curves(made: Any, tmp_path: Path) -> None:
-    plots = {plot["id"]: plot for plot in write(*made, tmp_path / "r.html").data["plots"]}
+def test_files_and_estimates_are_different_curves(small_run: Any, tmp_path: Path) -> None:
+    plots = {plot["id"]: plot for plot in write(*small_run, tmp_path / "r.html").data["plots"]}
     kinds = {(curve["name"], curve["kind"], curve["estimated"]) for curve in plots["psnr"]["curves"]}
     assert {(standin.NAME, "ours", False), (standin.NAME, "ours", True), ("vtm", "published", False)} <= kinds
     assert plots["fd-cifar"]["kind"] == "rate-perception"
     assert plots["fd-cifar"]["log"] and not plots["psnr"]["log"]
 
 
-def test_every_measure_of_an_image_stands_beside_its_picture(made: Any, tmp_path: Path) -> None:
-    folder, records = made
+def test_every_measure_of_an_image_stands_beside_its_picture(small_run: Any, tmp_path: Path) -> None:
+    folder, records = small_run
     for record in records:
         record |= {"lpips": 0.0 if record["codec"].startswith("jpeg@") else 0.25, "ms_ssim": None}
     page = write(folder, records, tmp_path / "r.html")
@@ -135,16 +135,16 @@ def test_every_measure_of_an_image_stands_beside_its_picture(made: Any, tmp_path
     assert "RGB in [-1, 1]" in (tmp_path / "r.html").read_text(encoding="utf-8")
 
 
-def test_pictures_without_room_are_left_out_and_told(made: Any, tmp_path: Path) -> None:
-    page = write(*made, tmp_path / "r.html", megabytes=0.1)
+def test_pictures_without_room_are_left_out_and_told(small_run: Any, tmp_path: Path) -> None:
+    page = write(*small_run, tmp_path / "r.html", megabytes=0.1)
     text = (tmp_path / "r.html").read_text(encoding="utf-8")
     assert "no room in 0.1 MB" in text
     assert sum(len(page.text[key]) for key in page.ids if re.fullmatch(r"p\d+", key)) <= 100_000
-    assert write(*made, tmp_path / "s.html", n_images=0).data["images"][0]["shown"] == []
+    assert write(*small_run, tmp_path / "s.html", n_images=0).data["images"][0]["shown"] == []
 
 
-def test_a_file_that_is_no_longer_the_same_is_not_shown(made: Any, tmp_path: Path) -> None:
-    folder, records = made
+def test_a_file_that_is_no_longer_the_same_is_not_shown(small_run: Any, tmp_path: Path) -> None:
+    folder, records = small_run
     for record in records:
         if record["codec"].startswith("jpeg@"):
             record["n_bytes"] += 1
@@ -156,28 +156,28 @@ def test_a_file_that_is_no_longer_the_same_is_not_shown(made: Any, tmp_path: Pat
     assert "measured with libwebp 0.0" in text
 
 
-def test_packed_pictures_are_kept_for_the_next_time(made: Any, tmp_path: Path, monkeypatch: Any) -> None:
-    first = write(*made, tmp_path / "r.html", out=tmp_path / "out")
-    monkeypatch.setattr(packed_images, "lossless", lambda x: pytest.fail("packed again"))
-    again = write(*made, tmp_path / "r.html", out=tmp_path / "out")
+def test_packed_pictures_are_kept_for_the_next_time(small_run: Any, tmp_path: Path, monkeypatch: Any) -> None:
+    first = write(*small_run, tmp_path / "r.html", out=tmp_path / "out")
+    monkeypatch.setattr(picture_packer, "pack_lossless", lambda x: pytest.fail("packed again"))
+    again = write(*small_run, tmp_path / "r.html", out=tmp_path / "out")
     assert again.picture("p1", "original") == first.picture("p1", "original")
 
 
 def test_a_very_long_picture_becomes_png() -> None:
     x = np.arange(3 * 16400, dtype=np.uint32).astype(np.uint8).reshape(1, 16400, 3)
-    mime, data = packed_images.lossless(x)
+    mime, data = picture_packer.pack_lossless(x)
     assert mime == "image/png"
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(data))), x)
 
 
 def test_the_nearest_file_is_shown_unless_far() -> None:
     records = [{"codec": "c", "image": "p", "bpp": bpp, "settings": {"quality": bpp}} for bpp in (0.1, 0.21, 3.0)]
-    assert [r["bpp"] for r in packed_images.choose(records, "p", 0.15)] == [0.21]
-    assert packed_images.choose(records, "p", 1.0) == []
+    assert [r["bpp"] for r in packed_images.nearest_files(records, "p", 0.15)] == [0.21]
+    assert packed_images.nearest_files(records, "p", 1.0) == []
 
 
 def test_the_command_writes_a_report(tmp_path: Path) -> None:
-    folder, out = report_run.pictures(tmp_path / "pictures", 1), tmp_path / "out"
+    folder, out = report_run.write_pictures(tmp_path / "pictures", 1), tmp_path / "out"
     words = ["bench", str(folder), "--baseline", "jpeg@quality=20", "--metric", "psnr", "--out", str(out)]
     done = CliRunner().invoke(app, [*words, "--report", str(tmp_path / "r.html"), "--report-rates", "0.4"])
     assert done.exit_code == 0, done.output
@@ -188,4 +188,4 @@ def test_the_command_writes_a_report(tmp_path: Path) -> None:
 
 
 def test_the_defaults_fit_the_limit_of_a_page() -> None:
-    assert report.Shown().megabytes < 40
+    assert report.PictureChoice().megabytes < 40

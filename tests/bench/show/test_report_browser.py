@@ -25,12 +25,12 @@ pytestmark = pytest.mark.browser
 def browser() -> Iterator[Any]:
     from playwright.sync_api import sync_playwright
 
-    found = next(
+    browser = next(
         (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
     )
-    assert found, "install Chromium, as with `apt-get install chromium`"
+    assert browser, "install Chromium, as with `apt-get install chromium`"
     with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        started = playwright.chromium.launch(executable_path=browser, args=["--no-sandbox"])
         yield started
         started.close()
 
@@ -38,14 +38,14 @@ def browser() -> Iterator[Any]:
 @pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tmp_path = tmp_path_factory.mktemp("report")
-    folder = report_run.pictures(tmp_path / "pictures")
+    folder = report_run.write_pictures(tmp_path / "pictures")
     with report_run.stand_in() as ours:
-        return _write(folder, tmp_path / "r.html", report_run.run(folder, ours))
+        return _write(folder, tmp_path / "r.html", report_run.measure_small_run(folder, ours))
 
 
 def _write(folder: Path, path: Path, records: list[dict[str, Any]]) -> Path:
     options: dict[str, Any] = {"metrics": ["psnr", "fd-cifar"], "anchor": "jpeg@quality=20", "published": ["vtm"]}
-    options |= {"sets": report_run.sets(records), "rates": [0.4, 17.0]}
+    options |= {"sets": report_run.set_scores(records), "rates": [0.4, 17.0]}
     return bench.write_html(records, path, bench.load_dataset(str(folder)), **options)
 
 
@@ -54,10 +54,10 @@ def test_the_page_works(browser: Any, report: Path, scheme: str, width: int) -> 
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme, has_touch=width < 500)
     context.set_default_timeout(120_000)  # a busy machine is no failure
     page = context.new_page()
-    told: list[str] = []
-    page.on("console", lambda message: told.append(message.text))
-    page.on("pageerror", lambda error: told.append(str(error)))
-    page.on("request", lambda request: request.url.startswith(("file:", "data:")) or told.append(request.url))
+    messages: list[str] = []
+    page.on("console", lambda message: messages.append(message.text))
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.on("request", lambda request: request.url.startswith(("file:", "data:")) or messages.append(request.url))
     page.goto(report.as_uri())
     _colours(page, scheme)
     _sizes(page)
@@ -66,7 +66,7 @@ def test_the_page_works(browser: Any, report: Path, scheme: str, width: int) -> 
     _zoom(page)
     _images(page)
     assert page.evaluate("document.documentElement.scrollWidth") <= width, "the page itself never scrolls sideways"
-    assert told == []
+    assert messages == []
     context.close()
 
 

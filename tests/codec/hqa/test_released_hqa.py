@@ -47,7 +47,7 @@ def test_rates_are_honest_and_lower_than_fixed_length(codec, hqa_files, layer):
 
 def test_codes_are_in_use(codec, data_dir):
     """A perplexity of at least 60 % of the 512 codes of every layer, on the validation photos."""
-    counts = codebooks.use(codec, [image.pixels() for image in load_dataset("valid", data_dir)])
+    counts = codebooks.count_codes(codec, [image.pixels() for image in load_dataset("valid", data_dir)])
     assert min(codebooks.perplexities(counts)) >= 0.6
 
 

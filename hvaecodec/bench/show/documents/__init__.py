@@ -1,8 +1,8 @@
-"""The figures and tables of README.md and docs/, made again from scratch: `python -m hvaecodec.bench.show.documents`.
+"""Makes the figures and tables of README.md and docs/ from scratch: `python -m hvaecodec.bench.show.documents`.
 
-`declared` lists the calls of `hvaecodec bench` and what the documents show of each. In a document that is what stands
-between `<!-- kodak.summary -->` and `<!-- /kodak.summary -->`; the text around is written by hand. A run's records are
-kept and reused, so an interrupted call goes on where it was.
+`document_runs` lists the calls of `hvaecodec bench` and what the documents show of each. In a document that is what
+stands between `<!-- kodak.summary -->` and `<!-- /kodak.summary -->`; the text around is written by hand. A run's
+records stay on disk and are reused, so an interrupted call goes on where it was.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ _USUAL = ("psnr", "ms-ssim")  # what the command measures if nothing is said
 
 
 @dataclass(frozen=True)
-class Run:
-    """A call of `hvaecodec bench`, whose records lie in `runs/<name>`. minutes: about so many on two idle cores."""
+class DocumentRun:
+    """A call of `hvaecodec bench` for the documents; the fields after `minutes` are the command's options.
+
+    name: its records lie in `runs/<name>`. minutes: about how many it takes on two idle cores.
+    """
 
     name: str
     minutes: int
@@ -40,11 +43,11 @@ class Run:
     threads: int = 2
 
     def words(self, out: str) -> list[str]:
-        """What follows `hvaecodec`, for results in the folder `out`."""
+        """Return the words that follow `hvaecodec`, for results in the folder `out`."""
         return [word for option in self._options(out) for word in option]
 
     def shell(self) -> str:
-        """The command as the documents show it, in lines that fit."""
+        """Return the command as the documents show it, in lines that fit."""
         lines = ["hvaecodec"]
         for option in self._options(f"runs/{self.name}"):
             text = shlex.join(option)
@@ -67,10 +70,10 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Done:
-    """A run with its records and scores of whole sets, in their order; plots are in the folder."""
+class FinishedRun:
+    """A run with its records and scores of whole sets, in their order; its plots are in the folder."""
 
-    run: Run
+    run: DocumentRun
     folder: Path
     records: list[Record]
     sets: list[Record]
@@ -78,25 +81,31 @@ class Done:
 
 @dataclass(frozen=True)
 class Block:
-    """What the documents show of a run.
+    """What the documents show of a run between two markers.
 
-    text: makes it as Markdown. plots: files of the run's folder, and the names of their copies in `docs/`; where the
-    text says `docs/`, a document that lies there has nothing. draw: makes a plot that `hvaecodec bench` does not.
+    run: its name. text: makes the Markdown. plots: files of the run's folder, each with the name of its copy in
+    `docs/`; the text says `docs/` before such a name, which is left out in a document that lies there itself.
+    draw: makes a plot that `hvaecodec bench` does not.
     """
 
     run: str
-    text: Callable[[Done], str]
+    text: Callable[[FinishedRun], str]
     plots: Mapping[str, str] = field(default_factory=dict)
-    draw: Callable[[Done], None] | None = None
+    draw: Callable[[FinishedRun], None] | None = None
 
 
-def in_a_process(words: list[str]) -> None:
-    """`hvaecodec` in a process of its own, so that the memory of one run is not counted in the next."""
+def execute_in_process(words: list[str]) -> None:
+    """Run `hvaecodec` in a process of its own, so that the memory of one run is not counted in the next."""
     subprocess.run([sys.executable, "-m", "hvaecodec", *words], check=True, stdout=subprocess.DEVNULL)
 
 
-def measure(run: Run, folder: Path, data: str | None = None, execute: Execute = in_a_process) -> Done:
-    """Do what of the run is not in `folder` yet, and read its records. data: where the pictures lie."""
+def finish_run(
+    run: DocumentRun, folder: Path, data: str | None = None, execute: Execute = execute_in_process
+) -> FinishedRun:
+    """Measure what of the run is not in `folder` yet, and return it with its records.
+
+    data: where the pictures lie. execute: runs the command.
+    """
     from hvaecodec import bench
 
     execute(run.words(str(folder)) + (["--data", data] if data is not None else []))
@@ -112,26 +121,28 @@ def measure(run: Run, folder: Path, data: str | None = None, execute: Execute = 
         out=folder,
     )
     scores = folder / "sets.json"
-    return Done(run, folder, records, json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else [])
+    return FinishedRun(run, folder, records, json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else [])
 
 
-def contents(blocks: Mapping[str, Block], runs: Iterable[Run], done: Mapping[str, Done]) -> dict[str, str]:
-    """The text of every block that can be made: the runs' commands, and what is shown of those that are done."""
+def block_texts(
+    blocks: Mapping[str, Block], runs: Iterable[DocumentRun], finished: Mapping[str, FinishedRun]
+) -> dict[str, str]:
+    """Return the text of every block that can be made: the runs' commands, and what is shown of finished runs."""
     texts = {f"{run.name}.command": f"```shell\n{run.shell()}\n```" for run in runs}
-    return texts | {name: block.text(done[block.run]) for name, block in blocks.items() if block.run in done}
+    return texts | {name: block.text(finished[block.run]) for name, block in blocks.items() if block.run in finished}
 
 
-def copy_plots(blocks: Iterable[Block], done: Mapping[str, Done], docs: Path) -> list[Path]:
-    """Copy the plots that blocks show into `docs`, drawn before if need be; returns the copies."""
-    copied = []
-    for block in (block for block in blocks if block.run in done):
+def copy_plots(blocks: Iterable[Block], finished: Mapping[str, FinishedRun], docs: Path) -> list[Path]:
+    """Copy the plots that blocks show into the folder `docs`, drawing them first if need be, and return the copies."""
+    copies = []
+    for block in (block for block in blocks if block.run in finished):
         if block.draw is not None:
-            block.draw(done[block.run])
+            block.draw(finished[block.run])
         for source, target in block.plots.items():
-            copied.append(Path(shutil.copyfile(done[block.run].folder / source, docs / target)))
-    return copied
+            copies.append(Path(shutil.copyfile(finished[block.run].folder / source, docs / target)))
+    return copies
 
 
 def documents(root: Path) -> Sequence[Path]:
-    """The documents of a checkout."""
+    """Return the documents of a checkout: its README and the pages in `docs/`."""
     return [root / "README.md", *sorted((root / "docs").glob("*.md"))]

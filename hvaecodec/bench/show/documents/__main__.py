@@ -1,4 +1,4 @@
-"""`python -m hvaecodec.bench.show.documents`: measures what the documents show, and writes it into them."""
+"""Measures what the documents show and writes it into them: `python -m hvaecodec.bench.show.documents`."""
 
 from __future__ import annotations
 
@@ -9,21 +9,24 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from hvaecodec.bench.show import documents
-from hvaecodec.bench.show.documents import Done, document_runs, markers, parts
+from hvaecodec.bench.show.documents import FinishedRun, document_runs, markers, parts
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.files import write_atomically
 
 
 def main() -> int:
-    """Exit status 1, and a line that says why, if something cannot be measured; what was measured is kept."""
+    """Measure and write, and return the exit status: 1, after a line that says why, if something cannot be measured.
+
+    What was measured until then stays on disk.
+    """
     arguments = _parser().parse_args()
     runs = [run for run in document_runs.RUNS if not arguments.only or run.name in arguments.only]
     try:
-        done = {}
+        finished = {}
         for run in [] if arguments.commands else runs:
             _say(f"{run.name}: about {run.minutes} minutes on two idle cores, less what is there")
-            done[run.name] = documents.measure(run, arguments.out / run.name, arguments.data)
-        for path in write(arguments.root, done):
+            finished[run.name] = documents.finish_run(run, arguments.out / run.name, arguments.data)
+        for path in write_documents(arguments.root, finished):
             _say(f"written: {path}")
     except (CodecError, OSError, ValueError, subprocess.CalledProcessError) as error:
         _say(f"error: {error}")
@@ -31,20 +34,24 @@ def main() -> int:
     return 0
 
 
-def write(root: Path, done: dict[str, Done]) -> Iterable[Path]:
-    """Put what is done into the documents under `root`, all commands, and what needs no run; what changed."""
-    texts = documents.contents(document_runs.BLOCKS, document_runs.RUNS, done) | {document_runs.NETS: parts.nets()}
+def write_documents(root: Path, finished: dict[str, FinishedRun]) -> Iterable[Path]:
+    """Put finished runs into the documents under `root`, all commands, and what needs no run; return what changed.
+
+    Raises ValueError for a block in a document that nothing makes.
+    """
+    texts = documents.block_texts(document_runs.BLOCKS, document_runs.RUNS, finished)
+    texts[document_runs.NETS] = parts.nets()
     for path in documents.documents(root):
-        unknown = markers.found(path.read_text(encoding="utf-8")).keys() - document_runs.names()
+        unknown = markers.blocks_in(path.read_text(encoding="utf-8")).keys() - document_runs.block_names()
         if unknown:
             raise ValueError(f"{path} shows {', '.join(sorted(unknown))}, which nothing makes")
-    changed = documents.copy_plots(document_runs.BLOCKS.values(), done, root / "docs")
+    changed = documents.copy_plots(document_runs.BLOCKS.values(), finished, root / "docs")
     for path in documents.documents(root):
         before = path.read_text(encoding="utf-8")
         here = {
             name: text.replace("](docs/", "](") if path.parent.name == "docs" else text for name, text in texts.items()
         }
-        after = markers.replaced(before, here)
+        after = markers.replace_blocks(before, here)
         if after != before:
             write_atomically(path, after.encode(), force=True)
             changed.append(path)

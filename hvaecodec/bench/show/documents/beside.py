@@ -1,4 +1,4 @@
-"""One photo beside what codecs make of it, as a picture for the documents."""
+"""Draws one photo beside what codecs make of it, as a picture for the documents."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from hvaecodec.bench.data.datasets import load_dataset
-from hvaecodec.bench.show.documents import Done
-from hvaecodec.bench.show.report.packed_images import Maker
+from hvaecodec.bench.show.documents import FinishedRun
+from hvaecodec.bench.show.report.picture_packer import PicturePacker
 
 _LABEL, _GAP = 22, 6  # pixels of a line of words and between pictures
 
@@ -20,7 +20,8 @@ _LABEL, _GAP = 22, 6  # pixels of a line of words and between pictures
 class Beside:
     """Draws `file` into a run's folder: a window of one of its images, and of its decoded files at the lowest quality.
 
-    number: of the image. words: for each codec in the run's order. window: rows and columns. columns: of the grid.
+    number: of the image in its data set. words: what stands above each codec's picture, in the run's order.
+    window: its rows and columns. columns: of the grid of pictures.
     """
 
     file: str
@@ -29,16 +30,17 @@ class Beside:
     window: tuple[slice, slice]
     columns: int = 3
 
-    def __call__(self, done: Done) -> None:
-        image = load_dataset(done.run.dataset)[self.number]
-        first = {r["codec"]: r for r in reversed(done.records) if r["image"] == image.name}
-        labels = dict.fromkeys(record["codec"] for record in done.records)
-        maker, cells = Maker(done.folder / "pictures"), [("the photo", image.pixels())]
+    def __call__(self, finished: FinishedRun) -> None:
+        """Draw the picture of a finished run into its folder."""
+        image = load_dataset(finished.run.dataset)[self.number]
+        first = {r["codec"]: r for r in reversed(finished.records) if r["image"] == image.name}
+        labels = dict.fromkeys(record["codec"] for record in finished.records)
+        packer, cells = PicturePacker(finished.folder / "pictures"), [("the photo", image.pixels())]
         for words, label in zip(self.words, labels, strict=True):
-            _, data = maker.picture(image, first[label])
+            _, data = packer.pack(image, first[label])
             decoded = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
             cells.append((f"{words}, {first[label]['n_bytes']:,} bytes", decoded))
-        _grid(cells, self.window, self.columns).save(done.folder / self.file, optimize=True)
+        _grid(cells, self.window, self.columns).save(finished.folder / self.file, optimize=True)
 
 
 def _grid(cells: Sequence[tuple[str, np.ndarray]], window: tuple[slice, slice], columns: int) -> Image.Image:

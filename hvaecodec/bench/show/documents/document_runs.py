@@ -1,13 +1,13 @@
-"""The runs that README.md and docs/ show, and what they show of each. Where it stands the documents say themselves."""
+"""The runs that README.md and docs/ show, and what they show of each. The documents say where it stands."""
 
 from __future__ import annotations
 
-from hvaecodec.bench.show.documents import Block, Run
+from hvaecodec.bench.show.documents import Block, DocumentRun
 from hvaecodec.bench.show.documents.beside import Beside
-from hvaecodec.bench.show.documents.parts import at_rates, conditions, figure, layers, settings, summary
+from hvaecodec.bench.show.documents.parts import Figure, MetricAtRates, conditions, every_setting, layers, summary
 
 RUNS = (
-    Run(
+    DocumentRun(
         "kodak",
         minutes=20,
         codecs=("dct-vae-photo",),
@@ -16,7 +16,7 @@ RUNS = (
         baselines=("jpeg", "webp", "jpeg2000", "avif", "jxl"),
         published=("factorized", "hyperprior", "bpg", "qarv", "vtm"),
     ),
-    Run(
+    DocumentRun(
         "perception",
         minutes=20,
         effort=1,
@@ -32,7 +32,7 @@ RUNS = (
         metrics=("psnr", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
         threads=1,
     ),
-    Run(
+    DocumentRun(
         "pictures",
         minutes=2,
         dataset="photos",
@@ -43,7 +43,7 @@ RUNS = (
         metrics=("psnr",),
         threads=1,
     ),
-    Run(
+    DocumentRun(
         "hqa",
         minutes=6,
         codecs=("hqa-photo", "hqa-photo@temperature=1"),
@@ -51,7 +51,7 @@ RUNS = (
         baselines=("jpeg@quality=1",),
         metrics=("psnr", "ms-ssim", "fd-cifar"),
     ),
-    Run(
+    DocumentRun(
         "equal-bytes",
         minutes=2,
         codecs=("hqa-photo", "dct-vae-photo@effort=1,like=hqa-photo"),
@@ -66,28 +66,28 @@ _KD = "KD-cifar against bits per pixel on Kodak"
 
 BLOCKS = {
     "kodak.figure": Block(
-        "kodak", figure("rd_psnr.png", "PSNR against bits per pixel on Kodak"), {"rd_psnr.png": "rd_psnr.png"}
+        "kodak", Figure("rd_psnr.png", "PSNR against bits per pixel on Kodak"), {"rd_psnr.png": "rd_psnr.png"}
     ),
     "kodak.ms-ssim": Block(
         "kodak",
-        figure("rd_ms_ssim.png", "MS-SSIM against bits per pixel on Kodak"),
+        Figure("rd_ms_ssim.png", "MS-SSIM against bits per pixel on Kodak"),
         {"rd_ms_ssim.png": "rd_ms_ssim.png"},
     ),
     "kodak.conditions": Block("kodak", conditions),
     "kodak.summary": Block("kodak", summary),
-    "kodak.psnr": Block("kodak", at_rates("psnr")),
+    "kodak.psnr": Block("kodak", MetricAtRates("psnr")),
     "perception.conditions": Block("perception", conditions),
-    "perception.fd": Block("perception", figure("rp_fd_cifar.png", _FD), {"rp_fd_cifar.png": "rp_fd_cifar.png"}),
-    "perception.kd": Block("perception", figure("rp_kd_cifar.png", _KD), {"rp_kd_cifar.png": "rp_kd_cifar.png"}),
+    "perception.fd": Block("perception", Figure("rp_fd_cifar.png", _FD), {"rp_fd_cifar.png": "rp_fd_cifar.png"}),
+    "perception.kd": Block("perception", Figure("rp_kd_cifar.png", _KD), {"rp_kd_cifar.png": "rp_kd_cifar.png"}),
     "perception.tradeoff": Block(
         "perception",
-        figure("tradeoff_fd_cifar.png", "FD-cifar against PSNR, each line one file at three temperatures"),
+        Figure("tradeoff_fd_cifar.png", "FD-cifar against PSNR, each line one file at three temperatures"),
         {"tradeoff_fd_cifar.png": "tradeoff_fd_cifar.png"},
     ),
-    "perception.table": Block("perception", settings),
+    "perception.table": Block("perception", every_setting),
     "pictures.figure": Block(
         "pictures",
-        figure("pictures.png", "a photo of a cat and what is left of it in files of two kilobytes"),
+        Figure("pictures.png", "a photo of a cat and what is left of it in files of two kilobytes"),
         {"pictures.png": "pictures.png"},
         Beside(
             "pictures.png",
@@ -98,12 +98,12 @@ BLOCKS = {
     ),
     "hqa.conditions": Block("hqa", conditions),
     "hqa.table": Block("hqa", layers),
-    "equal-bytes.table": Block("equal-bytes", settings),
+    "equal-bytes.table": Block("equal-bytes", every_setting),
 }
 
 NETS = "nets.table"  # the classifiers of docs/METRICS.md: from the package's weights, without a run
 
 
-def names() -> set[str]:
-    """Every block that a document may show."""
+def block_names() -> set[str]:
+    """Return the name of every block that a document may show."""
     return {NETS, *BLOCKS, *(f"{run.name}.command" for run in RUNS)}

@@ -1,4 +1,4 @@
-"""Blocks in a document: what stands between `<!-- NAME.PART -->` and `<!-- /NAME.PART -->`, each on a line."""
+"""Finds and replaces blocks: what stands between `<!-- NAME.PART -->` and `<!-- /NAME.PART -->`, each on a line."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ _BLOCK = re.compile(rf"^<!-- ({_NAME}) -->\n(.*?)^<!-- /\1 -->$", re.DOTALL | re
 _MARKER = re.compile(rf"<!-- /?({_NAME}) -->")
 
 
-def found(text: str) -> dict[str, str]:
-    """The blocks of a document by name. Raises ValueError for a marker without its other half."""
+def blocks_in(text: str) -> dict[str, str]:
+    """Return the blocks of a document by name. Raises ValueError for a marker without its other half."""
     blocks = {match[1]: match[2].strip("\n") for match in _BLOCK.finditer(text)}
     loose = _MARKER.findall(_BLOCK.sub("", text))
     if loose:
@@ -19,13 +19,16 @@ def found(text: str) -> dict[str, str]:
     return blocks
 
 
-def replaced(text: str, contents: Mapping[str, str]) -> str:
-    """The document with new contents of the blocks that are named, all others as they were."""
+def replace_blocks(text: str, contents: Mapping[str, str]) -> str:
+    """Return the document with new contents of the blocks that are named, and all others as they were.
 
-    def block(match: re.Match[str]) -> str:
-        inside = contents.get(match[1], match[2]).strip("\n")
-        lines = [f"<!-- {match[1]} -->", *([inside] if inside else []), f"<!-- /{match[1]} -->"]
-        return "\n\n".join(lines)  # Markdown wants the blank lines
+    Raises ValueError for a marker without its other half.
+    """
+    blocks_in(text)
+    return _BLOCK.sub(lambda match: _block(match[1], contents.get(match[1], match[2])), text)
 
-    found(text)
-    return _BLOCK.sub(block, text)
+
+def _block(name: str, content: str) -> str:
+    """A block with its markers; Markdown wants the blank lines between."""
+    inside = content.strip("\n")
+    return "\n\n".join([f"<!-- {name} -->", *([inside] if inside else []), f"<!-- /{name} -->"])

@@ -1,13 +1,13 @@
-"""What the documents show of a run: tables, a figure, when and on what it was measured, as Markdown."""
+"""Makes what the documents show of a run, as Markdown: tables, a figure, when and on what it was measured."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from hvaecodec.bench.metrics import set_metrics
-from hvaecodec.bench.show import tables
-from hvaecodec.bench.show.documents import Done
+from hvaecodec.bench.show import curve_tables, setting_tables
+from hvaecodec.bench.show.documents import FinishedRun
+from hvaecodec.bench.show.table import Table
 
 _NETS = {
     "features-cifar": (
@@ -19,65 +19,79 @@ _NETS = {
 }
 
 
-def figure(file: str, words: str) -> Callable[[Done], str]:
-    """A picture in `docs/`."""
-    return lambda done: f"![{words}](docs/{file})"
+@dataclass(frozen=True)
+class Figure:
+    """Shows a picture in `docs/`. file: its name there. words: what it shows, for who cannot see it."""
+
+    file: str
+    words: str
+
+    def __call__(self, finished: FinishedRun) -> str:
+        """Return the Markdown, which is the same for every run."""
+        return f"![{self.words}](docs/{self.file})"
 
 
-def conditions(done: Done) -> str:
-    """What was measured, when and on what, from the records."""
+@dataclass(frozen=True)
+class MetricAtRates:
+    """Shows a metric at fixed rates. metric: its name, as `--metric` takes it."""
 
-    def told(name: str) -> str:
-        values = sorted({str(record[name]) for record in done.records if record.get(name) is not None})
-        return " and ".join(values) or "not recorded"
+    metric: str
 
-    ours = [record for record in done.records if not record["baseline"]] or done.records
+    def __call__(self, finished: FinishedRun) -> str:
+        """Return the table of a finished run as Markdown."""
+        return _body(curve_tables.fixed_rates(finished.records, self.metric, finished.run.published))
+
+
+def conditions(finished: FinishedRun) -> str:
+    """Return a sentence that says what was measured, when and on what, from the records."""
+    ours = [record for record in finished.records if not record["baseline"]] or finished.records
     threads = max(record.get("threads", 1) for record in ours)
-    images = len({record["image"] for record in done.records})
-    return f"{images} images; measured {told('date')} on {told('processor')}, {threads} thread{'s' * (threads > 1)}."
+    images = len({record["image"] for record in finished.records})
+    date, processor = _values(finished, "date"), _values(finished, "processor")
+    return f"{images} images; measured {date} on {processor}, {threads} thread{'s' * (threads > 1)}."
 
 
-def summary(done: Done) -> str:
-    """BD-rates, times and memory."""
-    names = set_metrics.split(done.run.metrics)[0]
-    return _body(tables.summary(done.records, names, _anchor(done), done.run.published))
+def summary(finished: FinishedRun) -> str:
+    """Return the table of BD-rates, times and memory as Markdown."""
+    names = set_metrics.split_names(finished.run.metrics)[0]
+    anchor = next(record["codec"] for record in finished.records if record["baseline"])
+    return _body(curve_tables.summary(finished.records, names, anchor, finished.run.published))
 
 
-def at_rates(metric: str) -> Callable[[Done], str]:
-    """A metric at fixed rates."""
-    return lambda done: _body(tables.fixed_rates(done.records, metric, done.run.published))
+def every_setting(finished: FinishedRun) -> str:
+    """Return the table of every setting, with its rate and every metric of the run, as Markdown."""
+    return _body(setting_tables.by_setting(finished.records, finished.run.metrics, finished.sets))
 
 
-def settings(done: Done) -> str:
-    """Every setting with its rate, and every metric of the run."""
-    return _body(tables.by_setting(done.records, done.run.metrics, done.sets))
+def layers(finished: FinishedRun) -> str:
+    """Return the table of every setting, where hqa-photo has its layers, as Markdown.
 
-
-def layers(done: Done) -> str:
-    """The same, hqa-photo by its layers, and what its whole files save against 9 bits a cell."""
+    A column says what part its whole files save against 9 bits a cell of the layer's grid, which is what an index into
+    512 codes takes without entropy coding.
+    """
     from hvaecodec.codec.hqa.codec import layer_of
 
-    table = tables.by_setting(done.records, done.run.metrics, done.sets)
+    table = setting_tables.by_setting(finished.records, finished.run.metrics, finished.sets)
     names: dict[str, str] = {}
-    saved: dict[str, list[float]] = {}
-    for record in done.records:
+    savings: dict[str, list[float]] = {}
+    for record in finished.records:
         codec, _, variant = record["codec"].partition("@")
         if codec == "hqa-photo":
             layer = layer_of(record["settings"]["quality"])
             bits = 9 * -(-record["height"] // 2**layer) * -(-record["width"] // 2**layer)
-            label = tables.setting_label(record)
+            label = setting_tables.setting_label(record)
             names[label] = f"hqa-photo, layer {layer}" + (variant and f", {variant.replace('=', ' ')}")
-            saved.setdefault(label, []).append(1 - 8 * record["n_bytes"] / bits)
+            savings.setdefault(label, []).append(1 - 8 * record["n_bytes"] / bits)
     rows = []
     for label, bpp, *cells in table.rows:
-        part = f"{100 * sum(saved[label]) / len(saved[label]):.0f} %" if label in saved else ""
+        part = f"{100 * sum(savings[label]) / len(savings[label]):.0f} %" if label in savings else ""
         rows.append((names.get(label, label), bpp, part, *cells))
     header = (table.header[0], table.header[1], "file below 9 bits a cell", *table.header[2:])
     return _body(replace(table, header=header, rows=rows))
 
 
 def nets() -> str:
-    """The classifiers that come with the package to measure with."""
+    """Return the table of the classifiers that come with the package to measure with, as Markdown."""
     from hvaecodec.bench.metrics import features
 
     lines = ["| weights | design | parameters | data | test accuracy |", "| --- | --- | ---: | --- | ---: |"]
@@ -89,10 +103,12 @@ def nets() -> str:
     return "\n".join(lines)
 
 
-def _body(table: tables.Table) -> str:
-    """Without the title, which the document gives."""
+def _values(finished: FinishedRun, name: str) -> str:
+    """The values that a field has in the records."""
+    values = sorted({str(record[name]) for record in finished.records if record.get(name) is not None})
+    return " and ".join(values) or "not recorded"
+
+
+def _body(table: Table) -> str:
+    """A table as Markdown without its title, which the document gives."""
     return table.markdown().partition("\n\n")[2].strip("\n")
-
-
-def _anchor(done: Done) -> str:
-    return next(record["codec"] for record in done.records if record["baseline"])

@@ -1,6 +1,6 @@
-"""The report of a run as one HTML page that needs nothing else: no network, no other file. `write` makes it.
+"""The report of a run as one HTML page that needs nothing else, no network and no other file; `write_page` makes it.
 
-`pictures` chooses and packs what is shown, `plotted` turns records into curves, `page` puts all into `assets`.
+`packed_images` chooses and packs the pictures, `page_curves` turns records into curves, `page` puts all into `assets`.
 """
 
 from __future__ import annotations
@@ -17,11 +17,12 @@ DEFAULT_RATES = (0.15, 0.4)
 
 
 @dataclass(frozen=True)
-class Shown:
+class PictureChoice:
     """Which pictures a report holds.
 
-    rates: bits per pixel; of every codec the file nearest to each is shown. images: at most so many. megabytes: of the
-    whole page; pictures that do not fit are left out, those of the first rate last, and the page says so.
+    rates: bits per pixel; of every codec the file nearest to each is shown. images: at most how many images.
+    megabytes: the most that the pictures take; those that do not fit are left out, those of the first rate last, and
+    the page says so.
     """
 
     rates: tuple[float, ...] = DEFAULT_RATES
@@ -29,7 +30,7 @@ class Shown:
     megabytes: float = 38
 
 
-def write(
+def write_page(
     records: Sequence[dict[str, Any]],
     path: Path,
     images: Sequence[NamedImage],
@@ -38,21 +39,27 @@ def write(
     anchor: str,
     published: Sequence[str] = (),
     sets: Sequence[dict[str, Any]] = (),
-    shown: Shown | None = None,
-    store: Path | None = None,
+    choice: PictureChoice | None = None,
+    folder: Path | None = None,
     command: str | None = None,
     progress: Callable[[int, int, str], None] = lambda done, total, what: None,
 ) -> Path:
-    """Write the page to `path`, replaced as a whole; returns it.
+    """Write the page to `path`, replacing a file there as a whole, and return the path.
 
-    images: those the records are of. store: a folder that keeps packed pictures for the next time. command: what made
-    the records, for the page to say. Raises ValueError for an unknown metric or published curve.
+    images: those the records are of. folder: where packed pictures are kept for the next time. command: what made the
+    records, for the page to say. Raises ValueError for an unknown metric or published curve.
     """
-    from hvaecodec.bench.show.report import packed_images, page, plotted
+    from hvaecodec.bench.show import tables
+    from hvaecodec.bench.show.report import packed_images, page, page_curves
     from hvaecodec.codec.files import write_atomically
 
-    plots = plotted.all_plots(records, metric_names, published, sets)
-    packed = packed_images.pack(records, images, shown or Shown(), store, progress)
-    text = page.render(records, plots, packed, metric_names, anchor, published, sets, command)
+    text = page.render_page(
+        records,
+        plots=page_curves.all_plots(records, metric_names, published, sets),
+        packed=packed_images.pack_pictures(records, images, choice or PictureChoice(), folder, progress),
+        tables=tables.all_tables(records, metric_names, anchor, published, sets),
+        metric_names=metric_names,
+        command=command,
+    )
     write_atomically(path, text.encode(), force=True)
     return path

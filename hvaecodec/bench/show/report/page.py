@@ -14,31 +14,33 @@ from typing import Any
 
 from hvaecodec.bench.measure.machine import processor
 from hvaecodec.bench.metrics import image_metrics, set_metrics
-from hvaecodec.bench.show import tables
-from hvaecodec.bench.show.report import plotted
-from hvaecodec.bench.show.report.packed_images import Packed
-from hvaecodec.bench.show.tables import Table
+from hvaecodec.bench.show.report import page_curves
+from hvaecodec.bench.show.report.packed_images import PackedPictures
+from hvaecodec.bench.show.table import Table
 
 Record = dict[str, Any]
 _LIBRARIES = ("hvaecodec", "torch", "numpy", "pillow", "scikit-image", "pytorch-msssim", "scipy",
               "torch-fidelity", "lpips", "piq")  # fmt: skip
 
 
-def render(
+def render_page(
     records: Sequence[Record],
+    *,
     plots: list[Record],
-    packed: Packed,
+    packed: PackedPictures,
+    tables: Sequence[Table],
     metric_names: Sequence[str],
-    anchor: str,
-    published: Sequence[str],
-    sets: Sequence[Record],
     command: str | None,
 ) -> str:
-    """The whole page as text."""
-    summary, *others = tables.all_tables(records, metric_names, anchor, published, sets)
+    """Return the whole page as text.
+
+    plots: from `page_curves.all_plots`. tables: the first stands open, the others are folded. command: what made the
+    records, if known.
+    """
+    summary, *others = tables
     names = ", ".join(dict.fromkeys(record["dataset"] for record in records))
     n_images = len({record["image"] for record in records})
-    found = [
+    metrics = [
         metric
         for metric in image_metrics.METRICS.values()
         if any(record.get(metric.key) is not None for record in records)
@@ -51,10 +53,12 @@ def render(
         "details": "".join(
             f"<details><summary>{escape(t.title)}</summary>{_table(t, False)}</details>" for t in others
         ),
-        "made": _made(records, command),
-        "abouts": escape(" ".join(f"{metric.label}: {metric.about}." for metric in found if metric.about)),
+        "made": _provenance(records, command),
+        "abouts": escape(" ".join(f"{metric.label}: {metric.about}." for metric in metrics if metric.about)),
         "left_out": _left_out(packed),
-        "data": _json({"plots": plots, "measures": _measures(found), "images": _images(records, packed, metric_names)}),
+        "data": _json(
+            {"plots": plots, "measures": _measures(metrics), "images": _images(records, packed, metric_names)}
+        ),
         "payloads": "".join(
             f'<script type="text/plain" id="{key}" data-mime="{mime}">{text}</script>\n'
             for key, (mime, text) in packed.payloads.items()
@@ -63,23 +67,23 @@ def render(
     return Template(_asset("page.html")).substitute(parts)
 
 
-def _images(records: Sequence[Record], packed: Packed, metric_names: Sequence[str]) -> list[Record]:
+def _images(records: Sequence[Record], packed: PackedPictures, metric_names: Sequence[str]) -> list[Record]:
     """What the page says of each image: its size, its own curves, and its pictures."""
-    found = []
-    drawn = set_metrics.split(metric_names)[0]
+    entries = []
+    of_image = set_metrics.split_names(metric_names)[0]
     for image in dict.fromkeys(record["image"] for record in records):
         mine = [record for record in records if record["image"] == image]
-        own = {name: plotted.distortion_curves(mine, name) for name in drawn}
+        own = {name: page_curves.distortion_curves(mine, name) for name in of_image}
         head = {"name": image, "width": mine[0]["width"], "height": mine[0]["height"], "curves": own}
-        found.append(head | {"shown": packed.variants.get(image, [])})
-    return found
+        entries.append(head | {"shown": packed.variants.get(image, [])})
+    return entries
 
 
-def _measures(found: Sequence[image_metrics.Metric]) -> list[Record]:
+def _measures(metrics: Sequence[image_metrics.Metric]) -> list[Record]:
     """The columns of an image's table: key in the records, heading, digits after the point."""
     columns = []
-    for metric in found:
-        label, digits = image_metrics.plain(metric)
+    for metric in metrics:
+        label, digits = image_metrics.plain_label(metric)
         columns.append(
             {"key": metric.key, "label": label + (" ↑" if metric.higher_is_better else " ↓"), "digits": digits}
         )
@@ -98,7 +102,7 @@ def _table(table: Table, titled: bool = True) -> str:
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">{body}</div>{notes}'
 
 
-def _made(records: Sequence[Record], command: str | None) -> str:
+def _provenance(records: Sequence[Record], command: str | None) -> str:
     """The command, the versions of everything, and the commits the records were made at."""
     rows = [("made", datetime.now(timezone.utc).strftime("%Y-%m-%d %H:%M UTC"))]
     rows += [("command", command)] if command else []
@@ -115,7 +119,7 @@ def _made(records: Sequence[Record], command: str | None) -> str:
     return "".join(f"<dt>{escape(name)}</dt><dd><code>{escape(str(value))}</code></dd>" for name, value in rows)
 
 
-def _left_out(packed: Packed) -> str:
+def _left_out(packed: PackedPictures) -> str:
     if not packed.left_out:
         return ""
     items = "".join(f"<li>{escape(line)}</li>" for line in packed.left_out)

@@ -1,4 +1,4 @@
-"""Curves as the page draws them: plain dicts for JSON, files and estimates kept apart."""
+"""Turns records into curves as the page draws them: plain dicts for JSON, files and estimates apart."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hvaecodec.bench.metrics import image_metrics, set_metrics
-from hvaecodec.bench.show import curves, plots
+from hvaecodec.bench.show import curves
 from hvaecodec.bench.show.curves import Curve
+from hvaecodec.bench.show.plots import apart
 
 Record = dict[str, Any]
 
@@ -15,22 +16,26 @@ Record = dict[str, Any]
 def all_plots(
     records: Sequence[Record], metric_names: Sequence[str], published: Sequence[str], sets: Sequence[Record]
 ) -> list[Record]:
-    """One plot for each metric: id, label, whether higher is better, `log` axis or not, and its curves."""
-    of_image, of_set = set_metrics.split(metric_names)
-    found = []
+    """Return one plot for each metric that has curves.
+
+    A plot is a dict: `id`, `label`, `kind`, whether `higher` is better, whether its axis is logarithmic (`log`), and
+    its `curves`. sets: from `set_metrics.score_sets`.
+    """
+    of_image, of_set = set_metrics.split_names(metric_names)
+    plots = []
     for name in of_image:
         metric = image_metrics.get(name)
         lines = [*distortion_curves(records, name), *_published(name, published)]
-        found.append(_plot(name, metric.label, metric.higher_is_better, lines))
+        plots.append(_plot(name, metric.label, metric.higher_is_better, lines))
     baselines = {entry["codec"] for entry in sets if entry["baseline"]}
     for name in of_set:
         lines = [_line(curve, baselines) for curve in set_metrics.curves_of(sets, name).values()]
-        found.append(_plot(name, f"{set_metrics.SET_METRICS[name].label}, whole set", False, lines, perception=True))
-    return [plot for plot in found if plot["curves"]]
+        plots.append(_plot(name, f"{set_metrics.SET_METRICS[name].label}, whole set", False, lines, perception=True))
+    return [plot for plot in plots if plot["curves"]]
 
 
 def distortion_curves(records: Iterable[Record], metric: str) -> list[Record]:
-    """The curves of every codec in the records, and those of its estimates where they lie apart."""
+    """Return the curve of every codec in the records, and that of its estimates where it lies apart."""
     records = list(records)
     baselines = {record["codec"] for record in records if record["baseline"]}
     files = curves.from_records(records, metric)
@@ -38,7 +43,7 @@ def distortion_curves(records: Iterable[Record], metric: str) -> list[Record]:
     lines = []
     for name in sorted(files, key=lambda name: name in baselines):  # ours take the first colours
         lines.append(_line(files[name], baselines))
-        if name in estimates and plots.apart(files[name], estimates[name]):
+        if name in estimates and apart(files[name], estimates[name]):
             lines.append(_line(estimates[name], baselines))
     return lines
 
@@ -57,8 +62,8 @@ def _line(curve: Curve, baselines: set[str]) -> Record:
 
 
 def _published(metric: str, names: Sequence[str]) -> list[Record]:
-    found = (curves.published(name, metric) for name in names)
-    return [_line(curve, set()) for curve in found if curve is not None]
+    published = (curves.published(name, metric) for name in names)
+    return [_line(curve, set()) for curve in published if curve is not None]
 
 
 def _finite(value: float) -> bool:

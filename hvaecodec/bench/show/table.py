@@ -1,0 +1,46 @@
+"""A table of text cells, as Markdown and for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+
+@dataclass(frozen=True)
+class Table:
+    """Text cells in columns, with a title above and notes below; the first column names the row."""
+
+    title: str
+    header: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+    notes: list[str] = field(default_factory=list)
+
+    def markdown(self) -> str:
+        """Return the table as Markdown, its title as a heading of the third level."""
+        lines = [f"### {self.title}", "", _line(self.header), _line(["---"] + ["---:"] * (len(self.header) - 1))]
+        lines += [_line(row) for row in self.rows]
+        return "\n".join(lines + [f"\n{note}" for note in self.notes]) + "\n"
+
+    def rich(self) -> RichTable:
+        """Return the table as rich draws it in a terminal."""
+        from rich.table import Table as RichTable
+
+        table = RichTable(title=self.title, caption="\n".join(self.notes) or None, title_justify="left")
+        for index, name in enumerate(self.header):
+            table.add_column(name, justify="right" if index else "left")
+        for row in self.rows:
+            table.add_row(*row)
+        return table
+
+
+def to_markdown(tables: Iterable[Table]) -> str:
+    """Return some tables as Markdown, one after the other."""
+    return "\n".join(table.markdown() for table in tables)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
