@@ -73,7 +73,7 @@ def test_a_net_is_as_accurate_as_its_card_says(name, data_dir):
 @pytest.mark.data
 @pytest.mark.parametrize("name", VAES)
 def test_a_vae_is_as_good_as_its_card_says(name, data_dir):
-    """The bound on the pictures that validated, of other bits and latents; a chain of test pictures at the model's rate."""
+    """The bound on the validation pictures, of other bits and latents; a chain of test pictures at the model's rate."""
     card, vae = json.loads((WEIGHTS / name / "card.json").read_text()), read_vae(WEIGHTS / name)
     task = card["training"]
     pictures = load_vae_pictures(data_dir, task["data"], vae.config.side, task["held_out"])

@@ -79,8 +79,8 @@ def kernel_distance(a: Powers, b: Powers) -> float:
     """Return the unbiased squared maximum mean discrepancy with the kernel (x·y / D + 1)^3; it may fall below 0.
 
     The kernel is that of KID (arXiv:1801.01401, sec. 4), the estimator that of Gretton et al., "A kernel two-sample
-    test", 2012, eq. 3. KID averages it over random subsets; here (x·y)^p is the product of the p-th tensor powers of x and y, so the mean over all pairs is a
-    product of means and takes no sampling.
+    test", 2012, eq. 3. KID averages it over random subsets; here (x·y)^p is the product of the p-th tensor powers of x
+    and y, so the mean over all pairs is a product of means and takes no sampling.
     """
     within = (_without_own(s) for s in (a, b))
     return sum(within) - 2 * _mean_kernel(a, b)

@@ -83,8 +83,8 @@ class FinishedRun:
 class Block:
     """What the documents show of a run between two markers.
 
-    run: its name. text: makes the Markdown. plots: files of the run's folder, each with the name of its copy in `docs/`;
-    the text says `docs/` before such a name, which is left out in a document that lies there itself.
+    run: its name. text: makes the Markdown. plots: files of the run's folder, each with the name of its copy in
+    `docs/`; the text says `docs/` before such a name, which is left out in a document that lies there itself.
     draw: makes a plot that `hvaecodec bench` does not.
     """
 
