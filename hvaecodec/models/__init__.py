@@ -1,6 +1,6 @@
-"""Networks and mathematics; also callable, because `hvaecodec.models()` lists what is installed.
+"""This package holds the networks and the mathematics; it can be called, too: `hvaecodec.models()` lists the codecs.
 
-Importing this package binds its name in `hvaecodec`, over the function of the same name: so the package itself answers
+Importing this package binds its name in `hvaecodec`, over the function of the same name, so the package itself answers
 the call.
 """
 
@@ -12,9 +12,12 @@ from typing import Any
 
 
 class _Models(ModuleType):
+    """A module that can be called."""
+
     def __call__(self) -> list[dict[str, Any]]:
-        listed: list[dict[str, Any]] = sys.modules["hvaecodec"]._models()
-        return listed
+        """Return the cards of the codecs that are installed."""
+        cards: list[dict[str, Any]] = sys.modules["hvaecodec"]._models()
+        return cards
 
 
 sys.modules[__name__].__class__ = _Models

@@ -1,9 +1,10 @@
-"""Small classifiers whose last hidden layer describes a picture: what our Fréchet distances are measured in.
+"""The last hidden layer of these small classifiers describes a picture; our Fréchet distances are measured in it.
 
-Three designs, so that two of them can check each other: `PlainNet` (a stack of convolutions in the manner of VGG,
-arXiv:1409.1556), `ResidualNet` (pre-activation residual blocks, arXiv:1603.05027, with a smooth activation and averaged
-downsampling) and `DigitNet` (LeNet-5 of LeCun et al. 1998 with ReLU and max pooling, the usual modern form).
-All take float32 in [0, 1] and give logits of ten classes; use them in `eval` mode, where BatchNorm is a fixed affine map.
+There are three designs, so that two of them can check each other: `PlainNet` (a stack of convolutions in the manner of
+VGG, arXiv:1409.1556), `ResidualNet` (pre-activation residual blocks, arXiv:1603.05027, with a smooth activation and
+averaged downsampling) and `DigitNet` (LeNet-5 of LeCun et al. 1998 with ReLU and max pooling, the usual modern form).
+All take float32 in [0, 1] and give logits of ten classes; use them in `eval` mode, where BatchNorm is a fixed affine
+map.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ N_CLASSES = 10
 
 @dataclass(frozen=True)
 class PlainConfig:
-    """Channels of the seven convolutions; the last is the number of features."""
+    """The configuration of a `PlainNet`: channels of its seven convolutions, the last the number of features."""
 
     widths: tuple[int, int, int, int, int, int, int] = (24, 48, 64, 128, 128, 160, 64)
 
 
 @dataclass(frozen=True)
 class ResidualConfig:
-    """Channels of the stem and of the residual stages at 1/2, 1/4 and 1/8, and the number of features."""
+    """The configuration of a `ResidualNet`.
+
+    stem: channels at full size. widths: channels of the stages at 1/2, 1/4 and 1/8. features: their number.
+    """
 
     stem: int = 24
     widths: tuple[int, int, int] = (48, 80, 128)
@@ -37,7 +41,10 @@ class ResidualConfig:
 
 @dataclass(frozen=True)
 class DigitConfig:
-    """Channels of the two convolutions, units of the hidden layer, and the number of features."""
+    """The configuration of a `DigitNet`.
+
+    widths: channels of the two convolutions. hidden: units of the hidden layer. features: their number.
+    """
 
     widths: tuple[int, int] = (20, 48)
     hidden: int = 128
@@ -48,7 +55,7 @@ FeatureConfig = PlainConfig | ResidualConfig | DigitConfig
 
 
 class FeatureNet(nn.Module, ABC):
-    """What the three share: logits are a linear map of the features."""
+    """A feature net classifies pictures by a linear map of its features; the three designs share this."""
 
     config: FeatureConfig
     n_features: int
@@ -56,20 +63,21 @@ class FeatureNet(nn.Module, ABC):
 
     @abstractmethod
     def features(self, x: Tensor) -> Tensor:
-        """(B, channels, 32, 32) in [0, 1] to (B, n_features), before the classifier."""
+        """Return the features (B, n_features) of pictures (B, channels, 32, 32) in [0, 1]."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, channels, 32, 32) in [0, 1] to (B, 10) logits."""
+        """Return the logits of the classes, (B, 10), of pictures (B, channels, 32, 32) in [0, 1]."""
         logits: Tensor = self.head(self.features(x))
         return logits
 
 
 class PlainNet(FeatureNet):
-    """Seven 3x3 convolutions, each with BatchNorm and ReLU, then the mean over the picture. RGB."""
+    """This net of RGB pictures has seven 3x3 convolutions with BatchNorm and ReLU, then the mean over the picture."""
 
     channels = 3
 
     def __init__(self, config: PlainConfig) -> None:
+        """Make a net with random weights."""
         super().__init__()
         self.config, self.n_features = config, config.widths[-1]
         pairs = zip((3, *config.widths), config.widths, strict=False)
@@ -80,6 +88,7 @@ class PlainNet(FeatureNet):
         self.head = nn.Linear(self.n_features, N_CLASSES)
 
     def features(self, x: Tensor) -> Tensor:
+        """Return the features (B, n_features) of pictures, see `FeatureNet.features`."""
         x = _standard(x)
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = F.relu(norm(conv(x)))
@@ -89,11 +98,15 @@ class PlainNet(FeatureNet):
 
 
 class ResidualNet(FeatureNet):
-    """A stem, three stages that halve the picture by averaging and add one residual block each, a 1x1 layer. RGB."""
+    """This net of RGB pictures has a stem, three stages and a 1x1 layer.
+
+    A stage halves the picture by averaging and adds one residual block.
+    """
 
     channels = 3
 
     def __init__(self, config: ResidualConfig) -> None:
+        """Make a net with random weights."""
         super().__init__()
         self.config, self.n_features = config, config.features
         self.stem = nn.Conv2d(3, config.stem, 3, padding=1, bias=False)
@@ -105,6 +118,7 @@ class ResidualNet(FeatureNet):
         self.head = nn.Linear(config.features, N_CLASSES)
 
     def features(self, x: Tensor) -> Tensor:
+        """Return the features (B, n_features) of pictures, see `FeatureNet.features`."""
         x = self.stem(_standard(x))
         for widen, block in zip(self.widen, self.blocks, strict=True):
             x = block(widen(F.avg_pool2d(x, 2)))  # 32 -> 16 -> 8 -> 4
@@ -113,6 +127,8 @@ class ResidualNet(FeatureNet):
 
 
 class _Block(nn.Module):
+    """A pre-activation residual block: two of BatchNorm, SiLU and 3x3 (arXiv:1603.05027)."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.norms = nn.ModuleList(nn.BatchNorm2d(width) for _ in range(2))
@@ -126,11 +142,12 @@ class _Block(nn.Module):
 
 
 class DigitNet(FeatureNet):
-    """Two 5x5 convolutions with max pooling and two linear layers, all with ReLU. Grey, ink is 1."""
+    """This net of grey pictures, ink 1, has two 5x5 convolutions, each with max pooling, and two linear layers."""
 
     channels = 1
 
     def __init__(self, config: DigitConfig) -> None:
+        """Make a net with random weights."""
         super().__init__()
         self.config, self.n_features = config, config.features
         first, second = config.widths
@@ -140,6 +157,7 @@ class DigitNet(FeatureNet):
         self.head = nn.Linear(config.features, N_CLASSES)
 
     def features(self, x: Tensor) -> Tensor:
+        """Return the features (B, n_features) of pictures, see `FeatureNet.features`."""
         x = F.max_pool2d(F.relu(self.conv1(x)), 2)  # (B, first, 14, 14)
         x = F.max_pool2d(F.relu(self.conv2(x)), 2)  # (B, second, 5, 5)
         x = F.relu(self.hidden(torch.flatten(x, 1)))
@@ -155,24 +173,27 @@ DESIGNS: dict[str, tuple[type[FeatureConfig], type[FeatureNet]]] = {
 
 
 def design_of(config: FeatureConfig) -> str:
-    """The name in DESIGNS."""
+    """Return the name of a configuration's design, a key of `DESIGNS`."""
     return next(name for name, (kind, _) in DESIGNS.items() if isinstance(config, kind))
 
 
 def make(config: FeatureConfig) -> FeatureNet:
-    """The net of a configuration, with random weights."""
+    """Make the net of a configuration, with random weights."""
     kind: Any = DESIGNS[design_of(config)][1]
     net: FeatureNet = kind(config)
     return net
 
 
 def config_from(design: str, fields: dict[str, Any]) -> FeatureConfig:
-    """The configuration that `dataclasses.asdict` and JSON made these fields of."""
+    """Turn the fields that `dataclasses.asdict` and JSON wrote of a configuration back into that configuration.
+
+    design: a key of `DESIGNS`. Raises KeyError for another one, TypeError for unknown fields.
+    """
     kind: Any = DESIGNS[design][0]
     config: FeatureConfig = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in fields.items()})
     return config
 
 
 def _standard(x: Tensor) -> Tensor:
-    """[0, 1] to about zero mean and unit variance."""
+    """Bring pictures in [0, 1] to about zero mean and unit variance."""
     return (x - 0.47) * 4

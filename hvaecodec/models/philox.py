@@ -1,7 +1,9 @@
-"""Random numbers that depend only on seed, level and place: what a decoder draws from at temperature > 0.
+"""The random numbers of a decoder at temperature > 0 depend only on seed, latent number and place.
 
-One 64-bit word of Philox4x64-10 a sample, counter-based, so that a strip gets exactly the numbers that the whole
-picture would give it. docs/FORMAT.md is the norm.
+Every sample takes one 64-bit word of Philox4x64-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3",
+2011). It counts instead of going on from a state, so a strip gets exactly the numbers that the whole picture would give
+it. docs/FORMAT.md, "Random numbers", is the norm. A latent number names what is drawn: a scale of the photo codec's
+latents, a layer of HQA, a map of a texture's noise.
 """
 
 from __future__ import annotations
@@ -9,36 +11,40 @@ from __future__ import annotations
 from operator import index
 
 import numpy as np
-import torch
 
-_WORDS = 4  # of one Philox block
+_BLOCK = 4  # words that one counter gives
 
 
-def words(seed: int, level: int, first: int, count: int) -> np.ndarray:
-    """`count` raw words, uint64, from word `first` of the stream with key (seed, level).
+def words(seed: int, latent_number: int, first: int, count: int) -> np.ndarray:
+    """Return `count` raw words, uint64, from word `first` on, of the stream with key (seed, latent number).
 
-    Raises ValueError unless seed and level lie in 0..2**64-1.
+    Raises ValueError unless both lie in 0..2**64-1, TypeError unless they are integers.
     """
-    for name, value in (("seed", index(seed)), ("level", index(level))):
+    for name, value in (("seed", index(seed)), ("latent_number", index(latent_number))):
         if not 0 <= value < 2**64:
             raise ValueError(f"{name} must lie in 0..2**64-1, got {value}")
-    blocks, skip = divmod(first, _WORDS)
-    generator = np.random.Philox(key=np.array([seed, level], np.uint64)).advance(blocks)
+    blocks, skip = divmod(first, _BLOCK)
+    generator = np.random.Philox(key=np.array([seed, latent_number], np.uint64)).advance(blocks)
     return generator.random_raw(skip + count)[skip:]
 
 
-def uniforms(seed: int, level: int, grid: tuple[int, int, int], first_row: int, n_rows: int) -> np.ndarray:
-    """Numbers above 0 and below 1 for some rows of a level, float64 (channels, n_rows, columns).
+def uniforms(seed: int, latent_number: int, grid: tuple[int, int, int], first_row: int, n_rows: int) -> np.ndarray:
+    """Return numbers above 0 and below 1 for some rows of a latent, float64 (channels, n_rows, columns).
 
-    grid: (rows, columns, channels) of the whole level; rows past its end have numbers too.
+    grid: (rows, columns, channels) of the whole latent; rows past its end have numbers too. Raises as `words` does.
     """
     _, columns, channels = grid
     row = columns * channels
-    drawn = words(seed, level, first_row * row, n_rows * row) >> np.uint64(12)
-    values = (drawn.astype(np.float64) + 0.5) / 2**52  # exact; with one more bit the largest would round to 1
+    top_bits = words(seed, latent_number, first_row * row, n_rows * row) >> np.uint64(12)
+    values = (top_bits.astype(np.float64) + 0.5) / 2**52  # exact; with one more bit the largest would round to 1
     return np.ascontiguousarray(values.reshape(n_rows, columns, channels).transpose(2, 0, 1))
 
 
-def normals(seed: int, level: int, grid: tuple[int, int, int], first_row: int, n_rows: int) -> np.ndarray:
-    """Standard normal numbers for some rows of a level, float64 (channels, n_rows, columns)."""
-    return torch.special.ndtri(torch.from_numpy(uniforms(seed, level, grid, first_row, n_rows))).numpy()
+def normals(seed: int, latent_number: int, grid: tuple[int, int, int], first_row: int, n_rows: int) -> np.ndarray:
+    """Return standard normal numbers for some rows of a latent, float64 (channels, n_rows, columns).
+
+    They are the inverse of the normal distribution function at `uniforms`, whose arguments and errors they share.
+    """
+    import torch  # here, because walks without normal numbers must run without it
+
+    return torch.special.ndtri(torch.from_numpy(uniforms(seed, latent_number, grid, first_row, n_rows))).numpy()

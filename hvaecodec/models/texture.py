@@ -1,9 +1,9 @@
-"""Texture: what a picture of least distortion lacks, drawn as a sample and added to it.
+"""A texture is what a picture of least distortion lacks; it is drawn as a sample and added to the picture.
 
-A decoder that is trained on squared error gives the mean of what a file leaves open, and that is smooth. A small net puts
-back one of the things that were averaged. It is trained against a critic of patches (`patch_critic`), as in HiFiC
-(arXiv:2006.09965) and ILLM (arXiv:2301.11189) but without a pretrained net, and leaves the picture under it untouched: at
-temperature T the picture is the smooth one plus T times the texture.
+A decoder that is trained on squared error gives the mean of what a file leaves open, and that is smooth. A small net
+puts back one of the things that were averaged. It is trained against a critic of patches (`patch_critic`), as in HiFiC
+(arXiv:2006.09965) and ILLM (arXiv:2301.11189) but without a pretrained net, and leaves the picture under it untouched:
+at temperature T the picture is the smooth one plus T times the texture.
 """
 
 from __future__ import annotations
@@ -19,15 +19,19 @@ from hvaecodec.models.rate_block import GREY_SCALE, HATS, Block
 
 FOLD = 4  # sides of pictures are multiples of it
 RADIUS = 64  # pixels that a texture depends on, at most, each way
-FIRST_NOISE = 5  # maps of noise are numbered after what else a decoder draws
+FIRST_NOISE = 5  # maps of noise have the latent numbers after those of what else a decoder draws
 
-# Standard normal numbers of a map from (its number, channels, the picture's side over that of the map), (B, C, h, w).
+# From (latent number, channels, the picture's side over that of the map) to standard normal numbers (B, C, h, w).
 Noise = Callable[[int, int, int], Tensor]
 
 
 @dataclass(frozen=True)
 class TextureConfig:
-    """Widths and residual blocks at a quarter and at half of the side; channels of the noise that enters each."""
+    """The configuration of a texture says how wide and how deep its net is.
+
+    quarter, half: widths at a quarter and at half of the picture's side, with so many residual blocks each. noise:
+    channels of the noise that enters each. Raises ValueError if so many blocks see farther than `RADIUS` pixels.
+    """
 
     quarter: int = 64
     quarter_blocks: int = 5
@@ -41,9 +45,10 @@ class TextureConfig:
 
 
 class Texture(nn.Module):
-    """From a picture, the features of its rate and noise to what is to be added, in grey levels."""
+    """This net makes of a smooth picture, the features of its rate and noise what is to be added to the picture."""
 
     def __init__(self, config: TextureConfig | None = None) -> None:
+        """Make a net with random weights that adds nearly nothing; None takes the default sizes."""
         super().__init__()
         self.config = c = config or TextureConfig()
         self.into_quarter = nn.Conv2d(48 + c.noise, c.quarter, 1)
@@ -59,7 +64,11 @@ class Texture(nn.Module):
         self.to(memory_format=torch.channels_last)
 
     def forward(self, picture: Tensor, rate: Tensor, noise: Noise) -> Tensor:
-        """(B, 3, H, W) float32. picture: RGB 0..255. rate: (B, 8), `generator.rate_features` or `layer_features`."""
+        """Return the texture in grey levels, float32 (B, 3, H, W), of a picture of the same shape, RGB in 0..255.
+
+        H and W are multiples of `FOLD`. rate: (B, 8), `generator.rate_features` or `layer_features`. noise: gives the
+        maps of noise.
+        """
         x = ((picture - 128) / GREY_SCALE).contiguous(memory_format=torch.channels_last)
         n = self.config.noise
         h = self.into_quarter(torch.cat([F.pixel_unshuffle(x, 4), noise(FIRST_NOISE, n, 4)], 1))
@@ -75,12 +84,15 @@ class Texture(nn.Module):
 
     @torch.no_grad()
     def weaken(self, strength: float) -> None:
-        """Scale what it gives, at every rate."""
+        """Multiply the texture at every rate by `strength`, for good."""
         self.gain.weight.mul_(strength)
         self.gain.bias.mul_(strength)
 
 
 def layer_features(layer: int, n_layers: int) -> Tensor:
-    """(1, 8): what `rate_features` is to a step index for a layer of `hqa-photo`, 1 the finest."""
+    """Return the features of a layer of `hqa-photo`, (1, 8), as `generator.rate_features` does of a step index.
+
+    They are 8 hat functions over the layers: layer 1, the finest, is at the last one, layer n_layers at the first.
+    """
     position = (HATS - 1) * (n_layers - layer) / max(1, n_layers - 1)
     return (1 - (position - torch.arange(HATS)).abs()).clamp_min(0)[None]

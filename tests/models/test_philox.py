@@ -31,10 +31,12 @@ def test_the_reference_is_philox():
     assert philox4x64([0, 0, 0, 0], [0, 0]) == expected
 
 
-@given(seed=st.integers(0, MASK), level=st.integers(0, 60), first=st.integers(0, 2**40), count=st.integers(0, 11))
-def test_word_n_is_in_block_n_div_4_plus_1(seed, level, first, count):
-    expected = [philox4x64([n // 4 + 1, 0, 0, 0], [seed, level])[n % 4] for n in range(first, first + count)]
-    assert words(seed, level, first, count).tolist() == expected
+@given(
+    seed=st.integers(0, MASK), latent_number=st.integers(0, 60), first=st.integers(0, 2**40), count=st.integers(0, 11)
+)
+def test_word_n_is_in_block_n_div_4_plus_1(seed, latent_number, first, count):
+    expected = [philox4x64([n // 4 + 1, 0, 0, 0], [seed, latent_number])[n % 4] for n in range(first, first + count)]
+    assert words(seed, latent_number, first, count).tolist() == expected
 
 
 @given(
@@ -72,8 +74,8 @@ def test_the_extreme_words_give_finite_numbers(monkeypatch, word):
     assert 0 < u < 1 and abs(z) == pytest.approx(8.2095361516, abs=1e-9)
 
 
-def test_seeds_and_levels_draw_unrelated_normal_numbers():
-    a, b, c = (normals(seed, level, (64, 64, 8), 0, 64).ravel() for seed, level in ((0, 0), (1, 0), (0, 1)))
+def test_seeds_and_latent_numbers_draw_unrelated_normal_numbers():
+    a, b, c = (normals(seed, number, (64, 64, 8), 0, 64).ravel() for seed, number in ((0, 0), (1, 0), (0, 1)))
     for z in (a, b, c):
         assert abs(z.mean()) < 0.03 and abs(z.std() - 1) < 0.03
     assert abs(np.corrcoef([a, b, c]) - np.eye(3)).max() < 0.03

@@ -37,7 +37,7 @@ class SrVaeStack:
         GRID.push(coder, at_z, net.prior_z(y, u))
         push_picture(coder, LIKELIHOOD, net.p_y(u), y)
         push_latents(coder, net.p_u, at_u)
-        return float(sum(net.terms_at(x, y, u, z, q_u, q_z).values()))
+        return float(sum(net.terms_at(x, y, u, z, q_u=q_u, q_z=q_z).values()))
 
     def pop(self, coder: Any) -> Tensor:
         """Pop a picture as `PictureStack.pop` states."""

@@ -15,8 +15,9 @@ from safetensors.torch import save
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.torch_weights import float_tensors, half_precision
 from hvaecodec.codec.weights import BITSTREAM, read_weights
+from hvaecodec.models.srvae.config import SrVaeConfig, VaeConfig
 from hvaecodec.models.srvae.dense import Dense
-from hvaecodec.models.srvae.srvae import SingleVae, SrVae, SrVaeConfig, VaeConfig, make
+from hvaecodec.models.srvae.srvae import SingleVae, SrVae, make
 
 FILE = "generator.safetensors"
 TABLES = BITSTREAM  # of y, for `lossless_rgb`

@@ -1,7 +1,8 @@
-"""Δ-reductors: simple maps by which one generative model is told in the latents of another.
+"""A Δ-reductor is a simple map by which one generative model is expressed in the latents of another.
 
-Pérez Rey (2018), chapters 8, 9 and 11: M from Z1 to Z2 is a Δ-reductor if the mean over p(z1) of
-KL(p1(x given z1) || p2(x given M z1)) is at most Δ. Every latent is a vector here, angles on the circle among them.
+Pérez Rey, "Latent variable separation with variational autoencoders" (2018), chapters 8, 9 and 11: M from Z1 to Z2 is a
+Δ-reductor if the mean over p(z1) of KL(p1(x given z1) || p2(x given M z1)) is at most Δ. Every latent is a vector here,
+angles on the circle among them.
 """
 
 from __future__ import annotations
@@ -21,10 +22,10 @@ from hvaecodec.models.circles.sines import sines
 
 @dataclass(frozen=True)
 class Source:
-    """A generative model with normal decoders: copies of it side by side.
+    """A source is a generative model with normal decoders, in copies side by side.
 
-    draw: (count, generator) -> (copies, count, width) from the prior. means: such points -> (copies, count, data).
-    sigma: (copies, 1).
+    width: of a latent. sigma: (copies, 1), the decoders' deviations. draw: takes (count, generator) to points of the
+    prior, (copies, count, width). means: takes such points to the decoders' means, (copies, count, data).
     """
 
     width: int
@@ -34,68 +35,81 @@ class Source:
 
 
 def of_vae(vae: LatentVae) -> Source:
-    """A trained model."""
+    """Return a trained model as a source."""
     return Source(vae.space.width, vae.sigma_x, lambda n, g: vae.space.prior(vae.copies, n, g), vae.decode)
 
 
 def of_truth(sigma: Tensor) -> Source:
-    """The true generator of the sines, Φ: a phase as a unit vector."""
+    """Return the true generator of the sines, Φ, as a source whose latent is a phase, as a unit vector."""
     circle, copies = Torus(1), sigma.shape[0]
     return Source(2, sigma, lambda n, g: circle.prior(copies, n, g), lambda z: sines(heat_kernel.angles_of(z)[..., 0]))
 
 
 def delta(first: Source, second: Source, squared_error: Tensor, data: int) -> Tensor:
-    """Δ in nats from the mean of |mean1(z) - mean2(M z)|², (copies,): eq. (9.2)."""
+    """Return Δ of two sources, (copies,) nats: eq. (9.2).
+
+    squared_error: (copies,), the mean of |mean1(z) - mean2(M z)|² over the first source's prior. data: samples of a
+    point.
+    """
     ratio = (first.sigma / second.sigma)[:, 0] ** 2
     return squared_error / (2 * second.sigma[:, 0] ** 2) + 0.5 * data * (ratio - 1 - torch.log(ratio))
 
 
 class Reductor(Protocol):
-    """Parameters for all copies and starts; a call takes (copies, N, width) to (copies, starts, N, width of Z2)."""
+    """A reductor maps latents of Z1 to Z2, for all copies and from all starts of a fit at once."""
 
-    def __call__(self, z: Tensor) -> Tensor: ...
-    def parameters(self) -> Iterator[nn.Parameter]: ...
+    def __call__(self, z: Tensor) -> Tensor:
+        """Take (copies, N, width of Z1) to (copies, starts, N, width of Z2)."""
+        ...
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Yield what a fit may change; copies and starts come first in their shapes."""
+        ...
 
 
 class Matrix(nn.Module):
-    """z -> C z, table 9.1; starts are random matrices, of both orientations."""
+    """A matrix takes z to C z, eqs. (9.4) and (11.13)."""
 
     def __init__(self, copies: int, starts: int, n_in: int, n_out: int, generator: torch.Generator) -> None:
+        """Start from random matrices, of both orientations, from n_in to n_out dimensions."""
         super().__init__()
-        drawn = torch.randn(copies, starts, n_in, n_out, generator=generator)
-        self.matrix = nn.Parameter(drawn * math.sqrt(n_in) / drawn.norm(dim=(-2, -1), keepdim=True))
+        matrix = torch.randn(copies, starts, n_in, n_out, generator=generator)
+        self.matrix = nn.Parameter(matrix * math.sqrt(n_in) / matrix.norm(dim=(-2, -1), keepdim=True))
 
     def forward(self, z: Tensor) -> Tensor:
+        """Return C z; see `Reductor`."""
         return z[:, None] @ self.matrix
 
 
 class Rotation(nn.Module):
-    """z -> the unit vector at angle(z) + c, or at -angle(z) + c.
+    """A rotation takes z to the unit vector at angle(z) + c, or at -angle(z) + c.
 
-    The thesis has no sign (table 9.1), but a circle learnt the other way round cannot be matched without; starts are
-    equally spaced angles, half of them mirrored.
+    The thesis has no sign (table 9.1 and eq. (9.5)), but a circle learnt the other way round cannot be matched without.
     """
 
     mirror: Tensor
 
     def __init__(self, copies: int, starts: int, n_in: int, n_out: int, generator: torch.Generator) -> None:
+        """Start from equally spaced angles, half of them mirrored. Raises ValueError unless both spaces are planes."""
         super().__init__()
         if n_in != 2 or n_out != 2:
             raise ValueError(f"a rotation maps the plane to the plane, not {n_in} to {n_out} dimensions")
-        index = torch.arange(starts)
+        numbers = torch.arange(starts)
         offsets = torch.rand(copies, 1, generator=generator)
-        self.angle = nn.Parameter(2 * math.pi * (index / starts + offsets))
-        self.register_buffer("mirror", 1.0 - 2.0 * (index % 2))
+        self.angle = nn.Parameter(2 * math.pi * (numbers / starts + offsets))
+        self.register_buffer("mirror", 1.0 - 2.0 * (numbers % 2))
 
     def forward(self, z: Tensor) -> Tensor:
+        """Return the unit vectors at the turned angles; see `Reductor`."""
         angle = self.mirror[:, None] * heat_kernel.angles_of(z)[:, None, :, 0] + self.angle[..., None]
         return heat_kernel.embed(angle[..., None])
 
 
 class PairMatrix(Matrix):
-    """z -> C z with every pair of coordinates scaled to the Clifford torus, (11.11) and (11.12)."""
+    """This map takes z to C z with every pair of coordinates scaled to the Clifford torus: eqs. (11.11) and (11.12)."""
 
     def forward(self, z: Tensor) -> Tensor:
+        """Return points of the Clifford torus; see `Reductor`."""
         return heat_kernel.embed(heat_kernel.angles_of(super().forward(z)))
 
 
@@ -108,7 +122,11 @@ FAMILIES: dict[tuple[str, str], type[Matrix] | type[Rotation]] = {
 
 @dataclass(frozen=True)
 class FitConfig:
-    """starts: maps fitted side by side, of which the best is kept. samples: from the prior, fresh in every step."""
+    """This says how a reductor is fitted.
+
+    starts: maps that are fitted side by side, of which the best stays. steps: of Adam, from learning_rate to 0 by a
+    cosine. samples: from the prior, fresh in every step. judged_on: samples that the best map's error is measured on.
+    """
 
     starts: int = 12
     steps: int = 1500
@@ -119,8 +137,11 @@ class FitConfig:
 
 @dataclass(frozen=True)
 class Fit:
-    """The best start of every copy. squared_error: (copies,), mean of |mean1(z) - mean2(M z)|² on fresh samples.
-    start_errors: (copies, starts), where all of them ended, on a smaller sample."""
+    """A fit holds a reductor and what came of each of its starts.
+
+    best: int64 (copies,), the best start of every copy. squared_error: (copies,), the mean of |mean1(z) - mean2(M z)|²
+    of that start on fresh samples. start_errors: (copies, starts), where all starts ended, on a smaller sample.
+    """
 
     reductor: Reductor
     best: Tensor
@@ -128,7 +149,7 @@ class Fit:
     start_errors: Tensor
 
     def map(self, z: Tensor) -> Tensor:
-        """(copies, N, width of Z1) -> (copies, N, width of Z2) by the best start."""
+        """Take (copies, N, width of Z1) to (copies, N, width of Z2) by the best start of every copy."""
         with torch.no_grad():
             mapped = self.reductor(z)
         return mapped[torch.arange(len(self.best)), self.best]
@@ -137,7 +158,10 @@ class Fit:
 def fit(
     first: Source, second: Source, family: Callable[..., Reductor], config: FitConfig = FitConfig(), seed: int = 0
 ) -> Fit:
-    """Minimise eq. (9.1) by Adam from several starts, algorithm 2; decoders stay as they are."""
+    """Fit a reductor from the first source to the second: minimise eq. (9.1) by Adam from several starts.
+
+    Chapter 9, algorithm 2; the decoders stay as they are. family: makes a reductor as `Matrix` does.
+    """
     generator = torch.Generator().manual_seed(seed)
     reductor = family(first.sigma.shape[0], config.starts, first.width, second.width, generator)
     parameters = list(reductor.parameters())
@@ -152,17 +176,17 @@ def fit(
     with torch.no_grad():
         start_errors = _errors(first, second, reductor, first.draw(1000, generator))
         best = start_errors.argmin(1)
-        done = Fit(reductor, best, torch.empty(0), start_errors)
+        unjudged = Fit(reductor, best, torch.empty(0), start_errors)
         z = first.draw(config.judged_on, generator)
-        error = ((second.means(done.map(z)) - first.means(z)) ** 2).sum(-1).mean(-1)
+        error = ((second.means(unjudged.map(z)) - first.means(z)) ** 2).sum(-1).mean(-1)
     return Fit(reductor, best, error, start_errors)
 
 
 def _errors(first: Source, second: Source, reductor: Reductor, z: Tensor) -> Tensor:
-    """(copies, starts): the mean squared error of every start."""
+    """Return the mean of |mean1(z) - mean2(M z)|² of every start, (copies, starts), on latents z of `first`."""
     with torch.no_grad():
-        wanted = first.means(z)
+        target = first.means(z)
     mapped = reductor(z)
     copies, starts, count, width = mapped.shape
-    found = second.means(mapped.reshape(copies, starts * count, width)).unflatten(1, (starts, count))
-    return ((found - wanted[:, None]) ** 2).sum(-1).mean(-1)
+    means = second.means(mapped.reshape(copies, starts * count, width)).unflatten(1, (starts, count))
+    return ((means - target[:, None]) ** 2).sum(-1).mean(-1)

@@ -1,1 +1,1 @@
-"""The hierarchical quantised autoencoder: layers and stacks, their losses and baselines, the priors of their indices."""
+"""The hierarchical quantised autoencoder (HQA): layers, stacks, losses and baselines, and the priors of its indices."""

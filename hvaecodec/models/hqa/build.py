@@ -1,4 +1,4 @@
-"""Stacks from their configurations alone: what a checkpoint or a file of weights says of the nets in it."""
+"""This module makes HQA layers and stacks from the configurations that checkpoints and files of weights store."""
 
 from __future__ import annotations
 
@@ -13,19 +13,26 @@ Config = LayerConfig | VqVaeConfig
 
 
 def make_layer(config: Config, bottom: bool) -> HqaLayer:
-    """A new layer: of HQA, of HAMs if its decoder has outputs of its own, or the only one of a VQ-VAE."""
+    """Make a layer with random weights, of the kind that its configuration implies.
+
+    A `VqVaeConfig` gives the only layer of a VQ-VAE. A `LayerConfig` gives a HAMs layer if its decoder has outputs of
+    its own and a layer is below it, otherwise an HQA layer. bottom: whether the layer codes pictures.
+    """
     if isinstance(config, VqVaeConfig):
         return vqvae(config)[0]
     return HamsLayer(config) if config.outputs and not bottom else HqaLayer(config, bottom)
 
 
 def make_stack(configs: Sequence[Config]) -> HqaStack:
-    """New layers, bottom first."""
-    return HqaStack([make_layer(config, number == 0) for number, config in enumerate(configs)])
+    """Make a stack with random weights from the configurations of its layers, bottom first."""
+    return HqaStack([make_layer(config, layer_number == 0) for layer_number, config in enumerate(configs)])
 
 
 def config_from(raw: dict[str, Any]) -> Config:
-    """The opposite of `dataclasses.asdict`."""
+    """Turn the fields that `dataclasses.asdict` wrote of a configuration back into that configuration.
+
+    Raises TypeError if a field is unknown or missing.
+    """
     if "widths" in raw:
         return VqVaeConfig(**{**raw, "widths": tuple(raw["widths"])})
     return LayerConfig(**raw)

@@ -1,9 +1,10 @@
-"""What trains a layer of HQA, and its ablations: relaxed samples, the loss, codes that are moved or averaged.
+"""This module has what trains a layer of HQA and its ablations: relaxed samples, the loss, codes moved or averaged.
 
-arXiv:2002.08111, section 5, with the weights of the authors' notebook. Two switches make the systems of the paper's
-table 3: `stochastic` (Gumbel-softmax and code reset, else the nearest code, straight through, and codes that are
-running means) and `probabilistic` (the weight of the last two terms of eq. 4). The third, the target, is the layer's
-class: `HqaLayer` (squared error) or `HamsLayer` (cross-entropy over the codes below).
+arXiv:2002.08111 ("the paper" below), section 5, with the weights of the authors' notebook. Two switches make the
+systems of its table 3: `stochastic` (Gumbel-softmax and code reset, else the nearest code, straight through, and codes
+that are running means) and `probabilistic` (the weight of the last two terms of eq. 4). The third, the target, is the
+layer's class: `HqaLayer` (squared error) or `HamsLayer` (cross-entropy over the codes below). Cells are (N, D), the
+places of all grids of a batch one after the other, and codes (K, D).
 """
 
 from __future__ import annotations
@@ -20,17 +21,23 @@ from torch import Tensor
 from hvaecodec.models.hqa.stack import HqaLayer, cells_of, choose, grid_of
 
 _ROWS = 512  # cells whose logits stay in a core's cache
-Noise = Callable[[int], Tensor]  # count -> standard Gumbel numbers
+Noise = Callable[[int], Tensor]  # from a count to so many standard Gumbel numbers
 
 
 @dataclass(frozen=True)
 class Objective:
-    """temperature: first and last of the relaxation, linear over the run. probabilistic: weight of the two terms,
-    0 without them. commitment: weight of the deterministic posterior's only term. reset_until: part of the run after
-    which no code is moved any more. decay: of the running means of deterministic codes. begin: part of the run in
-    which nothing is quantised, so that the first codes are z_e of an encoder that knows something. first_deviation:
-    of those z_e; gradients move codes slowly, and a larger scale would cost short runs more than a smaller one. even_start: see that the
-    untrained z_e have mean 0 and deviation 1, which a deep encoder needs."""
+    """An objective says how a layer is trained; the defaults are those of HQA.
+
+    stochastic: whether cells are relaxed samples of their posterior (Gumbel-softmax) or take the nearest code.
+    probabilistic: weight of the two last terms of the paper's eq. 4, 0 without them. temperature: first and last of the
+    relaxation, linear over the run. reset_every: steps between two looks at the rarest code; reset_below: the share of
+    the busiest code's uses under which it is moved; reset_until: part of the run after which no code is moved any more.
+    commitment: weight of the deterministic posterior's only term. decay: of the running means of deterministic codes.
+    begin: part of the run in which nothing is quantised, so that the first codes are z_e of an encoder that knows
+    something. first_deviation: standard deviation of those z_e; gradients move codes slowly, and a larger scale would
+    cost short runs more than a smaller one. even_start: whether the untrained z_e are given mean 0 and deviation 1,
+    which a deep encoder needs.
+    """
 
     stochastic: bool = True
     probabilistic: float = 0.001
@@ -46,22 +53,26 @@ class Objective:
 
 
 def temperature_at(objective: Objective, fraction: float) -> float:
-    """Of the relaxation, when that part of the run is over."""
+    """Return the temperature of the relaxation when this fraction (0..1) of the run is over.
+
+    It falls linearly, as in the paper's section 5.1.
+    """
     first, last = objective.temperature
     return first + (last - first) * fraction
 
 
 class GumbelPool:
-    """Standard Gumbel numbers, drawn once and used again from another place at every step.
+    """A pool holds standard Gumbel numbers, drawn once and used again from another place at every step.
 
     To draw them afresh takes three times as long as all else that a step does on a CPU.
     """
 
     def __init__(self, rng: torch.Generator, size: int = 1 << 23, device: torch.device | str = "cpu") -> None:
+        """Draw `size` numbers from `rng` and put them on the device."""
         self.numbers = -torch.empty(size).exponential_(generator=rng).log_().to(device)
 
     def take(self, count: int, rng: torch.Generator) -> Tensor:
-        """float32 (count,), from a random place on; more than the pool has begin again."""
+        """Return float32 (count,) from a random place of the pool on; past its end it begins again."""
         start = int(torch.randint(len(self.numbers), (), generator=rng))
         parts = [self.numbers[start : start + count]]
         while (missing := count - sum(map(len, parts))) > 0:
@@ -70,41 +81,43 @@ class GumbelPool:
 
 
 class Relaxed(torch.autograd.Function):
-    """A Gumbel-softmax sample of the posterior of every cell, mixed from the codes, with its two extra terms.
+    """This function draws a Gumbel-softmax sample of the posterior of every cell, and returns its two extra terms too.
 
     cells (N, D), codes (K, D), noise (N, K) standard Gumbel, temperature -> mixed (N, D) = sum_k y_k e_k, nll (N,),
-    and the nearest codes (N,). With logits l = -||z_e - e||^2 and log q = l - lse(l), y = softmax((l + noise) /
-    temperature), soft and not straight through, and
+    and the nearest codes (N,). With logits l = -||z_e - e||^2 (the paper's eq. 3) and log q = l - lse(l),
+    y = softmax((l + noise) / temperature) is soft and not straight through (arXiv:1611.01144), and
         nll = KL(q || uniform) + sum_k q_k ||z_e - e_k||^2 = sum q (l - lse) + log K - sum q l = log K - lse(l):
-    the two probabilistic terms of eq. 4 at equal weights, in nats, are the negative log-likelihood of a mixture of
-    Gaussians. Written out by hand because it is most of the time of training on CPUs: rows go in chunks that stay in
-    a core's cache, and gradients multiply in bfloat16 where autocast would.
+    the two probabilistic terms of the paper's eq. 4 at equal weights, in nats, are the negative log-likelihood of a
+    mixture of Gaussians. Both passes are written out by hand because they are most of the time of training on CPUs:
+    rows go in chunks that stay in a core's cache, and gradients multiply in bfloat16 where autocast would.
     """
 
     @staticmethod
     def forward(
         ctx: Any, cells: Tensor, codes: Tensor, noise: Tensor, temperature: float
     ) -> tuple[Tensor, Tensor, Tensor]:
+        """Return the mixed codes, the extra terms in nats and the nearest codes, as the class says."""
         device = cells.device.type
         ctx.dtype = torch.bfloat16 if torch.is_autocast_enabled(device) else codes.dtype
         ctx.temperature, low = temperature, codes.to(ctx.dtype)
-        parts = []
+        chunks = []
         with torch.autocast(device, enabled=False):
             norms = (codes**2).sum(1)
             for z, g in zip(cells.split(_ROWS), noise.split(_ROWS), strict=True):
                 logits = torch.addmm(norms, z, codes.T, beta=-1, alpha=2).sub_((z**2).sum(1, keepdim=True))
                 q = torch.softmax(logits, 1)
-                best, used = logits.max(1)
+                best, nearest = logits.max(1)
                 nll = math.log(len(codes)) - best + q.amax(1).log()  # lse = the best logit - log of its q
                 y = torch.softmax(logits.add_(g).div_(temperature), 1).to(ctx.dtype)
-                parts.append((y @ low, nll, used, y, q.to(ctx.dtype)))
-        mixed, nll, used, ctx.y, ctx.q = (torch.cat(part) for part in zip(*parts, strict=True))
+                chunks.append((y @ low, nll, nearest, y, q.to(ctx.dtype)))
+        mixed, nll, nearest, ctx.y, ctx.q = (torch.cat(chunk) for chunk in zip(*chunks, strict=True))
         ctx.save_for_backward(cells, codes)
-        ctx.mark_non_differentiable(used)
-        return mixed.to(cells.dtype), nll, used
+        ctx.mark_non_differentiable(nearest)
+        return mixed.to(cells.dtype), nll, nearest
 
     @staticmethod
     def backward(ctx: Any, d_mixed: Tensor, d_nll: Tensor, _: Tensor) -> tuple[Tensor, Tensor, None, None]:
+        """Return the gradients of cells and codes; noise and temperature have none."""
         cells, codes = ctx.saved_tensors
         low, d_cells, d_codes = codes.to(ctx.dtype), [], torch.zeros_like(codes)
         rows = (x.split(_ROWS) for x in (cells, ctx.y, ctx.q, d_mixed, d_nll[:, None]))
@@ -121,11 +134,15 @@ class Relaxed(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class LayerLoss:
-    """loss: to go downhill on. parts: to log. used: the index of every cell, (N,). cells: z_e of every cell, (N, D)."""
+    """The loss of a layer on a batch, with what else a step of training needs.
+
+    loss: what the step descends on. parts: what it logs, by name. indices: int64 (N,), the nearest code of every cell.
+    cells: (N, D), z_e of every cell, without gradient.
+    """
 
     loss: Tensor
     parts: dict[str, Tensor]
-    used: Tensor
+    indices: Tensor
     cells: Tensor
 
 
@@ -135,43 +152,60 @@ def layer_loss(
     objective: Objective,
     fraction: float,
     noise: Noise,
+    *,
     codes: Tensor | None = None,
     quantised: bool = True,
 ) -> LayerLoss:
-    """The loss of a layer on a batch of targets (B, C, H, W), divided by C H W, mean over the batch.
+    """Return the loss of a layer on targets (B, C, H, W): the mean over the batch, divided by C H W.
 
-    codes: int64 (B, H, W) if the decoder gives logits
-    over the codes below, else the squared error to the standardised target counts. quantised: False decodes z_e as it
-    is.
+    It is the paper's eq. 4 with the reconstruction as a squared error to the standardised target (section 5.2.2), or,
+    with codes, as a cross-entropy in nats a cell. fraction: part of the run that is over, 0..1. noise: gives the Gumbel
+    numbers of a stochastic objective. codes: int64 (B, H, W), the codes below that the decoder is to name. quantised:
+    False decodes z_e as it is.
     """
     z_e = layer.encode(target)
     cells = cells_of(z_e).float()
-    if not quantised:
-        mixed, extra, used = cells, cells.new_zeros(()), torch.zeros(len(cells), dtype=torch.int64, device=cells.device)
-    elif objective.stochastic:
-        temperature = temperature_at(objective, fraction)
-        drawn = noise(len(cells) * len(layer.codebook)).view(len(cells), -1)
-        mixed, nll, used = cast(
-            "tuple[Tensor, Tensor, Tensor]", Relaxed.apply(cells, layer.codebook, drawn, temperature)
-        )
-        extra = objective.probabilistic * nll.sum()
-    else:
-        used = choose(layer.cell_logits, z_e.detach().float()).flatten()
-        nearest = F.embedding(used, layer.codebook.detach())
-        mixed = cells + (nearest - cells).detach()
-        extra = objective.commitment * ((cells - nearest) ** 2).sum()
+    mixed, extra, indices = cells, cells.new_zeros(()), torch.zeros(len(cells), dtype=torch.int64, device=cells.device)
+    if quantised:
+        quantise = _relaxed if objective.stochastic else _nearest
+        mixed, extra, indices = quantise(layer, cells, objective, fraction, noise)
     decoded = layer.decode(grid_of(mixed, z_e)).float()
-    size = target.shape[0] * target[0].numel()
     if codes is None:
-        error = squared_error(layer, decoded, target).mean()
+        error, size = squared_error(layer, decoded, target).mean(), target.numel()
     else:
-        error = F.cross_entropy(decoded, codes)  # nats a cell
-        size = cells.numel()
-    return LayerLoss(error + extra / size, {"error": error.detach()}, used, cells.detach())
+        error, size = F.cross_entropy(decoded, codes), cells.numel()
+    return LayerLoss(error + extra / size, {"error": error.detach()}, indices, cells.detach())
+
+
+def _relaxed(
+    layer: HqaLayer, cells: Tensor, objective: Objective, fraction: float, noise: Noise
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Quantise cells (N, D) by a relaxed sample: values (N, D), the weighted extra terms, the nearest codes (N,)."""
+    temperature = temperature_at(objective, fraction)
+    gumbel = noise(len(cells) * len(layer.codebook)).view(len(cells), -1)
+    mixed, nll, nearest = cast(
+        "tuple[Tensor, Tensor, Tensor]", Relaxed.apply(cells, layer.codebook, gumbel, temperature)
+    )
+    return mixed, objective.probabilistic * nll.sum(), nearest
+
+
+def _nearest(
+    layer: HqaLayer, cells: Tensor, objective: Objective, fraction: float, noise: Noise
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Quantise cells (N, D) to the nearest code, straight through, with the commitment term.
+
+    The paper's eq. 2, whose codebook term is left to the running means.
+    """
+    indices = choose(layer.cell_logits, cells.detach()[:, :, None, None]).flatten()  # grids of one cell
+    code = F.embedding(indices, layer.codebook.detach())
+    return cells + (code - cells).detach(), objective.commitment * ((cells - code) ** 2).sum(), indices
 
 
 def squared_error(layer: HqaLayer, decoded: Tensor, target: Tensor) -> Tensor:
-    """Between an output of `decode` and the target: of pictures as they are, of values standardised."""
+    """Return the elementwise squared error between an output of `decode` and the target, (B, C, H, W) each.
+
+    Pictures are compared as they are, values of a layer below standardised.
+    """
     return ((layer.unstandardise(decoded) if layer.bottom else decoded) - layer.standardise(target)) ** 2
 
 
@@ -179,7 +213,8 @@ def squared_error(layer: HqaLayer, decoded: Tensor, target: Tensor) -> Tensor:
 def reset_rarest(codebook: Tensor, counts: Tensor, below: float, rng: torch.Generator) -> int | None:
     """Move the least used code next to the most used one if it has less than a share `below` of its uses.
 
-    Returns the code that was moved; codebook: (K, D), changed in place. counts: (K,) uses since the last reset.
+    Returns the code that was moved, None if none was. codebook: (K, D), changed in place. counts: (K,), the uses since
+    the last reset. The paper's section 5.3; the numbers are those of the authors' notebook.
     """
     rarest, busiest = int(counts.argmin()), int(counts.argmax())
     if counts[rarest] >= below * counts[busiest]:
@@ -190,14 +225,17 @@ def reset_rarest(codebook: Tensor, counts: Tensor, below: float, rng: torch.Gene
 
 
 @torch.no_grad()
-def average_codes(codebook: Tensor, counts: Tensor, sums: Tensor, cells: Tensor, used: Tensor, decay: float) -> None:
-    """One step of k-means by running means (van den Oord et al., arXiv:1711.00937, appendix A.1), in place.
+def average_codes(
+    codebook: Tensor, counts: Tensor, sums: Tensor, cells: Tensor, indices: Tensor, *, decay: float
+) -> None:
+    """Take one step of k-means by running means (arXiv:1711.00937, appendix A.1), in place.
 
-    counts (K,), sums (K, D): running means of how many cells a code has and of their sum.
+    counts (K,), sums (K, D): running means of how many cells a code has and of their sum. cells: (N, D) of a batch.
+    indices: int64 (N,), their codes.
     """
-    now = torch.bincount(used, minlength=len(counts)).to(counts)
+    now = torch.bincount(indices, minlength=len(counts)).to(counts)
     counts.lerp_(now, 1 - decay)
-    sums.lerp_(torch.zeros_like(sums).index_add_(0, used, cells.to(sums)), 1 - decay)
+    sums.lerp_(torch.zeros_like(sums).index_add_(0, indices, cells.to(sums)), 1 - decay)
     total = counts.sum()
     smooth = (counts + 1e-5) / (total + len(counts) * 1e-5) * total
     codebook.copy_(sums / smooth[:, None])
@@ -205,7 +243,10 @@ def average_codes(codebook: Tensor, counts: Tensor, sums: Tensor, cells: Tensor,
 
 @torch.no_grad()
 def codes_from_cells(codebook: Tensor, counts: Tensor, sums: Tensor, cells: Tensor, rng: torch.Generator) -> None:
-    """First codes, with running means to match: cells (N >= K, D) drawn at random, so that none is far from the data."""
+    """Start codes at random cells (N >= K, D), so that none is far from the data, and running means to match, in place.
+
+    codebook (K, D), counts (K,), sums (K, D): see `average_codes`.
+    """
     picked = torch.randperm(len(cells), generator=rng)[: len(codebook)].to(cells.device)
     codebook.copy_(cells[picked])
     counts.fill_(len(cells) / len(codebook))
@@ -213,6 +254,6 @@ def codes_from_cells(codebook: Tensor, counts: Tensor, sums: Tensor, cells: Tens
 
 
 def perplexity(counts: Tensor) -> float:
-    """exp of the entropy of how often codes are used: how many are in use, effectively."""
+    """Return how many codes are in use, effectively: exp of the entropy of how often each is used. counts: (K,)."""
     share = counts.double() / counts.sum()
     return float(torch.exp(-(share * share.clamp_min(1e-300).log()).sum()))

@@ -1,8 +1,9 @@
-"""The single-layer VQ-VAE: pictures straight to one grid of codes, the other baseline of HQA's paper.
+"""The single-layer VQ-VAE takes pictures straight to one grid of codes; it is the other baseline of HQA's paper.
 
-van den Oord et al., "Neural Discrete Representation Learning", arXiv:1711.00937: the nearest code, straight-through
-gradients, codes as running means. It is a stack of one `HqaLayer` whose encoder and decoder have several scales, so
-that everything that trains, measures or draws a stack takes it as it is. One is needed for every rate.
+van den Oord et al., "Neural Discrete Representation Learning", arXiv:1711.00937: it takes the nearest code (eq. 1 of
+HQA's paper, arXiv:2002.08111), passes gradients straight through, and keeps codes as running means. It is a stack of
+one `HqaLayer` whose encoder and decoder have several scales, so that everything that trains, measures or draws a stack
+takes it as it is. Every rate needs a net of its own.
 """
 
 from __future__ import annotations
@@ -16,9 +17,10 @@ from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, LayerConfig, Residual
 
 @dataclass(frozen=True)
 class VqVaeConfig:
-    """widths: channels of the encoder's halvings, fine to coarse; the decoder has `wider` times as many.
+    """The configuration of a VQ-VAE says how wide its nets are and how many codes it has.
 
-    blocks: residual blocks at the coarsest scale.
+    inputs: channels of pictures. widths: channels of the encoder's halvings, fine to coarse; the decoder has `wider`
+    times as many. dim, codes: of the codebook. blocks: residual blocks at the coarsest scale.
     """
 
     inputs: int
@@ -30,15 +32,15 @@ class VqVaeConfig:
 
 
 def vqvae(config: VqVaeConfig) -> HqaStack:
-    """A stack of one layer whose grid is 2^len(widths) times coarser than the picture."""
+    """Make a stack of one layer, with random weights, whose grid is 2^len(widths) times coarser than the picture."""
     top = config.widths[-1] if config.widths else config.dim
     layer = HqaLayer(LayerConfig(config.inputs, top, round(config.wider * top), config.dim, config.codes), bottom=True)
     layer.encoder, layer.decoder = _encoder(config), _decoder(config)
-    for part in (*layer.encoder, *layer.decoder):
-        if isinstance(part, nn.Conv2d):  # a dozen layers without normalisation: the default loses the signal
-            nn.init.kaiming_normal_(part.weight, nonlinearity="relu")
-            if part.bias is not None:
-                nn.init.zeros_(part.bias)
+    for module in (*layer.encoder, *layer.decoder):
+        if isinstance(module, nn.Conv2d):  # a dozen layers without normalisation: the default start loses the signal
+            nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
     return HqaStack([layer])
 
 

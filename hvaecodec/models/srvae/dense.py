@@ -1,7 +1,8 @@
-"""DenseNet blocks with channel attention and weight-normalised convolutions that start from data.
+"""These nets are DenseNet blocks with channel attention and weight-normalised convolutions that start from data.
 
-The nets of "Super-resolution Variational Auto-Encoders" (arXiv:2006.05218, figure 4 and the authors' released layers);
-DenseNets are arXiv:1608.06993, channel attention arXiv:1807.02758, weight normalisation arXiv:1602.07868.
+They are those of "Super-resolution Variational Auto-Encoders" (arXiv:2006.05218, appendix A.2, figure 4, and the
+authors' released layers); DenseNets are arXiv:1608.06993, channel attention arXiv:1807.02758, weight normalisation
+arXiv:1602.07868.
 """
 
 from __future__ import annotations
@@ -14,15 +15,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_DRAWN = 0.05  # deviation of the directions v
-_STARTED = 0.01  # deviation of every output on the first batch
-_REDUCTION = 8  # of the channels within the attention
+_DIRECTION_DEVIATION = 0.05  # standard deviation of the first directions v
+_OUTPUT_DEVIATION = 0.01  # standard deviation of every output on the first batch
+_REDUCTION = 8  # how many times fewer channels there are within the attention
 
 
 @dataclass(frozen=True)
 class Dense:
-    """growth: channels that a step adds, at the encoder's first and the decoder's first resolution. steps: in a layer.
-    layers: of a net that keeps its resolution."""
+    """This says how large a net of dense layers is.
+
+    growth: channels that a step adds, at the encoder's first and the decoder's first resolution. steps: in a layer.
+    layers: of a net that keeps its resolution.
+    """
 
     growth: int
     steps: int
@@ -30,18 +34,19 @@ class Dense:
 
 
 class Conv(nn.Module):
-    """A convolution whose weight is gain · v / |v|, each output by itself. kernel: 1 or 3. up: transposed, doubles the
-    picture."""
+    """The weight of this convolution is gain · v / |v| for each output: arXiv:1602.07868, section 2."""
 
     def __init__(self, inputs: int, outputs: int, kernel: int, stride: int = 1, up: bool = False) -> None:
+        """Make a convolution with random weights; kernel: 1 or 3; up: transposed, so that it doubles the picture."""
         super().__init__()
         self.stride, self.up, self.starting = stride, up, False
         shape = (inputs, outputs, kernel, kernel) if up else (outputs, inputs, kernel, kernel)
-        self.v = nn.Parameter(_DRAWN * torch.randn(shape))
+        self.v = nn.Parameter(_DIRECTION_DEVIATION * torch.randn(shape))
         self.gain = nn.Parameter(torch.ones(outputs))
         self.bias = nn.Parameter(torch.zeros(outputs))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, inputs, h, w) to (B, outputs, ...); within `started_by` set gain and bias by x before."""
         if self.starting:
             self._start(x)
         return self._convolve(x)
@@ -58,18 +63,18 @@ class Conv(nn.Module):
 
     @torch.no_grad()
     def _start(self, x: Tensor) -> None:
-        """Gain and bias such that every output has mean 0 and a deviation of 0.01 on x."""
+        """Set gain and bias so that every output has mean 0 and deviation 0.01 on x: arXiv:1602.07868, section 3."""
         self.gain.fill_(1)
         self.bias.zero_()
         y = self._convolve(x).float()
-        scale = _STARTED / torch.sqrt(y.var((0, 2, 3), unbiased=False) + 1e-8)
+        scale = _OUTPUT_DEVIATION / torch.sqrt(y.var((0, 2, 3), unbiased=False) + 1e-8)
         self.gain.copy_(scale)
         self.bias.copy_(-y.mean((0, 2, 3)) * scale)
 
 
 @contextlib.contextmanager
 def started_by(net: nn.Module) -> Iterator[None]:
-    """Every `Conv` that is passed within starts from what it sees; for the first batch of a new net."""
+    """Let every `Conv` of the net start from the data that goes through it within; for the first batch of a new net."""
     convs = [module for module in net.modules() if isinstance(module, Conv)]
     for conv in convs:
         conv.starting = True
@@ -81,12 +86,14 @@ def started_by(net: nn.Module) -> Iterator[None]:
 
 
 class DenseLayer(nn.Module):
-    """Steps that each add `growth` channels, then attention. `outputs`: channels in the end.
+    """The steps of a dense layer each add `growth` channels; attention to channels follows.
 
-    As released: no activation within a step, and ELU over all channels after it, so that old ones pass it again.
+    outputs: channels in the end. The layer is as released: no activation within a step, and ELU over all channels after
+    it, so that old ones pass it again.
     """
 
     def __init__(self, inputs: int, growth: int, steps: int) -> None:
+        """Make a layer with random weights."""
         super().__init__()
         widths = [inputs + growth * step for step in range(steps)]
         self.narrow = nn.ModuleList(Conv(width, 4 * growth, 1) for width in widths)
@@ -96,14 +103,18 @@ class DenseLayer(nn.Module):
         self.squeeze, self.excite = Conv(self.outputs, fewer, 1), Conv(fewer, self.outputs, 1)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Map (B, inputs, h, w) to (B, outputs, h, w)."""
         for narrow, wide in zip(self.narrow, self.wide, strict=True):
             x = F.elu(torch.cat([x, wide(narrow(x))], 1))
         return x * torch.sigmoid(self.excite(self.squeeze(x.mean((2, 3), keepdim=True))))
 
 
 def encoder(inputs: int, outputs: int, dense: Dense, halvings: int) -> nn.Sequential:
-    """A dense layer and a strided convolution that doubles the channels for every halving, growth doubling too; then a
-    dense layer and a 1x1 convolution."""
+    """Make a net from (B, inputs, H, W) to (B, outputs, h, w), smaller by `halvings` halvings.
+
+    A halving is a dense layer and a strided convolution that doubles the channels; growth doubles too. A dense layer
+    and a 1x1 convolution follow.
+    """
     layers: list[nn.Module] = []
     channels, growth = inputs, dense.growth
     for _ in range(halvings):
@@ -116,8 +127,11 @@ def encoder(inputs: int, outputs: int, dense: Dense, halvings: int) -> nn.Sequen
 
 
 def decoder(inputs: int, outputs: int, dense: Dense, doublings: int) -> nn.Sequential:
-    """A dense layer and a transposed convolution that halves the channels for every doubling, growth halving too; then
-    a 3x3 convolution."""
+    """Make a net from (B, inputs, h, w) to (B, outputs, H, W), larger by `doublings` doublings.
+
+    A doubling is a dense layer and a transposed convolution that halves the channels; growth halves too. A 3x3
+    convolution follows.
+    """
     layers: list[nn.Module] = []
     channels, growth = inputs, dense.growth
     for _ in range(doublings):
@@ -129,7 +143,7 @@ def decoder(inputs: int, outputs: int, dense: Dense, doublings: int) -> nn.Seque
 
 
 def plain(inputs: int, outputs: int, dense: Dense) -> nn.Sequential:
-    """Dense layers at one resolution, then a 1x1 convolution."""
+    """Make a net of dense layers at one resolution, (B, inputs, h, w) to (B, outputs, h, w), and a 1x1 convolution."""
     layers: list[nn.Module] = []
     channels = inputs
     for _ in range(dense.layers):

@@ -1,4 +1,4 @@
-"""What a net of `models.vdvae.net` is made of: frozen dataclasses, so that a misspelt field is an error."""
+"""A net of `models.vdvae.net` is described by frozen dataclasses, so that a misspelt field is an error."""
 
 from __future__ import annotations
 
@@ -13,10 +13,12 @@ from hvaecodec.models.vdvae.context_priors import PriorConfig
 
 @dataclass(frozen=True)
 class Scale:
-    """One resolution. layers: stochastic layers with weights of their own; encoder: cells of the encoder.
+    """A scale is all that a net has at one resolution.
 
-    repeats: how often each layer and each of those cells is applied. mixin: one more layer, never repeated, at its
-    beginning. resnet: residual cells of a layer, and of the encoder for each of `encoder`.
+    side: of its state. layers: stochastic layers with weights of their own. encoder: cells of the encoder. width:
+    channels of the state. z: channels of each latent. repeats: how often each layer and each of those cells is applied.
+    mixin: one more layer, never repeated, at its beginning. resnet: residual cells of a layer, and of the encoder for
+    each of `encoder`.
     """
 
     side: int
@@ -31,11 +33,13 @@ class Scale:
 
 @dataclass(frozen=True)
 class VdvaeConfig:
-    """Scales coarse to fine. normalise: divide the state by its norm before every cell, "rms" times sqrt(size).
+    """The configuration of a net names its pictures, scales, cells, likelihood and context.
 
-    fourier: octaves of sin and cos of the pixels that the encoder sees too (arXiv:2107.00630, appendix C).
-    top_latent: its value reaches every later scale, as in the CIFAR-10 net of the DCT-VAE paper.
-    input_mean, input_scale: what the encoder sees is (x - mean) / scale, in grey levels.
+    side, channels: of the pictures. scales: coarse to fine. cells: how cells are built. context, context_prior: None
+    for a net without a context. normalise: whether the state is divided by its norm before every cell; "rms" by its
+    root mean square. fourier: octaves of sin and cos of the pixels that the encoder sees too (arXiv:2107.00630,
+    appendix C). top_latent: its value reaches every later scale, as in the CIFAR-10 net of the DCT-VAE paper.
+    input_mean, input_scale: the encoder sees (x - mean) / scale, both in grey levels.
     """
 
     side: int

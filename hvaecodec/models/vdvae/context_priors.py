@@ -1,4 +1,4 @@
-"""The priors that a context may have."""
+"""A context has one of these priors."""
 
 from __future__ import annotations
 
@@ -16,17 +16,19 @@ PriorConfig = DiffusionConfig | AutoregressiveConfig
 
 
 class ContextPrior(Protocol):
-    """Both are modules; symbols are integers as float (B, C, d, d)."""
+    """A context's prior is a module that gives nats and draws symbols: integers as float (B, C, d, d)."""
 
     def nats(self, symbols: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """(B,) -log p, or an upper bound on it."""
+        """Return -log p(symbols), or an upper bound on it, (B,) nats."""
         ...
 
-    def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor: ...
+    def sample(self, batch: int, generator: torch.Generator | None = None) -> Tensor:
+        """Draw the symbols of `batch` contexts."""
+        ...
 
 
 def make_context_prior(config: PriorConfig, context: ContextConfig) -> Any:
-    """The prior of a configuration, a module that is a `ContextPrior`."""
+    """Make the prior of a configuration, with random weights: a module that is a `ContextPrior`."""
     if isinstance(config, PublishedDiffusionConfig):
         return PublishedDiffusion(config, context)
     if isinstance(config, DiffusionConfig):

@@ -1,7 +1,7 @@
-"""The prior of a `DrawnContext` as the released code of arXiv:2302.09976 has it: for parity with its tables only.
+"""This is the prior of a `DrawnContext` as the released code of arXiv:2302.09976 has it, for parity with its tables.
 
-The probabilities of the integers overlap and sum to up to 2, and the divergence of the last step is left out. What comes
-of it is no bound on -log p(x); `PublishedDiffusion.proper_nats` gives one.
+The probabilities of the integers overlap and sum to up to 2, and the divergence of the last step is left out. The
+result is no bound on -log p(x); `PublishedDiffusion.proper_nats` gives one.
 """
 
 from __future__ import annotations
@@ -14,21 +14,24 @@ from torch import Tensor
 
 from hvaecodec.models.vdvae.context_diffusion import DiffusionConfig, DiffusionPrior
 
-_LEAST = 1e-12  # mass, below which logarithms are not taken
+_LEAST = 1e-12  # the smallest mass of which a logarithm is taken
 
 
 @dataclass(frozen=True)
 class PublishedDiffusionConfig(DiffusionConfig):
-    """The same net and steps."""
+    """The configuration of a published prior: net and steps are those of a `DiffusionConfig`."""
 
 
 class PublishedDiffusion(DiffusionPrior):
-    """`nats` as published, for training and for parity."""
+    """This prior has `nats` as they were published, for training and for parity."""
 
     _overlapping = True
 
     def proper_nats(self, symbols: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """(B,) a bound on -log p(symbols): every mass over the sum of all, and the last step's divergence counted."""
+        """Return a bound on -log p(symbols), (B,) nats, that the published prior implies.
+
+        Every mass is divided by the sum of all, and the last step's divergence is counted. symbols: (B, C, d, d).
+        """
         self._overlapping = False
         try:
             return self.nats(symbols, generator)
@@ -52,10 +55,10 @@ class PublishedDiffusion(DiffusionPrior):
 
 
 def overlapping_masses(symbols: Tensor, mean: Tensor, log_sigma: Tensor, bins: int) -> Tensor:
-    """The published log mass, elementwise, nats, of odd integers under a normal over symbol / bins.
+    """Return the published log mass of odd integers under a normal over symbol / bins, elementwise, in nats.
 
-    A bin is 2 / (bins - 1) wide, its neighbours are 2 / bins away; the outer ones reach to infinity. The normal's
-    distribution function is the usual one of a hyperbolic tangent.
+    It is arXiv:2302.09976, eqs. (14) and (15), as the released code reads them: a bin is 2 / (bins - 1) wide, its
+    neighbours are 2 / bins away; the outer ones reach to infinity. All arguments broadcast.
     """
     y, half_width = symbols / bins, 1 / (bins - 1)
     low, high = (_distribution((y + side * half_width - mean) * torch.exp(-log_sigma)) for side in (-1, 1))
@@ -65,4 +68,5 @@ def overlapping_masses(symbols: Tensor, mean: Tensor, log_sigma: Tensor, bins: i
 
 
 def _distribution(x: Tensor) -> Tensor:
+    """Return the normal distribution function by its usual approximation with a hyperbolic tangent."""
     return 0.5 * (1 + torch.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)))

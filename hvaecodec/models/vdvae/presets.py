@@ -1,4 +1,4 @@
-"""The papers' nets by name, and CIFAR-10's at a reduced size."""
+"""This module has the configurations of the papers' nets by name, and of CIFAR-10's at a reduced size."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from hvaecodec.models.vdvae.context_published import PublishedDiffusionConfig
 # arXiv:2302.09976, tables 1 and 6: layers of a scale -> (widths at 14 and 7, cells a layer); equal numbers of
 # parameters. Of six latents the printed 624K has no whole widths by these rules; ours come nearest.
 _LATENT_SWEEP = {2: (36, 45, 2), 3: (36, 45, 1), 4: (32, 40, 1), 5: (32, 32, 1)}
-_KINDS: tuple[Kind, ...] = ("dct", "downsample")  # of contexts, beside those for parity
-_CIFAR_MEAN, _CIFAR_SCALE = 120.63838, 64.16736  # grey levels, of the training pictures
+_KINDS: tuple[Kind, ...] = ("dct", "downsample")  # the contexts of the paper; others are for parity
+_CIFAR_MEAN, _CIFAR_SCALE = 120.63838, 64.16736  # mean and deviation of the training pictures, in grey levels
 
 
 @dataclass(frozen=True)
 class _Size:
-    """Of the nets of a data set. idle: whether the net has the weights that nobody uses, for the sake of the printed size."""
+    """The size of the nets of a data set, and the priors that their contexts may have.
+
+    width: channels at all scales. idle: whether the net has the weights that nobody uses, for the sake of the printed
+    size.
+    """
 
     diffusion: DiffusionConfig
     autoregressive: AutoregressiveConfig
@@ -39,7 +43,11 @@ _NARROW = _Size(DiffusionConfig(40, "cosine", 48), AutoregressiveConfig(108, mix
 
 
 def binary(layers: int = 4, context: ContextConfig | None = None, prior: str = "diffusion") -> VdvaeConfig:
-    """The net of MNIST and OMNIGLOT, 28 x 28 bits. With a context the top scale has one latent less."""
+    """Return the net of MNIST and OMNIGLOT, 28 x 28 bits: arXiv:2302.09976, tables 1 and 6.
+
+    layers: at each of its two scales; with a context the top one has one latent less. prior: "diffusion" or
+    "autoregressive", of the context.
+    """
     fine, coarse, resnet = _LATENT_SWEEP[layers]
     n_top = layers - (context is not None)
     scales = (
@@ -50,23 +58,27 @@ def binary(layers: int = 4, context: ContextConfig | None = None, prior: str = "
 
 
 def _published() -> VdvaeConfig:
-    """MNIST's net with context and prior of the released code, two bits: for parity only."""
+    """Return MNIST's net with context and prior of the released code, two bits: for parity only."""
     config = binary(context=binary_context("dct-drawn", half=4))
     return replace(config, context_prior=PublishedDiffusionConfig(*astuple(_BINARY.diffusion)))
 
 
 def _sized(kind: Kind, size: int) -> VdvaeConfig:
-    """MNIST with another size of context, figure 3 of arXiv:2302.09976."""
+    """Return MNIST's net with another size of context: arXiv:2302.09976, figure 3."""
     return binary(context=binary_context(kind, size))
 
 
 def binary_context(kind: Kind = "dct", size: int = 6, half: int = 2) -> ContextConfig:
-    """half 2 is the step of the paper's two bits."""
+    """Return the context of the binary sets; half = 2 has the step of the paper's two bits."""
     return ContextConfig(kind, 28, 1, size, half)
 
 
 def cifar(size: _Size = _PAPER, context: ContextConfig | None = None, prior: str = "diffusion") -> VdvaeConfig:
-    """The net of CIFAR-10: 10 x 32, 10 x 16, 5 x 8, 3 x 4 and 1 latents of 8 channels; one less at 4 with a context."""
+    """Return the net of CIFAR-10: arXiv:2302.09976, table 6.
+
+    It has 10 latents of 8 channels at side 32, 10 at 16, 5 at 8, 3 at 4 (2 with a context) and one at 1. prior: as in
+    `binary`.
+    """
     counts = {1: 1, 4: 2 if context else 3, 8: 5, 16: 10, 32: 10}
     scales = tuple(Scale(side, n, 1, size.width, 8) for side, n in counts.items())
     cells = replace(REZERO, bottleneck=0.25, weight_norm=True, idle=size.idle)
@@ -79,7 +91,10 @@ def cifar(size: _Size = _PAPER, context: ContextConfig | None = None, prior: str
 
 
 def cifar_context(kind: Kind = "dct", size: int = 6, half: int = 8) -> ContextConfig:
-    """The paper prints no step; half 16 is that of the released five bits. 8 needs a third fewer bits for 0.5 dB."""
+    """Return the context of CIFAR-10.
+
+    The paper prints no step. half = 16 has that of the released five bits; 8 needs a third fewer bits for 0.5 dB.
+    """
     return ContextConfig(kind, 32, 3, size, half, centre=0.5)
 
 
@@ -92,7 +107,10 @@ def _with_context(config: VdvaeConfig, size: _Size, context: ContextConfig | Non
 
 
 def stacked(blocks: int = 1, repeats: int = 1, width: int = 32, z: int = 8, channels: int = 1) -> VdvaeConfig:
-    """arXiv:2301.08187, figure 4: `blocks` a resolution (x1 .. x4), or one applied `repeats` times (r2 .. r20)."""
+    """Return a net of the small study of weight sharing: arXiv:2301.08187, figure 4.
+
+    It has `blocks` blocks at each resolution (x1 .. x4 there), or one that is applied `repeats` times (r2 .. r20).
+    """
     scales = tuple(Scale(side, blocks, blocks, width, z, repeats=repeats, mixin=side > 1) for side in (1, 4, 8, 16, 32))
     return _original(scales, channels)
 
@@ -105,19 +123,25 @@ IMAGENET32 = {1: (2, 6), 4: (4, 6), 8: (9, 8), 16: (19, 9), 32: (40, 15)}
 def vdvae(
     width: int = 32, z: int = 8, channels: int = 1, blocks: dict[int, tuple[int, int]] | None = None
 ) -> VdvaeConfig:
-    """VDVAE with the numbers of blocks of its CIFAR-10 net, if not told others; MNIST at 32 x 32 is 32 wide."""
+    """Return VDVAE with the given numbers of blocks, by default those of its CIFAR-10 net.
+
+    MNIST at 32 x 32 is 32 wide. blocks: from a side to its blocks in the decoder and in the encoder.
+    """
     counts = blocks or _CIFAR10
     scales = tuple(Scale(side, dec, enc, width, z, mixin=side > 1) for side, (dec, enc) in counts.items())
     return _original(scales, channels)
 
 
 def single_resolution(width: int = 32, z: int = 8, layers: int = 42, encoder: int = 32) -> VdvaeConfig:
-    """All blocks at 32 x 32, as many parameters as `vdvae` (the printed 328k)."""
+    """Return a net with all blocks at 32 x 32 and as many parameters as `vdvae`: arXiv:2301.08187, table 3 (328k)."""
     return _original((Scale(32, layers, encoder, width, z),), 1)
 
 
 def weight_shared(width: int = 32, z: int = 8) -> VdvaeConfig:
-    """The large WS-VDVAE of MNIST. Its blocks are not printed; these meet both of its numbers, 232k and depth 57."""
+    """Return the large WS-VDVAE of MNIST: arXiv:2301.08187, table 1.
+
+    Its blocks are not printed; these meet both of its numbers, 232k parameters and 57 latents.
+    """
     # side: layers, cells of the encoder, repeats of each
     counts = {1: (1, 1, 1), 4: (2, 2, 1), 8: (4, 4, 3), 16: (6, 5, 3), 32: (10, 6, 2)}
     scales = tuple(
@@ -176,7 +200,10 @@ TINY = "-tiny"
 
 
 def net(name: str) -> VdvaeConfig:
-    """A configuration by name; `-tiny` at its end makes it small, to try. Raises ValueError for unknown names."""
+    """Return the configuration of a name of `NETS`; with `-tiny` at its end it is made small, for trials.
+
+    Raises ValueError for unknown names.
+    """
     if name.endswith(TINY):
         return _tiny(net(name.removesuffix(TINY)))
     if name not in NETS:
@@ -185,7 +212,7 @@ def net(name: str) -> VdvaeConfig:
 
 
 def _tiny(config: VdvaeConfig) -> VdvaeConfig:
-    """The same kind of net with hardly any weights."""
+    """Return the configuration of the same kind of net with hardly any weights."""
     scales = tuple(
         replace(s, layers=1, encoder=1, width=8, z=min(2, s.z), repeats=min(2, s.repeats)) for s in config.scales
     )

@@ -69,9 +69,9 @@ class HqaLayerTask:
         elif begun and c.stochastic:
             self._reset(moment, rng)
         found = self._loss(target, moment.fraction, rng, begun)
-        self.uses += torch.bincount(found.used, minlength=len(self.uses))
+        self.uses += torch.bincount(found.indices, minlength=len(self.uses))
         if begun and not c.stochastic:
-            average_codes(self.net.codebook, self.counts, self.sums, found.cells, found.used, c.decay)
+            average_codes(self.net.codebook, self.counts, self.sums, found.cells, found.indices, decay=c.decay)
         return found.loss, found.parts
 
     @torch.no_grad()
@@ -119,7 +119,7 @@ class HqaLayerTask:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             return layer_loss(
                 self.net, target, self.config.objective, fraction,
-                lambda count: self.pool.take(count, rng), self._codes(target), quantised,
+                lambda count: self.pool.take(count, rng), codes=self._codes(target), quantised=quantised,
             )  # fmt: skip
 
     @torch.no_grad()

@@ -131,7 +131,7 @@ class IndexTask:
                 above = Above(grids[number + 1]) if self.config.net.above else None
                 for kind, cells in enumerate(_cells(grid, share, rng, above)):
                     found[number][kind].append(cells)
-        return [[_joined(parts, self.config.net.seen) for parts in layer] for layer in found]
+        return [[_joined(parts, self.config.net.inputs) for parts in layer] for layer in found]
 
 
 def _augmented(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -154,10 +154,10 @@ def _cells(grid: np.ndarray, share: float, rng: np.random.Generator, above: Abov
     for phase in phases(*size):
         at = phase.rows * size[1] + phase.columns
         keep = np.flatnonzero(rng.random(len(at)) < share)
-        near = phase.seen(indices, size, keep, above)
+        near = phase.inputs(indices, size, keep, above)
         classes = np.full(len(keep), phase.scale_class, np.int8)
         found[KINDS.index(phase.kind)].append(Cells(*map(torch.from_numpy, (indices[at[keep]], near, classes))))
-    return [_joined(parts, IndexPriorConfig(above=above is not None).seen) for parts in found]
+    return [_joined(parts, IndexPriorConfig(above=above is not None).inputs) for parts in found]
 
 
 def _joined(parts: list[Cells], seen: int) -> Cells:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from hvaecodec.models.srvae.srvae import PRESETS, SrVaeConfig, VaeConfig
+from hvaecodec.models.srvae.config import PRESETS, SrVaeConfig, VaeConfig
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 
@@ -34,7 +34,7 @@ _LOOP = LoopConfig(
 )  # fmt: skip
 
 _RISING = 0.3
-# recipe -> its model in models.srvae.PRESETS, and `free_kl`
+# recipe -> its model in models.srvae.config.PRESETS, and `free_kl`
 _MODELS = {
     "srvae-cifar10": ("srvae", _RISING),
     "srvae-cifar10-vae": ("vae", _RISING),

@@ -11,7 +11,8 @@ from safetensors.numpy import save as save_arrays
 
 from hvaecodec.codec.tiles.lossless_rgb import fit_tables
 from hvaecodec.codec.tiles.srvae_weights import FILE, TABLES, model_bytes
-from hvaecodec.models.srvae.srvae import SingleVae, SrVae, SrVaeConfig, downscaled, make
+from hvaecodec.models.srvae.config import SrVaeConfig
+from hvaecodec.models.srvae.srvae import SingleVae, SrVae, downscaled, make
 from hvaecodec.training import card, small_images
 from hvaecodec.training.checkpoint import NAME, load_weights
 from hvaecodec.training.recipes.common import Recipe, Stage

@@ -53,7 +53,7 @@ class SrVaeTask:
         """Bits per dim, with KL at its weight of the moment, and the parts in nats, as they are."""
         x = self._augmented(rng).to(self.device)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            terms = {name: value.mean() for name, value in self.bound(*self.net.drawn(x, rng)).items()}
+            terms = {name: value.mean() for name, value in self.bound(*self.net.bound_inputs(x, rng)).items()}
         weight = min(1.0, moment.fraction / self.config.free_kl) if self.config.free_kl else 1.0
         weighed = {name: weight * value if name.startswith("kl") else value for name, value in terms.items()}
         return _bits_per_dim(weighed, x), {name: value.detach() for name, value in terms.items()}

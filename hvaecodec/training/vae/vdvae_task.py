@@ -81,7 +81,7 @@ class VdvaeTask:
         # a picture of one channel tells no layout; without these strides the first features, the largest, have the slow one
         x, seen = (part.to(self.device, memory_format=torch.channels_last) for part in (x, seen))
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
-            return self.net.bound(x, seen=seen)
+            return self.net.bound(x, encoder_input=seen)
 
 
 def _parts(bound: Bound) -> dict[str, Tensor]:

@@ -13,9 +13,10 @@ from hvaecodec.codec.bits_back import flow
 from hvaecodec.codec.bits_back.chain import BitsBack
 from hvaecodec.codec.bits_back.gaussian_grid import Grid
 from hvaecodec.codec.errors import CodecError, CorruptFile, ModelMismatch
+from hvaecodec.models.srvae.config import PRESETS
 from hvaecodec.models.srvae.dense import Dense
 from hvaecodec.models.srvae.realnvp import Coupling, RealNVP
-from hvaecodec.models.srvae.srvae import PRESETS, SingleVae, SrVae, make
+from hvaecodec.models.srvae.srvae import SingleVae, SrVae, make
 from hvaecodec.models.vdvae.net import Vdvae
 from hvaecodec.models.vdvae.presets import net
 

@@ -25,8 +25,9 @@ from hvaecodec.codec.tiles import lossless_rgb
 from hvaecodec.codec.tiles.lossless_rgb import N_TABLES, coder_tables, decode_rgb, encode_rgb, fit_tables, passes
 from hvaecodec.codec.tiles.srvae_cifar10 import SrVaeCodec
 from hvaecodec.codec.tiles.srvae_weights import FILE, TABLES, load_model, model_bytes
+from hvaecodec.models.srvae.config import PRESETS
 from hvaecodec.models.srvae.dense import started_by
-from hvaecodec.models.srvae.srvae import PRESETS, make
+from hvaecodec.models.srvae.srvae import make
 
 
 def smooth(count: int, side: int = 16) -> np.ndarray:

@@ -115,7 +115,7 @@ def test_samples_follow_the_posterior():
     made, n = stack(HAMS), 4000
     values = torch.randn(1, 8, 1, 1).expand(n, 8, 1, 1)
     numbers = np.random.default_rng(0).random((n, 1, 1))
-    picked = made._descend(values, 1, lambda layer, grid: numbers, 1.0)
+    picked = made._choose_below(values, 1, lambda layer, grid: numbers, 1.0)
     share = torch.bincount(picked.flatten(), minlength=8) / n
     torch.testing.assert_close(share, torch.softmax(values[0, :, 0, 0], 0), atol=0.03, rtol=0)
 
@@ -152,13 +152,13 @@ def test_losses_fall(objective, hams):
     codes = below.quantise(target, 0) if hams else None
     optimiser, losses = torch.optim.Adam(layer.parameters(), 1e-2), []
     for step in range(30):
-        found = layer_loss(layer, target, objective, step / 30, lambda n: pool.take(n, rng), codes)
+        found = layer_loss(layer, target, objective, step / 30, lambda n: pool.take(n, rng), codes=codes)
         found.loss.backward()
         optimiser.step()
         optimiser.zero_grad()
         losses.append(float(found.parts["error"]))
     assert losses[-1] < losses[0]
-    assert found.used.shape == (8 * 4 * 4,)
+    assert found.indices.shape == (8 * 4 * 4,)
 
 
 def test_temperature_falls_linearly():
@@ -190,7 +190,7 @@ def test_averaged_codes_become_the_means_of_their_cells():
     used = torch.arange(2).repeat_interleave(50)
     codes, counts, sums = torch.zeros(2, 3), torch.zeros(2), torch.zeros(2, 3)
     for _ in range(200):
-        average_codes(codes, counts, sums, cells, used, 0.9)
+        average_codes(codes, counts, sums, cells, used, decay=0.9)
     torch.testing.assert_close(codes, torch.stack([cells[:50].mean(0), cells[50:].mean(0)]), atol=1e-3, rtol=1e-3)
 
 

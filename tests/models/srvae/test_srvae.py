@@ -8,8 +8,9 @@ import torch
 from PIL import Image
 
 from hvaecodec.models.srvae import srvae
+from hvaecodec.models.srvae.config import PRESETS
 from hvaecodec.models.srvae.dense import started_by
-from hvaecodec.models.srvae.srvae import LIKELIHOOD, PRESETS, downscaled, make
+from hvaecodec.models.srvae.srvae import LIKELIHOOD, downscaled, make
 
 
 def pictures(count: int, side: int = 16) -> torch.Tensor:

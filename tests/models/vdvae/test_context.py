@@ -145,9 +145,9 @@ def test_the_diffusion_bound_is_of_a_distribution(schedule):
 
 
 def test_one_step_of_diffusion_is_exact_when_nothing_is_left_of_the_context():
-    """With y_T pure noise and a denoiser that ignores it, the bound is the binned normal itself: L_T is all the rest."""
+    """If y_T is pure noise and the denoiser ignores it, the bound is the binned normal itself: L_T is all the rest."""
     prior = DiffusionPrior(DiffusionConfig(1, "linear", 8, 1), SMALL).eval()
-    prior.kept[1] = 1e-12
+    prior.alpha_bar[1] = 1e-12
     contexts = everything(SMALL)
     masses = torch.exp(-_mean_nats(prior.nats, contexts, 1))
     assert float(masses.sum()) == pytest.approx(1, abs=1e-4)
@@ -157,7 +157,7 @@ def test_the_last_step_is_paid_for():
     """Seven linear steps leave 0.43 of y_0 in y_T; the published bound takes that for nothing."""
     prior = DiffusionPrior(DiffusionConfig(7, "linear", 8, 1), SMALL)
     y = everything(SMALL)
-    kept = prior.kept[-1]
+    kept = prior.alpha_bar[-1]
     normal = torch.distributions.Normal
     wanted = torch.distributions.kl_divergence(normal(kept.sqrt() * y, (1 - kept).sqrt()), normal(0, 1))
     torch.testing.assert_close(prior._last(y), wanted.flatten(1).sum(1))

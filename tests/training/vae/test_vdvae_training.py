@@ -95,7 +95,7 @@ def test_encoder_and_context_may_see_grey(data):
         told = task.validate()
         x = task.pictures.fixed(task.pictures.valid[:6])
         torch.manual_seed(0)
-        bound = task.net.bound(x, seen=levels_of_bits(task.pictures.valid[:6]) if end else x)
+        bound = task.net.bound(x, encoder_input=levels_of_bits(task.pictures.valid[:6]) if end else x)
         assert told["elbo_nats"] == pytest.approx(bound.total().mean().item(), rel=1e-4)
 
 

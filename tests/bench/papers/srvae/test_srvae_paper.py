@@ -15,7 +15,8 @@ from hvaecodec.bench.papers.srvae import measures
 from hvaecodec.bench.papers.srvae.figures import grid
 from hvaecodec.codec.tiles.lossless_rgb import fit_tables
 from hvaecodec.codec.tiles.srvae_weights import FILE, TABLES, load_model, model_bytes
-from hvaecodec.models.srvae.srvae import PRESETS, make
+from hvaecodec.models.srvae.config import PRESETS
+from hvaecodec.models.srvae.srvae import make
 from hvaecodec.training import small_images
 from hvaecodec.training.small_images import SmallImages
 
