@@ -52,13 +52,13 @@ def test_samples_follow_the_probabilities():
     generator = torch.Generator().manual_seed(0)
     x = likelihood.sample(parameters.expand(4000, -1, 1, 1), generator)
     assert x.shape == (4000, 3, 1, 1) and (x == x.round()).all() and x.min() >= 0 and x.max() <= 255
-    seen = torch.arange(256.0).reshape(256, 1, 1, 1)
-    red = torch.cat([seen, torch.zeros(256, 2, 1, 1)], 1)
+    values = torch.arange(256.0).reshape(256, 1, 1, 1)
+    red = torch.cat([values, torch.zeros(256, 2, 1, 1)], 1)
     weights = parameters.reshape(1, 2, -1)[:, :, 0].log_softmax(1)[..., None, None]
     masses = torch.logsumexp(
         weights + likelihood.channel_log_probs(parameters.expand(256, -1, 1, 1), red)[:, :, 0], 1
     ).exp()[:, 0, 0]
-    cdf, empirical = masses.cumsum(0), (x[:, 0, 0, 0][None] <= seen[:, 0, 0]).float().mean(1)
+    cdf, empirical = masses.cumsum(0), (x[:, 0, 0, 0][None] <= values[:, 0, 0]).float().mean(1)
     assert (cdf - empirical).abs().max() < 0.04  # Kolmogorov-Smirnov, 4000 samples
 
 

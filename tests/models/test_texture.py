@@ -38,8 +38,8 @@ def test_a_texture_sees_no_farther_than_its_radius():
     changed = x.clone()
     changed[..., RADIUS + 4, RADIUS + 4] = 0
     noise = lambda number, channels, fold: torch.zeros(1, channels, side // fold, side // fold)  # noqa: E731
-    moved = (texture(changed, RATE, noise) - texture(x, RATE, noise)).abs().amax((0, 1))
-    rows, columns = torch.nonzero(moved > 1e-5).unbind(1)
+    change = (texture(changed, RATE, noise) - texture(x, RATE, noise)).abs().amax((0, 1))
+    rows, columns = torch.nonzero(change > 1e-5).unbind(1)
     assert 4 <= (RADIUS + 4 - rows).max() < RADIUS and (columns - RADIUS - 4).max() < RADIUS
     with pytest.raises(ValueError, match="farther"):
         TextureConfig(quarter_blocks=20)
@@ -47,8 +47,8 @@ def test_a_texture_sees_no_farther_than_its_radius():
 
 def test_the_critic_judges_patches():
     critic, x = PatchCritic(8), 255 * torch.rand(2, 3, 64, 64)
-    scores, seen = critic(x, x)
-    assert scores.shape == (2, 1, 16, 16) and len(seen) == 4
+    scores, features = critic(x, x)
+    assert scores.shape == (2, 1, 16, 16) and len(features) == 4
     critic.eval()
     changed = x.clone()
     changed[..., :2, :2] = 0

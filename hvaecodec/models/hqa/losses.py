@@ -247,8 +247,8 @@ def codes_from_cells(codebook: Tensor, counts: Tensor, sums: Tensor, cells: Tens
 
     codebook (K, D), counts (K,), sums (K, D): see `average_codes`.
     """
-    picked = torch.randperm(len(cells), generator=rng)[: len(codebook)].to(cells.device)
-    codebook.copy_(cells[picked])
+    places = torch.randperm(len(cells), generator=rng)[: len(codebook)].to(cells.device)
+    codebook.copy_(cells[places])
     counts.fill_(len(cells) / len(codebook))
     sums.copy_(codebook * counts[:, None])
 

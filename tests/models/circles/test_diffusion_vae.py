@@ -41,14 +41,14 @@ def normal_minus_log_p(x: torch.Tensor, means: torch.Tensor, sigma: float) -> fl
 
 
 def test_phases_drawn_at_random_leave_a_circle_uneven():
-    """Δ between a circle where drawn phases are spread evenly and the true one, over many draws."""
-    rng, drawn, sigma, deltas = torch.Generator().manual_seed(0), 400, 0.1, []
+    """Δ between a circle where random phases are spread evenly and the true one is as predicted, on average."""
+    rng, n_phases, sigma, deltas = torch.Generator().manual_seed(0), 400, 0.1, []
     for _ in range(300):
-        true = (2 * math.pi * torch.rand(drawn, generator=rng, dtype=torch.float64)).sort().values
-        learnt = 2 * math.pi * torch.arange(drawn, dtype=torch.float64) / drawn
+        true = (2 * math.pi * torch.rand(n_phases, generator=rng, dtype=torch.float64)).sort().values
+        learnt = 2 * math.pi * torch.arange(n_phases, dtype=torch.float64) / n_phases
         shift = (true - learnt).mean()
         deltas.append(((sines(true - shift) - sines(learnt)) ** 2).sum(-1).mean() / (2 * sigma**2))
-    assert float(torch.stack(deltas).mean()) == pytest.approx(uneven(sigma, drawn), rel=0.1)
+    assert float(torch.stack(deltas).mean()) == pytest.approx(uneven(sigma, n_phases), rel=0.1)
 
 
 @pytest.mark.parametrize(("sigma", "printed"), [(0.01, -85.37), (0.1, -30.11), (1.0, 25.15)])
@@ -88,8 +88,8 @@ def test_terms_are_the_bound(name):
     x = torch.randn(2, 3, config.data)
     reconstruction, kl = vae.terms(x, torch.zeros(2, 3, vae.space.noises))
     middle = vae.decode(vae.space.middle(vae.encode(x)))
-    wanted = torch.distributions.Normal(middle, vae.sigma_x[..., None]).log_prob(x).sum(-1)
-    assert torch.allclose(reconstruction, -wanted, rtol=1e-4)
+    expected = torch.distributions.Normal(middle, vae.sigma_x[..., None]).log_prob(x).sum(-1)
+    assert torch.allclose(reconstruction, -expected, rtol=1e-4)
     assert kl.shape == (2, 3) and bool((kl > 0).all())
 
 
@@ -97,8 +97,8 @@ def test_kl_of_the_plane_is_that_of_torch():
     space = LatentVae(PRESETS["R2"], [1.0], [0]).space
     posterior = Posterior(torch.randn(1, 5, 2), torch.randn(1, 5, 2))
     q = torch.distributions.Normal(posterior.centre, torch.exp(0.5 * posterior.spread))
-    wanted = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(-1)
-    assert torch.allclose(space.kl(posterior), wanted, atol=1e-5)
+    expected = torch.distributions.kl_divergence(q, torch.distributions.Normal(0.0, 1.0)).sum(-1)
+    assert torch.allclose(space.kl(posterior), expected, atol=1e-5)
 
 
 def test_copies_do_not_see_each_other():
@@ -116,10 +116,10 @@ def test_delta_is_the_divergence_of_normal_distributions():
     first = Source(2, torch.tensor([[0.3], [1.0]]), None, None)
     second = Source(2, torch.tensor([[0.5], [1.0]]), None, None)
     shift = torch.tensor([0.1, 0.2, 0.4])
-    found = delta(first, second, (shift**2).sum().expand(2), 3)
+    values = delta(first, second, (shift**2).sum().expand(2), 3)
     p, q = (torch.distributions.Normal(m, s) for m, s in ((shift, 0.3), (torch.zeros(3), 0.5)))
-    assert float(found[0]) == pytest.approx(float(torch.distributions.kl_divergence(p, q).sum()), rel=1e-5)
-    assert float(found[1]) == pytest.approx(float((shift**2).sum()) / 2, rel=1e-5)
+    assert float(values[0]) == pytest.approx(float(torch.distributions.kl_divergence(p, q).sum()), rel=1e-5)
+    assert float(values[1]) == pytest.approx(float((shift**2).sum()) / 2, rel=1e-5)
 
 
 def rotated(angle: float, sign: float) -> Source:
@@ -134,10 +134,10 @@ def rotated(angle: float, sign: float) -> Source:
 @pytest.mark.parametrize("sign", [1.0, -1.0])
 def test_reductors_find_rotations_and_reflections(family, sign):
     truth, other = of_truth(torch.full((1, 1), 0.1)), rotated(2.0, sign)
-    found = fit(truth, other, family, QUICK)
-    assert float(delta(truth, other, found.squared_error, 25)) < 0.05
+    result = fit(truth, other, family, QUICK)
+    assert float(delta(truth, other, result.squared_error, 25)) < 0.05
     if family is Rotation:  # the other orientation cannot: half of the starts end far away
-        errors = found.start_errors[0]
+        errors = result.start_errors[0]
         assert float(errors[0::2].min() - errors[1::2].min()) * sign < -1
 
 
@@ -147,7 +147,7 @@ def test_the_identity_has_no_error_and_maps_keep_to_the_torus():
     identity.matrix.data = torch.eye(4)[None, None]
     z = of_vae(vae).draw(50, torch.Generator().manual_seed(0))
     assert torch.allclose(identity(z)[:, 0], z, atol=1e-6)
-    moved = PairMatrix(1, 3, 4, 4, torch.Generator().manual_seed(1))(z)
-    assert torch.allclose(moved.unflatten(-1, (2, 2)).norm(dim=-1), torch.tensor(0.5).sqrt())
+    points = PairMatrix(1, 3, 4, 4, torch.Generator().manual_seed(1))(z)
+    assert torch.allclose(points.unflatten(-1, (2, 2)).norm(dim=-1), torch.tensor(0.5).sqrt())
     with pytest.raises(ValueError, match="plane"):
         Rotation(1, 2, 4, 4, torch.Generator())

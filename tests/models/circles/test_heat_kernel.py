@@ -19,10 +19,12 @@ def circle(count: int) -> torch.Tensor:
 
 
 def ks_distance(angles: torch.Tensor, t: float) -> float:
-    """Of a sample from the distribution function, after its centre is moved to 0."""
-    found = heat_kernel.cdf(heat_kernel.wrap(angles).double().sort().values, torch.tensor(t, dtype=torch.float64))
-    steps = torch.arange(len(found) + 1, dtype=torch.float64) / len(found)
-    return float(torch.maximum(found - steps[:-1], steps[1:] - found).max())
+    """Return the largest distance of a sample from the distribution function of a kernel centred at 0."""
+    probabilities = heat_kernel.cdf(
+        heat_kernel.wrap(angles).double().sort().values, torch.tensor(t, dtype=torch.float64)
+    )
+    steps = torch.arange(len(probabilities) + 1, dtype=torch.float64) / len(probabilities)
+    return float(torch.maximum(probabilities - steps[:-1], steps[1:] - probabilities).max())
 
 
 @pytest.mark.parametrize("t", TIMES)

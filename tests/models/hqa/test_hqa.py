@@ -32,14 +32,14 @@ HAMS = [SMALL[0], LayerConfig(6, 4, 4, dim=6, codes=8, outputs=8)]
 
 def stack(configs=SMALL, seed=0):
     torch.manual_seed(seed)
-    made = make_stack(configs)
-    for layer in made.layers:
+    hierarchy = make_stack(configs)
+    for layer in hierarchy.layers:
         layer.mean.normal_()
         layer.std.uniform_(0.5, 2)
-    return made.freeze()
+    return hierarchy.freeze()
 
 
-def drawn(seed):
+def uniforms_of(seed):
     return lambda layer, grid: uniforms(seed, layer, (*grid, 1), 0, grid[0])[0]
 
 
@@ -55,15 +55,15 @@ def test_layers_have_the_parameters_of_the_notebook():
 @pytest.mark.parametrize("size", [(16, 16), (8, 20)])
 @pytest.mark.parametrize("configs", [SMALL, HAMS], ids=["hqa", "hams"])
 def test_any_size_goes_through(configs, size):
-    made, x = stack(configs), torch.rand(3, 1, *size)
+    hierarchy, x = stack(configs), torch.rand(3, 1, *size)
     for layer in range(2):
-        indices = made.indices(x, layer)
+        indices = hierarchy.indices(x, layer)
         assert indices.shape == (3, size[0] // 2 ** (layer + 1), size[1] // 2 ** (layer + 1))
         assert indices.dtype == torch.int64
-        x_hat = made.decode(indices, layer)
+        x_hat = hierarchy.decode(indices, layer)
         assert x_hat.shape == x.shape
         assert 0 <= x_hat.min() and x_hat.max() <= 1
-        assert torch.equal(x_hat, made.decode_values(made.encode(x, layer), layer))
+        assert torch.equal(x_hat, hierarchy.decode_values(hierarchy.encode(x, layer), layer))
 
 
 def test_stride_one_keeps_the_grid():
@@ -74,18 +74,18 @@ def test_stride_one_keeps_the_grid():
 
 
 def test_a_vqvae_is_a_stack_of_one_layer():
-    made = stack([VqVaeConfig(1, (4, 4, 4), dim=6, codes=8)])
-    indices = made.indices(torch.rand(2, 1, 16, 16), 0)
+    hierarchy = stack([VqVaeConfig(1, (4, 4, 4), dim=6, codes=8)])
+    indices = hierarchy.indices(torch.rand(2, 1, 16, 16), 0)
     assert indices.shape == (2, 2, 2)
-    assert made.decode(indices, 0).shape == (2, 1, 16, 16)
+    assert hierarchy.decode(indices, 0).shape == (2, 1, 16, 16)
 
 
 def test_logits_are_minus_squared_distances_and_indices_the_nearest():
-    made = stack()
-    z_e = made.encode(torch.rand(2, 1, 16, 16), 1)
-    distances = ((z_e[:, None] - made[1].codebook[None, :, :, None, None]) ** 2).sum(2)
-    torch.testing.assert_close(made[1].logits(z_e), -distances, rtol=1e-4, atol=1e-4)
-    assert torch.equal(made.quantise(z_e, 1), distances.argmin(1))
+    hierarchy = stack()
+    z_e = hierarchy.encode(torch.rand(2, 1, 16, 16), 1)
+    distances = ((z_e[:, None] - hierarchy[1].codebook[None, :, :, None, None]) ** 2).sum(2)
+    torch.testing.assert_close(hierarchy[1].logits(z_e), -distances, rtol=1e-4, atol=1e-4)
+    assert torch.equal(hierarchy.quantise(z_e, 1), distances.argmin(1))
 
 
 def test_standardisation_is_that_of_all_batches_so_far():
@@ -100,23 +100,23 @@ def test_standardisation_is_that_of_all_batches_so_far():
 
 
 def test_samples_depend_on_the_seed_alone_and_become_modes_as_temperature_falls():
-    made, x = stack(), torch.rand(2, 1, 16, 16)
-    made[0].codebook *= 0.2  # posteriors that are not one code
-    indices = made.indices(x, 1)
-    one, again, other = (made.decode(indices, 1, drawn(seed)) for seed in (1, 1, 2))
+    hierarchy, x = stack(), torch.rand(2, 1, 16, 16)
+    hierarchy[0].codebook *= 0.2  # posteriors that are not one code
+    indices = hierarchy.indices(x, 1)
+    one, again, other = (hierarchy.decode(indices, 1, uniforms_of(seed)) for seed in (1, 1, 2))
     assert torch.equal(one, again) and not torch.equal(one, other)
-    modes = made.decode(indices, 1)
+    modes = hierarchy.decode(indices, 1)
     assert not torch.equal(one, modes)
-    assert torch.equal(made.decode(indices, 1, drawn(1), temperature=1e-6), modes)
-    assert torch.equal(made.decode(indices, 1, drawn(1), temperature=0), modes)
+    assert torch.equal(hierarchy.decode(indices, 1, uniforms_of(1), temperature=1e-6), modes)
+    assert torch.equal(hierarchy.decode(indices, 1, uniforms_of(1), temperature=0), modes)
 
 
 def test_samples_follow_the_posterior():
-    made, n = stack(HAMS), 4000
+    hierarchy, n = stack(HAMS), 4000
     values = torch.randn(1, 8, 1, 1).expand(n, 8, 1, 1)
     numbers = np.random.default_rng(0).random((n, 1, 1))
-    picked = made._choose_below(values, 1, lambda layer, grid: numbers, 1.0)
-    share = torch.bincount(picked.flatten(), minlength=8) / n
+    indices = hierarchy._choose_below(values, 1, lambda layer, grid: numbers, 1.0)
+    share = torch.bincount(indices.flatten(), minlength=8) / n
     torch.testing.assert_close(share, torch.softmax(values[0, :, 0, 0], 0), atol=0.03, rtol=0)
 
 
@@ -152,13 +152,13 @@ def test_losses_fall(objective, hams):
     codes = below.quantise(target, 0) if hams else None
     optimiser, losses = torch.optim.Adam(layer.parameters(), 1e-2), []
     for step in range(30):
-        found = layer_loss(layer, target, objective, step / 30, lambda n: pool.take(n, rng), codes=codes)
-        found.loss.backward()
+        result = layer_loss(layer, target, objective, step / 30, lambda n: pool.take(n, rng), codes=codes)
+        result.loss.backward()
         optimiser.step()
         optimiser.zero_grad()
-        losses.append(float(found.parts["error"]))
+        losses.append(float(result.parts["error"]))
     assert losses[-1] < losses[0]
-    assert found.indices.shape == (8 * 4 * 4,)
+    assert result.indices.shape == (8 * 4 * 4,)
 
 
 def test_temperature_falls_linearly():
@@ -168,10 +168,10 @@ def test_temperature_falls_linearly():
 
 def test_gumbel_numbers_have_the_mean_and_deviation_of_their_kind():
     pool = GumbelPool(torch.Generator().manual_seed(0), size=1 << 16)
-    taken = pool.take(200_000, torch.Generator().manual_seed(1))
-    assert taken.shape == (200_000,)
-    assert float(taken.mean()) == pytest.approx(np.euler_gamma, abs=0.02)
-    assert float(taken.std()) == pytest.approx(math.pi / 6**0.5, abs=0.02)
+    numbers = pool.take(200_000, torch.Generator().manual_seed(1))
+    assert numbers.shape == (200_000,)
+    assert float(numbers.mean()) == pytest.approx(np.euler_gamma, abs=0.02)
+    assert float(numbers.std()) == pytest.approx(math.pi / 6**0.5, abs=0.02)
 
 
 def test_only_a_rare_code_is_moved_and_that_next_to_the_busiest():
@@ -201,14 +201,14 @@ def test_perplexity_counts_codes():
 
 @pytest.mark.parametrize("configs", [SMALL, HAMS, [VqVaeConfig(1, (4, 4), dim=6, codes=8)]], ids=["hqa", "hams", "vq"])
 def test_weights_come_back(configs, tmp_path):
-    made = stack(configs)
+    hierarchy = stack(configs)
     assert [config_from(asdict(config)) for config in configs] == configs
-    (tmp_path / FILE).write_bytes(stack_bytes(made, configs))
+    (tmp_path / FILE).write_bytes(stack_bytes(hierarchy, configs))
     loaded, x = load_stack(tmp_path), torch.rand(1, 1, 16, 16)
     assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())
-    for name, value in made.state_dict().items():
+    for name, value in hierarchy.state_dict().items():
         torch.testing.assert_close(loaded.state_dict()[name], value, atol=2e-3, rtol=2e-3)
-    top = len(made) - 1
+    top = len(hierarchy) - 1
     assert loaded.decode(loaded.indices(x, top), top).shape == x.shape
 
 
@@ -218,7 +218,7 @@ def test_weights_that_are_none_are_refused(tmp_path):
     (tmp_path / FILE).write_bytes(b"not weights")
     with pytest.raises(CodecUnavailable, match="cannot read"):
         load_stack(tmp_path)
-    made = stack()
-    made[0].codebook[0, 0] = 1e6
+    hierarchy = stack()
+    hierarchy[0].codebook[0, 0] = 1e6
     with pytest.raises(ValueError, match="half precision"):
-        stack_bytes(made, SMALL)
+        stack_bytes(hierarchy, SMALL)

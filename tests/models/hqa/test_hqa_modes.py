@@ -19,8 +19,8 @@ def points(count: int, rng: torch.Generator) -> torch.Tensor:
     return (chosen + 0.01 * torch.randn(count, generator=rng))[:, None, None, None]
 
 
-def trained(config: LayerConfig, below: HqaStack | None, first: torch.Tensor) -> HqaLayer:
-    """A layer whose first codes are z_e of the points `first`: with so few codes chance would often waste one."""
+def train_layer(config: LayerConfig, below: HqaStack | None, first: torch.Tensor) -> HqaLayer:
+    """Train a layer whose first codes are z_e of the points `first`: with so few codes chance would often waste one."""
     torch.manual_seed(1)
     rng, layer, objective = torch.Generator().manual_seed(1), HqaLayer(config, bottom=below is None), Objective()
     pool = GumbelPool(rng, size=1 << 14)
@@ -36,8 +36,8 @@ def trained(config: LayerConfig, below: HqaStack | None, first: torch.Tensor) ->
                 layer.decoder[0].weight /= scale
                 layer.codebook.copy_(cells_of(layer.encode(target_of(below, first[:, None, None, None]))))
         fraction, quantised = max(0.0, 2 * step / STEPS - 1), step >= STEPS // 2
-        found = layer_loss(layer, target, objective, fraction, lambda n: pool.take(n, rng), quantised=quantised)
-        found.loss.backward()
+        result = layer_loss(layer, target, objective, fraction, lambda n: pool.take(n, rng), quantised=quantised)
+        result.loss.backward()
         optimiser.step()
         optimiser.zero_grad()
     return layer
@@ -50,13 +50,15 @@ def target_of(below: HqaStack | None, x: torch.Tensor) -> torch.Tensor:
 
 @pytest.fixture(scope="module")
 def hierarchy() -> HqaStack:
-    first = trained(LayerConfig(1, 16, 16, dim=4, codes=4, stride=1), None, MODES)
+    first = train_layer(LayerConfig(1, 16, 16, dim=4, codes=4, stride=1), None, MODES)
     below = HqaStack([first]).freeze()
-    return HqaStack([first, trained(LayerConfig(4, 16, 16, dim=4, codes=2, stride=1), below, MODES[[0, 3]])]).freeze()
+    return HqaStack(
+        [first, train_layer(LayerConfig(4, 16, 16, dim=4, codes=2, stride=1), below, MODES[[0, 3]])]
+    ).freeze()
 
 
-def reached(stack: HqaStack, layer: int, uniforms: Uniforms | None = None) -> tuple[set[int], float]:
-    """Which modes decoded points lie near, and how many of them lie near none."""
+def modes_near(stack: HqaStack, layer: int, uniforms: Uniforms | None = None) -> tuple[set[int], float]:
+    """Return the modes that decoded points lie near, and the share of points that lie near none."""
     x = points(2000, torch.Generator().manual_seed(2))
     x_hat = stack.decode(stack.indices(x, layer), layer, uniforms).flatten()
     distance, mode = (x_hat[:, None] - MODES).abs().min(1)
@@ -64,23 +66,23 @@ def reached(stack: HqaStack, layer: int, uniforms: Uniforms | None = None) -> tu
 
 
 def test_two_bits_cover_every_mode(hierarchy):
-    assert reached(hierarchy, 0) == ({0, 1, 2, 3}, 0.0)
+    assert modes_near(hierarchy, 0) == ({0, 1, 2, 3}, 0.0)
 
 
 def test_one_bit_by_modes_is_realistic_but_drops_modes(hierarchy):
-    modes, between = reached(hierarchy, 1)
+    modes, between = modes_near(hierarchy, 1)
     assert between == 0.0
     assert 1 <= len(modes) <= 2
 
 
 def test_one_bit_by_samples_loses_no_mode(hierarchy):
     rng = torch.Generator().manual_seed(3)
-    modes, between = reached(hierarchy, 1, lambda layer, grid: torch.rand(2000, *grid, generator=rng).double())
+    modes, between = modes_near(hierarchy, 1, lambda layer, grid: torch.rand(2000, *grid, generator=rng).double())
     assert between == 0.0
     assert modes == {0, 1, 2, 3}
 
 
 def test_one_bit_alone_falls_between_the_modes():
-    single = HqaStack([trained(LayerConfig(1, 16, 16, dim=4, codes=2, stride=1), None, MODES[[0, 3]])]).freeze()
-    _, between = reached(single, 0)
+    single = HqaStack([train_layer(LayerConfig(1, 16, 16, dim=4, codes=2, stride=1), None, MODES[[0, 3]])]).freeze()
+    _, between = modes_near(single, 0)
     assert between > 0.9

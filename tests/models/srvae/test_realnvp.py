@@ -41,10 +41,10 @@ def test_inverse_is_exact_both_ways(flow):
 def test_log_determinant_is_the_jacobians(flow):
     flow = copy.deepcopy(flow).double()
     z = torch.randn(1, 4, 4, 4, dtype=torch.float64)
-    told = float(flow(z)[1])
+    log_determinant = float(flow(z)[1])
     jacobian = torch.autograd.functional.jacobian(lambda x: flow(x[None])[0].flatten(), z[0]).reshape(64, 64)
-    assert told == pytest.approx(float(torch.linalg.slogdet(jacobian).logabsdet), abs=1e-8)
-    assert abs(told) > 0.1
+    assert log_determinant == pytest.approx(float(torch.linalg.slogdet(jacobian).logabsdet), abs=1e-8)
+    assert abs(log_determinant) > 0.1
 
 
 def test_log_prob_is_that_of_the_mapped_noise(flow):

@@ -58,10 +58,10 @@ def test_the_likeliest_mixture_is_what_is_shown():
     parameters[0, 3, 0] = 5  # the likeliest
     parameters[0, 3, 1:4, 0, 0] = torch.tensor([0.2, -0.4, 3.0])  # means, of a scale from -1 to 1
     parameters[0, 3, 7] = 1.0  # green moves with red
-    shown = LIKELIHOOD.likeliest(parameters.reshape(1, 100, 1, 1))[0, :, 0, 0]
+    mean = LIKELIHOOD.likeliest(parameters.reshape(1, 100, 1, 1))[0, :, 0, 0]
     red = 1.2 * 127.5
     green = 0.6 * 127.5 + np.tanh(1.0) * (red - 127.5)
-    assert shown.tolist() == pytest.approx([red, green, 255.0], rel=1e-4)
+    assert mean.tolist() == pytest.approx([red, green, 255.0], rel=1e-4)
 
 
 def density(output, z):
@@ -76,27 +76,27 @@ def test_terms_are_minus_elbo(model):
     terms = model.terms(x, torch.Generator().manual_seed(3))
     rng = torch.Generator().manual_seed(3)
 
-    def drawn(output):
+    def sample_of(output):
         mean, log_variance = output.float().chunk(2, 1)
         return mean + torch.exp(0.5 * log_variance) * model.noise(2, rng)
 
     if isinstance(model, srvae.SrVae):
         y = downscaled(x)
         of_u, of_z = model.q_u(y / 255), model.q_z(x / 255)
-        u, z = drawn(of_u), drawn(of_z)
-        given = torch.cat([torch.nn.functional.elu(model.p_z_y(y / 255)), model.p_z_u(u)], 1)
-        wanted = {
+        u, z = sample_of(of_u), sample_of(of_z)
+        inputs = torch.cat([torch.nn.functional.elu(model.p_z_y(y / 255)), model.p_z_u(u)], 1)
+        expected = {
             "re_x": -LIKELIHOOD.log_prob(model.x_parameters(y, z), x),
             "re_y": -LIKELIHOOD.log_prob(model.p_y(u), y),
-            "kl_z": density(of_z, z) - density(model.p_z(given), z),
+            "kl_z": density(of_z, z) - density(model.p_z(inputs), z),
             "kl_u": density(of_u, u) - model.p_u.log_prob(u),
         }
     else:
         of_z = model.q_z(x / 255)
-        z = drawn(of_z)
-        wanted = {"re_x": -LIKELIHOOD.log_prob(model.p_x(z), x), "kl_z": density(of_z, z) - model.p_z.log_prob(z)}
-    assert terms.keys() == wanted.keys()
-    for name, value in wanted.items():
+        z = sample_of(of_z)
+        expected = {"re_x": -LIKELIHOOD.log_prob(model.p_x(z), x), "kl_z": density(of_z, z) - model.p_z.log_prob(z)}
+    assert terms.keys() == expected.keys()
+    for name, value in expected.items():
         torch.testing.assert_close(terms[name], value, rtol=1e-4, atol=1e-3)
 
 
@@ -116,12 +116,12 @@ def test_every_weight_is_trained():
 
 def test_generation_and_reconstruction(model):
     x = pictures(3)
-    made = model.generate(2, torch.Generator().manual_seed(0))
-    made = made[1] if isinstance(made, tuple) else made
+    generated = model.generate(2, torch.Generator().manual_seed(0))
+    generated = generated[1] if isinstance(generated, tuple) else generated
     again = model.reconstruct(x, torch.Generator().manual_seed(0))
     line = model.interpolate(x[:2], x[1:], 4)
-    assert made.shape == (2, 3, 16, 16) and again.shape == x.shape and line.shape == (2, 4, 3, 16, 16)
-    for picture in (made, again, line):
+    assert generated.shape == (2, 3, 16, 16) and again.shape == x.shape and line.shape == (2, 4, 3, 16, 16)
+    for picture in (generated, again, line):
         assert torch.equal(picture, picture.round()) and 0 <= float(picture.min()) <= float(picture.max()) <= 255
 
 

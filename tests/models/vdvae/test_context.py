@@ -63,7 +63,7 @@ def test_binned_normals_far_out_have_finite_gradients():
 
 
 def test_published_masses_sum_to_up_to_two():
-    """Of a narrow normal at the edge between two bins; of a standard normal to 1.18, with two bits."""
+    """Those of a narrow normal at the edge between two bins do; with two bits those of a standard normal sum to 1.18."""
     symbols = torch.tensor([-3.0, -1.0, 1.0, 3.0], dtype=torch.float64)[:, None]
     mean = torch.zeros(2, dtype=torch.float64)
     total = overlapping_masses(symbols, mean, torch.tensor([-4.0, 0.0], dtype=torch.float64), 4).exp().sum(0)
@@ -75,8 +75,8 @@ def test_a_drawn_context_is_the_released_quantiser():
     values = torch.tensor([-1.0, -0.6, -0.5, -0.3, 0.0, 0.2, 0.4, 1.0])
     flat = values[:, None, None, None].expand(-1, 1, 8, 8) / 8  # whose only coefficient this is
     torch.manual_seed(0)
-    seen = [set(row) for row in torch.stack([context.symbols(flat).flatten() for _ in range(200)]).T.tolist()]
-    assert seen == [{-5, -3}, {-3, -1}, {-3, -1}, {-1}, {-1, 1}, {1}, {1, 3}, {3, 5}]
+    values_of_each = [set(row) for row in torch.stack([context.symbols(flat).flatten() for _ in range(200)]).T.tolist()]
+    assert values_of_each == [{-5, -3}, {-3, -1}, {-3, -1}, {-1}, {-1, 1}, {1}, {1, 3}, {3, 5}]
     coins = context.entropy(flat) / math.log(2)
     assert coins[[0, 2, 4]].tolist() == pytest.approx([1, 1, 1], abs=1e-3) and float(coins[3]) == 0
     picture = context.picture(torch.full((1, 1, 1, 1), 3.0))
@@ -91,8 +91,8 @@ def test_the_published_prior_is_of_a_distribution_only_when_asked(overlapping):
     nats = prior.nats if overlapping else prior.proper_nats
     total = float(torch.exp(-_mean_nats(nats, rows.reshape(-1, 1, 2, 2), 20)).sum())
     assert total > 1.2 if overlapping else total < 1
-    drawn = prior.sample(50, torch.Generator().manual_seed(0))
-    assert drawn.shape == (50, 1, 2, 2) and set(drawn.unique().tolist()) <= {-3, -1, 1, 3}
+    samples = prior.sample(50, torch.Generator().manual_seed(0))
+    assert samples.shape == (50, 1, 2, 2) and set(samples.unique().tolist()) <= {-3, -1, 1, 3}
 
 
 def _shaken(net: torch.nn.Module) -> torch.nn.Module:
@@ -107,10 +107,10 @@ def test_the_autoregressive_prior_sums_to_one_and_samples_itself():
     contexts = everything(SMALL)
     p = torch.exp(-prior.nats(contexts)).detach()
     assert float(p.sum()) == pytest.approx(1, abs=1e-5)
-    drawn = prior.sample(3000, torch.Generator().manual_seed(0))
-    index = (drawn.flatten(1) + 1) @ torch.tensor([27.0, 9.0, 3.0, 1.0])
-    seen = torch.bincount(index.long(), minlength=81) / 3000
-    assert (seen - p).abs().sum() < 0.2 < (seen - 1 / 81).abs().sum()
+    samples = prior.sample(3000, torch.Generator().manual_seed(0))
+    numbers = (samples.flatten(1) + 1) @ torch.tensor([27.0, 9.0, 3.0, 1.0])
+    shares = torch.bincount(numbers.long(), minlength=81) / 3000
+    assert (shares - p).abs().sum() < 0.2 < (shares - 1 / 81).abs().sum()
 
 
 @pytest.mark.parametrize("name", [n for n in NETS if isinstance(net(n).context_prior, AutoregressiveConfig)])
@@ -157,10 +157,10 @@ def test_the_last_step_is_paid_for():
     """Seven linear steps leave 0.43 of y_0 in y_T; the published bound takes that for nothing."""
     prior = DiffusionPrior(DiffusionConfig(7, "linear", 8, 1), SMALL)
     y = everything(SMALL)
-    kept = prior.alpha_bar[-1]
+    alpha_bar = prior.alpha_bar[-1]
     normal = torch.distributions.Normal
-    wanted = torch.distributions.kl_divergence(normal(kept.sqrt() * y, (1 - kept).sqrt()), normal(0, 1))
-    torch.testing.assert_close(prior._last(y), wanted.flatten(1).sum(1))
+    expected = torch.distributions.kl_divergence(normal(alpha_bar.sqrt() * y, (1 - alpha_bar).sqrt()), normal(0, 1))
+    torch.testing.assert_close(prior._last(y), expected.flatten(1).sum(1))
     assert prior._last(y).max() > 0.3
 
 
@@ -173,8 +173,8 @@ def test_drawing_one_step_is_unbiased():
 
 
 def test_schedules():
-    kept = torch.cumprod(1 - betas(DiffusionConfig(7)), 0)
-    assert float(kept[-1]) == pytest.approx(0.1825, abs=1e-3)  # what the papers' first schedule leaves of y_0
+    alpha_bar = torch.cumprod(1 - betas(DiffusionConfig(7)), 0)
+    assert float(alpha_bar[-1]) == pytest.approx(0.1825, abs=1e-3)  # what the papers' first schedule leaves of y_0
     beta = betas(DiffusionConfig(40))
     assert float(beta[0]) == pytest.approx(0.025) and float(beta[-1]) == pytest.approx(0.5)
     cosine = betas(DiffusionConfig(40, "cosine"))
@@ -184,6 +184,6 @@ def test_schedules():
 def test_samples_of_diffusion_are_contexts():
     config = replace(SMALL, channels=3)
     prior = _shaken(DiffusionPrior(DiffusionConfig(3, "cosine", 8, 1), config))
-    drawn = prior.sample(5, torch.Generator().manual_seed(0))
-    assert drawn.shape == (5, 3, 2, 2) and drawn.abs().max() <= 1 and (drawn == drawn.round()).all()
-    assert torch.equal(drawn, prior.sample(5, torch.Generator().manual_seed(0)))
+    samples = prior.sample(5, torch.Generator().manual_seed(0))
+    assert samples.shape == (5, 3, 2, 2) and samples.abs().max() <= 1 and (samples == samples.round()).all()
+    assert torch.equal(samples, prior.sample(5, torch.Generator().manual_seed(0)))

@@ -49,7 +49,7 @@ VARIANTS = {
 }  # fmt: skip
 
 
-def made(config: VdvaeConfig, seed: int = 0) -> Vdvae:
+def make_vae(config: VdvaeConfig, seed: int = 0) -> Vdvae:
     """A net whose gates and zero layers are not at zero."""
     torch.manual_seed(seed)
     out = Vdvae(config)
@@ -92,12 +92,12 @@ def test_other_sizes():
 def test_latent_spaces_are_the_printed_ones():
     def n(name: str) -> int:
         with torch.device("meta"):
-            made = Vdvae(net(name))
-        context = made.config.context
-        return sum(z * h * w for z, h, w in made.latent_shapes) + (context.n_symbols if context else 0)
+            vae = Vdvae(net(name))
+        context = vae.config.context
+        return sum(z * h * w for z, h, w in vae.latent_shapes) + (context.n_symbols if context else 0)
 
-    found = [n(f"mnist-{name}") for name in ("vdvae", "dct", "L4", "L6", "L10")]
-    assert found == [980, 967, 490, 735, 1225]
+    sizes = [n(f"mnist-{name}") for name in ("vdvae", "dct", "L4", "L6", "L10")]
+    assert sizes == [980, 967, 490, 735, 1225]
     with torch.device("meta"):
         assert len(Vdvae(net("mnist-shared")).order) == 57  # the printed stochastic depth
     assert [n("omniglot-dct"), n("cifar10-vdvae"), n("cifar10-small-dct")] == [980, 105_352, 105_332]
@@ -106,7 +106,7 @@ def test_latent_spaces_are_the_printed_ones():
 @pytest.mark.parametrize("name", VARIANTS)
 def test_every_variant_trains_every_parameter(name):
     config = VARIANTS[name]
-    vae, x = made(config), pictures(config)
+    vae, x = make_vae(config), pictures(config)
     bound = vae.bound(x)
     assert len(bound.kl) == len(vae.latent_shapes) == len(vae.order)
     assert (bound.context is None) == (config.context is None)
@@ -119,19 +119,19 @@ def test_every_variant_trains_every_parameter(name):
 @pytest.mark.parametrize("name", ["dct", "colour", "shared"])
 def test_checkpointing_gives_equal_gradients(name):
     config = VARIANTS[name]
-    vae, x = made(config), pictures(config)
-    found = []
+    vae, x = make_vae(config), pictures(config)
+    gradients = []
     for vae.checkpointing in (False, True):
         vae.zero_grad()
         vae.bound(x, torch.Generator().manual_seed(0)).total().sum().backward()
-        found.append([p.grad.clone() for p in vae.parameters() if p.grad is not None])
-    assert len(found[0]) == len(found[1])
-    assert all(torch.equal(a, b) for a, b in zip(*found, strict=True))
+        gradients.append([p.grad.clone() for p in vae.parameters() if p.grad is not None])
+    assert len(gradients[0]) == len(gradients[1])
+    assert all(torch.equal(a, b) for a, b in zip(*gradients, strict=True))
 
 
 def test_sampling_and_inference_walk_the_same_way():
     """Given the same latents, a walk with the picture at hand and one without give the same parameters and priors."""
-    vae, x = made(VARIANTS["dct"]).eval(), pictures(VARIANTS["dct"])
+    vae, x = make_vae(VARIANTS["dct"]).eval(), pictures(VARIANTS["dct"])
     symbols, latents, priors = vae.symbols(x), [], []
 
     def infer(number, p, q):
@@ -150,7 +150,7 @@ def test_sampling_and_inference_walk_the_same_way():
 
 
 def test_repeats_share_weights_but_not_latents():
-    shared = made(ORIGINAL)
+    shared = make_vae(ORIGINAL)
     assert shared.latent_shapes == [(2, 1, 1)] + [(2, 4, 4)] * 4 + [(2, 8, 8)] * 2
     once = replace(ORIGINAL, scales=tuple(replace(s, repeats=1) for s in ORIGINAL.scales))
     assert shared.state_dict().keys() == Vdvae(once).state_dict().keys()
@@ -158,7 +158,7 @@ def test_repeats_share_weights_but_not_latents():
 
 
 def test_the_context_reaches_every_scale():
-    vae = made(VARIANTS["dct"])
+    vae = make_vae(VARIANTS["dct"])
     assert len(vae.tell) == len(SCALES)
     for conv in vae.tell:
         before = _mode(vae, torch.zeros(1, 1, 3, 3))
@@ -179,17 +179,17 @@ def test_normalised_states_have_unit_norm():
 
 
 def test_bounded_variances_stay_where_the_paper_has_them():
-    vae, x = made(tiny()), pictures(tiny())
+    vae, x = make_vae(tiny()), pictures(tiny())
     for layer in vae.layers:
         layer.prior.last.weight.data *= 1000
-    seen = []
+    log_variances = []
 
     def choose(number, p, q):
-        seen.append(2 * p.log_sigma)
+        log_variances.append(2 * p.log_sigma)
         return q.mean
 
     vae.walk(choose, 3, vae.features(x))
-    assert all(s.min() >= -5 and s.max() <= 0 for s in seen)
+    assert all(s.min() >= -5 and s.max() <= 0 for s in log_variances)
 
 
 def test_names():
