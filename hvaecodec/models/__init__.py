@@ -12,7 +12,7 @@ from typing import Any
 
 
 class _Models(ModuleType):
-    """A module that can be called."""
+    """This module can be called."""
 
     def __call__(self) -> list[dict[str, Any]]:
         """Return the cards of the codecs that are installed."""

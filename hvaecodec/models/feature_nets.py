@@ -22,14 +22,14 @@ N_CLASSES = 10
 
 @dataclass(frozen=True)
 class PlainConfig:
-    """The configuration of a `PlainNet`: channels of its seven convolutions, the last the number of features."""
+    """The configuration of a `PlainNet` gives its seven widths, the last of them the number of features."""
 
     widths: tuple[int, int, int, int, int, int, int] = (24, 48, 64, 128, 128, 160, 64)
 
 
 @dataclass(frozen=True)
 class ResidualConfig:
-    """The configuration of a `ResidualNet`.
+    """The configuration of a `ResidualNet` gives its widths.
 
     stem: channels at full size. widths: channels of the stages at 1/2, 1/4 and 1/8. features: their number.
     """
@@ -41,7 +41,7 @@ class ResidualConfig:
 
 @dataclass(frozen=True)
 class DigitConfig:
-    """The configuration of a `DigitNet`.
+    """The configuration of a `DigitNet` gives its widths.
 
     widths: channels of the two convolutions. hidden: units of the hidden layer. features: their number.
     """
@@ -127,7 +127,7 @@ class ResidualNet(FeatureNet):
 
 
 class _Block(nn.Module):
-    """A pre-activation residual block: two of BatchNorm, SiLU and 3x3 (arXiv:1603.05027)."""
+    """A pre-activation residual block has BatchNorm, SiLU and a 3x3 convolution twice (arXiv:1603.05027)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -42,7 +42,7 @@ class Likelihood(Protocol):
 
     @property
     def levels(self) -> int:
-        """The number of values that a sample of a picture may take."""
+        """Return the number of values that a sample of a picture may take."""
         ...
 
     def n_parameters(self, channels: int) -> int:
@@ -87,7 +87,7 @@ class Bernoulli:
 
 @dataclass(frozen=True)
 class LogisticMixture:
-    """A `LogisticMixture` takes 8-bit samples as mixtures of logistics binned to 0..255, with one weight for a pixel.
+    """A `LogisticMixture` takes 8-bit samples as mixtures of logistics binned to 0..255; channels share the weights.
 
     arXiv:1701.05517, sections 2.1 and 2.2. mixtures: their number K. coupled: whether the means of green and blue move
     with the values of the channels before, as there and in VDVAE; they do not in the DCT-VAE's code, whose mixtures

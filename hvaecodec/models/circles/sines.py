@@ -32,7 +32,7 @@ def torus_sines(phases: Tensor, size: int = SIZE) -> Tensor:
 
 
 def pixel_shifts(picture: Tensor) -> Tensor:
-    """Take a picture (H, W) to all its shifts (W, H W), less their mean: 0..W-1 pixels to the left and round, eq. (10.1).
+    """Take a picture (H, W) to all its shifts (W, H W), less their mean: by 0..W-1 pixels to the left, eq. (10.1).
 
     Sines have no mean either. With a mean, encoders begin with all pictures on one side of their plane, and stay there.
     """

@@ -1,1 +1,1 @@
-"""The hierarchical quantised autoencoder (HQA): layers, stacks, losses and baselines, and the priors of its indices."""
+"""This package has the hierarchical quantised autoencoder (HQA), its losses and baselines, and its indices' priors."""

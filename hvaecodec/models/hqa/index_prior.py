@@ -67,12 +67,12 @@ class IndexPriorConfig:
 
     @property
     def inputs(self) -> int:
-        """The number of indices that a cell sees: 16, or 25 with the layer above."""
+        """Return the number of indices that a cell sees: 16, or 25 with the layer above."""
         return NEIGHBOURS + self.above * len(ABOVE)
 
     @property
     def embedding_rows(self) -> int:
-        """The number of rows of the embedding: 513, or 1026 with the layer above."""
+        """Return the number of rows of the embedding: 513, or 1026 with the layer above."""
         return TABLE * (1 + self.above)
 
 
@@ -108,7 +108,7 @@ class Phase:
 
     @property
     def scale_class(self) -> int:
-        """The number that tells the network the stride: its base-2 logarithm."""
+        """Return the number that tells the network the stride: its base-2 logarithm."""
         return self.stride.bit_length() - 1
 
     def near(self, grid: tuple[int, int], part: slice | np.ndarray) -> np.ndarray:

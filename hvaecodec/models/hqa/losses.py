@@ -89,7 +89,7 @@ class Relaxed(torch.autograd.Function):
         nll = KL(q || uniform) + sum_k q_k ||z_e - e_k||^2 = sum q (l - lse) + log K - sum q l = log K - lse(l):
     the two probabilistic terms of the paper's eq. 4 at equal weights, in nats, are the negative log-likelihood of a
     mixture of Gaussians. Both passes are written out by hand because they are most of the time of training on CPUs:
-    rows go in chunks that stay in a core's cache, and gradients multiply in bfloat16 where autocast would.
+    rows go in blocks that stay in a core's cache, and gradients multiply in bfloat16 where autocast would.
     """
 
     @staticmethod
@@ -100,7 +100,7 @@ class Relaxed(torch.autograd.Function):
         device = cells.device.type
         ctx.dtype = torch.bfloat16 if torch.is_autocast_enabled(device) else codes.dtype
         ctx.temperature, low = temperature, codes.to(ctx.dtype)
-        chunks = []
+        blocks = []
         with torch.autocast(device, enabled=False):
             norms = (codes**2).sum(1)
             for z, g in zip(cells.split(_ROWS), noise.split(_ROWS), strict=True):
@@ -109,8 +109,8 @@ class Relaxed(torch.autograd.Function):
                 best, nearest = logits.max(1)
                 nll = math.log(len(codes)) - best + q.amax(1).log()  # lse = the best logit - log of its q
                 y = torch.softmax(logits.add_(g).div_(temperature), 1).to(ctx.dtype)
-                chunks.append((y @ low, nll, nearest, y, q.to(ctx.dtype)))
-        mixed, nll, nearest, ctx.y, ctx.q = (torch.cat(chunk) for chunk in zip(*chunks, strict=True))
+                blocks.append((y @ low, nll, nearest, y, q.to(ctx.dtype)))
+        mixed, nll, nearest, ctx.y, ctx.q = (torch.cat(block) for block in zip(*blocks, strict=True))
         ctx.save_for_backward(cells, codes)
         ctx.mark_non_differentiable(nearest)
         return mixed.to(cells.dtype), nll, nearest
@@ -134,7 +134,7 @@ class Relaxed(torch.autograd.Function):
 
 @dataclass(frozen=True)
 class LayerLoss:
-    """The loss of a layer on a batch, with what else a step of training needs.
+    """The loss of a layer on a batch comes with what else a step of training needs.
 
     loss: what the step descends on. parts: what it logs, by name. indices: int64 (N,), the nearest code of every cell.
     cells: (N, D), z_e of every cell, without gradient.

@@ -1,1 +1,1 @@
-"""The super-resolution VAE, with the networks and the flow that it is made of."""
+"""This package has the super-resolution VAE, and the nets and the flow that it consists of."""

@@ -1,1 +1,1 @@
-"""Very deep VAEs of three papers in one net, the contexts on top of them, and the priors of those contexts."""
+"""This package has the very deep VAEs of three papers in one net, their contexts, and the priors of those."""

@@ -41,7 +41,7 @@ class ContextConfig:
 
     @property
     def n_symbols(self) -> int:
-        """The number of integers of a picture, C d d."""
+        """Return the number of integers of a picture, C d d."""
         return self.channels * self.size**2
 
 
@@ -158,7 +158,7 @@ def make_context(config: ContextConfig) -> Context:
 def binned_normal(symbols: Tensor, mean: Tensor, log_sigma: Tensor, half: int) -> Tensor:
     """Return the log mass of integers -half..half under a normal over symbol / half, elementwise, in nats.
 
-    arXiv:2302.09976, eqs. (14) and (15). All arguments broadcast; mean and log_sigma are in units of `half` steps. A
+    arXiv:2302.09976, eqs. (14) and (15). All arguments broadcast; mean and sigma are on the scale of symbol / half. A
     bin reaches half way to its neighbours, the outer ones to infinity: the masses sum to one. (The published code makes
     bins wider than their distance; its probabilities sum to up to 2.)
     """

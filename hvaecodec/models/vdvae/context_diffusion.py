@@ -176,7 +176,7 @@ class _Denoiser(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Two convolutions on normalised activations, the second one's scaled and shifted by the step; zero at first."""
+    """This block adds two convolutions of normalised activations, which the step scales and shifts; 0 at first."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
@@ -193,7 +193,7 @@ class _Residual(nn.Module):
 
 
 class _Attention(nn.Module):
-    """Attention of all positions to all, added to the state; zero at first."""
+    """This block adds the attention of all positions to all, which is 0 at first."""
 
     def __init__(self, width: int, heads: int) -> None:
         super().__init__()

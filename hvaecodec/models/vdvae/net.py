@@ -54,7 +54,7 @@ class Bound:
 
 @dataclass(frozen=True)
 class _Application:
-    """One application of a layer: it has a latent of its own."""
+    """An application of a layer has a latent of its own."""
 
     layer_number: int
     scale_number: int
@@ -141,7 +141,7 @@ class Vdvae(nn.Module):
 
     @property
     def latent_shapes(self) -> list[tuple[int, int, int]]:
-        """The shape (Z, h, w) of every latent, coarse to fine."""
+        """Return the shape (Z, h, w) of every latent, coarse to fine."""
         return [(s.z, s.side, s.side) for s in (self.config.scales[a.scale_number] for a in self.order)]
 
     def scaled(self, x: Tensor) -> Tensor:

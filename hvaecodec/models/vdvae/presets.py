@@ -23,7 +23,7 @@ _CIFAR_MEAN, _CIFAR_SCALE = 120.63838, 64.16736  # mean and deviation of the tra
 
 @dataclass(frozen=True)
 class _Size:
-    """The size of the nets of a data set, and the priors that their contexts may have.
+    """A size gives the width of a data set's nets, and the priors that their contexts may have.
 
     width: channels at all scales. idle: whether the net has the weights that nobody uses, for the sake of the printed
     size.

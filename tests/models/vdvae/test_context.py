@@ -63,7 +63,7 @@ def test_binned_normals_far_out_have_finite_gradients():
 
 
 def test_published_masses_sum_to_up_to_two():
-    """Those of a narrow normal at the edge between two bins do; with two bits those of a standard normal sum to 1.18."""
+    """Those of a narrow normal at the edge between two bins do; with two bits a standard normal's sum to 1.18."""
     symbols = torch.tensor([-3.0, -1.0, 1.0, 3.0], dtype=torch.float64)[:, None]
     mean = torch.zeros(2, dtype=torch.float64)
     total = overlapping_masses(symbols, mean, torch.tensor([-4.0, 0.0], dtype=torch.float64), 4).exp().sum(0)
