@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 if TYPE_CHECKING:
     from hvaecodec.bench.show.tables import Table
 
-# name -> module with a function `run` of the protocol Experiment
+# name -> module with a function `run_experiment` of the protocol Experiment
 PAPERS: dict[str, str] = {
     "hqa-faces": "hvaecodec.bench.papers.hqa.faces",
     "hqa-mnist": "hvaecodec.bench.papers.hqa.mnist",
@@ -23,14 +23,17 @@ PAPERS: dict[str, str] = {
     "srvae": "hvaecodec.bench.papers.srvae.experiment",
 }
 
-# (what runs, part of it that is done, words)
+# Reports (the run, the part of it that is done, words)
 Report = Callable[[str, float, str], None]
 
 
 @dataclass(frozen=True)
 class PaperSettings:
-    """data: folder of the data packs. out: runs, records and figures; what it holds is reused. seeds: how many of
-    each system, None for the experiment's own number. only: names of systems, none for all."""
+    """Where an experiment finds its data and puts its results, and how much of it is run.
+
+    data: folder of the data packs. out: folder of runs, records and figures; what it holds is reused. preset: sizes and
+    budgets. seeds: runs of each system, None for the experiment's own number. only: names of systems, none for all.
+    """
 
     data: Path
     out: Path
@@ -40,10 +43,10 @@ class PaperSettings:
 
 
 class Experiment(Protocol):
-    """`run` of a module in PAPERS."""
+    """The function `run_experiment` of a module in PAPERS."""
 
     def __call__(self, settings: PaperSettings, report: Report) -> Sequence[Table]:
-        """Train and measure what OUT does not have yet, write figures there, return the tables.
+        """Train and measure what OUT does not have yet, write figures and tables there, and return the tables.
 
         Raises FileNotFoundError without the data, ValueError for settings that cannot work.
         """
@@ -51,9 +54,9 @@ class Experiment(Protocol):
 
 
 def experiment(name: str) -> Experiment:
-    """An experiment by name. Raises ValueError for one that there is not."""
+    """Return the experiment of a name in PAPERS; raises ValueError for another name."""
     if name not in PAPERS:
         close = difflib.get_close_matches(name, PAPERS, 1)
         hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(PAPERS) or 'none'}"
         raise ValueError(f"no experiment {name!r}; {hint}")
-    return cast("Experiment", import_module(PAPERS[name]).run)
+    return cast("Experiment", import_module(PAPERS[name]).run_experiment)

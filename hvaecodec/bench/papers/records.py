@@ -1,4 +1,4 @@
-"""Measurements that are kept as JSON and not made again."""
+"""Measurements that are stored as JSON and not made again, and what identifies them."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ if TYPE_CHECKING:
     from torch import nn
 
 
-def kept(path: Path, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """What a file holds, made and written if it is not there. The path names all that the measurement depends on."""
+def load_or_measure(path: Path, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Return the record that a file holds; measure and write it if there is no such file.
+
+    path: its name tells all that the measurement depends on, so that an old file is never of another net.
+    """
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, json.dumps(make(), indent=1).encode(), force=True)
+        write_atomically(path, json.dumps(measure(), indent=1).encode(), force=True)
     record: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return record
 
 
 def stamp(*settings: object) -> int:
-    """A number that a record holds of what it was made with: frozen dataclasses and plain values, by their `repr`."""
+    """Return the CRC-32 that a record keeps of its settings: frozen dataclasses and plain values, by their `repr`."""
     return zlib.crc32(",".join(map(repr, settings)).encode())
 
 
 def weights_digest(net: nn.Module) -> str:
-    """Eight hexadecimal digits of all that a net's state holds."""
+    """Return eight hexadecimal digits that change with any number of a net's state."""
     digest = 0
     for value in net.state_dict().values():
         digest = zlib.crc32(value.contiguous().cpu().numpy().tobytes(), digest)

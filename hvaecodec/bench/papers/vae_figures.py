@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.bench.papers.vae_measures.samples import unconditional
+from hvaecodec.bench.papers.vae_measures.samples import sample_pictures
 from hvaecodec.models.vdvae.net import Vdvae
 
 TEMPERATURES = (0.5, 0.7, 0.85, 1.0)  # factors of sigma
@@ -19,12 +19,15 @@ TEMPERATURES = (0.5, 0.7, 0.85, 1.0)  # factors of sigma
 Lines = Mapping[str, tuple[Sequence[float], Sequence[float], Sequence[float] | None]]
 
 
-def lines(found: Lines, path: Path, x: str, y: str, title: str, log_x: bool = False) -> None:
-    """Curves in one plot, bands around those that have them; no plot without curves."""
-    if not found:
+def draw_lines(lines: Lines, path: Path, title: str, *, x: str, y: str, log_x: bool = False) -> None:
+    """Draw curves into one plot, with bands around those that have them; without curves write no plot.
+
+    x, y: the words at the axes, with units.
+    """
+    if not lines:
         return
     figure, axes = _figure()
-    for name, (xs, ys, band) in found.items():
+    for name, (xs, ys, band) in lines.items():
         (line,) = axes.plot(xs, ys, marker="o" if len(xs) < 40 else None, markersize=3.5, label=name)
         if band is not None:
             low, high = np.subtract(ys, band), np.add(ys, band)
@@ -39,11 +42,11 @@ def lines(found: Lines, path: Path, x: str, y: str, title: str, log_x: bool = Fa
     _save(figure, path)
 
 
-def samples(net: Vdvae, path: Path, title: str, n: int = 10, seed: int = 0) -> Path:
-    """Unconditional samples, a row for each temperature."""
-    rows = [unconditional(net, n, t, torch.Generator().manual_seed(seed)) for t in TEMPERATURES]
+def draw_samples(net: Vdvae, path: Path, title: str, n: int = 10, seed: int = 0) -> Path:
+    """Draw n unconditional samples of a net, a row for each temperature."""
+    rows = [sample_pictures(net, n, t, torch.Generator().manual_seed(seed)) for t in TEMPERATURES]
     figure, axes = _figure((n * 0.7, 0.8 * len(rows)))
-    axes.imshow(grid(rows), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(join_pictures(rows), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     side = rows[0].shape[-1]
     axes.set_yticks([side * (i + 0.5) for i in range(len(rows))], [f"{t:g}" for t in TEMPERATURES])
     axes.set_xticks([])
@@ -52,11 +55,11 @@ def samples(net: Vdvae, path: Path, title: str, n: int = 10, seed: int = 0) -> P
     return _save(figure, path)
 
 
-def panels(rows: Sequence[Tensor], words: Sequence[str], path: Path, title: str) -> Path:
-    """Pictures (N, C, H, W) in 0..1, a row each, with a word over every column."""
+def draw_panels(rows: Sequence[Tensor], words: Sequence[str], path: Path, title: str) -> Path:
+    """Draw pictures, each tensor (N, C, H, W) in 0..1 a row, with a word over every column."""
     side = rows[0].shape[-1]
     figure, axes = _figure((2 * len(words), 2.1 * len(rows) + 0.4))
-    axes.imshow(grid(rows), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    axes.imshow(join_pictures(rows), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
     axes.set_xticks([side * (i + 0.5) for i in range(len(words))], words, fontsize=7)
     axes.xaxis.tick_top()
     axes.set_yticks([])
@@ -64,8 +67,8 @@ def panels(rows: Sequence[Tensor], words: Sequence[str], path: Path, title: str)
     return _save(figure, path)
 
 
-def grid(rows: Sequence[Tensor]) -> np.ndarray:
-    """Pictures (N, C, H, W) in 0..1, one tensor a row, as one picture (H, W) or (H, W, 3)."""
+def join_pictures(rows: Sequence[Tensor]) -> np.ndarray:
+    """Join pictures, each tensor (N, C, H, W) in 0..1 a row, into one picture (H, W) or (H, W, 3)."""
     strips = [torch.cat(list(row), -1) for row in rows]  # (C, H, N W)
     whole = torch.cat(strips, 1).clamp(0, 1).permute(1, 2, 0).numpy()
     return whole[..., 0] if whole.shape[-1] == 1 else whole

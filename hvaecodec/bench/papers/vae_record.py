@@ -1,4 +1,4 @@
-"""What is measured of a trained net of the papers' VAEs, on how many pictures: the entries of a run's record."""
+"""The entries of a run's record: what is measured of a trained net of the papers' VAEs, on how many pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from hvaecodec.bench.papers.chains import measure_chain
 from hvaecodec.bench.papers.vae_measures import bounds
 from hvaecodec.bench.papers.vae_measures.attack import Attack, robustness
 from hvaecodec.bench.papers.vae_measures.elsewhere import nats_elsewhere
-from hvaecodec.bench.papers.vae_measures.published import accounts
+from hvaecodec.bench.papers.vae_measures.published import context_accounts
 from hvaecodec.bench.papers.vae_measures.samples import information, state_norms
 from hvaecodec.bench.papers.vae_measures.units import measure_units
 from hvaecodec.models.vdvae.net import Vdvae
@@ -25,7 +25,10 @@ KL_POINTS = tuple(float(x) for x in np.round(np.concatenate([[0.0], np.logspace(
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many test pictures, None for all, and samples each measure takes."""
+    """The numbers of test pictures, None for all, and of samples that each measure takes.
+
+    layers: the numbers of top layers that are attacked.
+    """
 
     elbo: int | None = None
     units: int | None = None
@@ -43,49 +46,60 @@ class Sizes:
 SIZES = {
     "cpu": Sizes(attack=Attack(steps=30, starts=2)),
     "gpu": Sizes(weighted=1000, samples=1000, information=2000, layers=(1, 2, 3, 4, 6, 8)),
-    "tiny": Sizes(elbo=4, units=4, weighted=2, samples=2, information=2, states=4, chained=2, elsewhere=2, attacked=2, layers=(1,), attack=Attack(steps=1, starts=1)),
+    "tiny": Sizes(
+        elbo=4, units=4, weighted=2, samples=2, information=2, states=4,
+        chained=2, elsewhere=2, attacked=2, layers=(1,), attack=Attack(steps=1, starts=1),
+    ),
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """x: whole numbers as float, what the likelihood is of. grey: what encoder and context see instead, if they do."""
+    """Test pictures as a net takes them, (N, C, H, W).
+
+    x: whole numbers as float, the pictures that the likelihood is of. grey: what encoder and context see in their
+    place, for nets that see the grey levels which the bits of x were drawn from.
+    """
 
     x: Tensor
     grey: Tensor | None = None
 
     @property
-    def seen(self) -> Tensor:
+    def net_input(self) -> Tensor:
+        """Return what encoder and context see."""
         return self.x if self.grey is None else self.grey
 
     def to(self, device: str) -> Pictures:
+        """Return the pictures on another device."""
         return Pictures(self.x.to(device), None if self.grey is None else self.grey.to(device))
 
 
+def _pair(mean: bounds.Mean) -> list[float]:
+    return [mean.value, mean.error]
+
+
 def _elbo(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
-    found = bounds.negative_elbo(net, pictures.x[: sizes.elbo], seen=pictures.seen[: sizes.elbo])
-    told = {key: [value.value, value.error] for key, value in found.items() if isinstance(value, bounds.Mean)}
-    by_picture = [round(nats, 3) for nats in found["by_picture"]]
-    return told | {"kl_by_latent": found["kl_by_latent"], "pictures": len(by_picture), "by_picture": by_picture}
+    parts = bounds.negative_elbo(net, pictures.x[: sizes.elbo], net_input=pictures.net_input[: sizes.elbo])
+    means = {key: _pair(value) for key, value in parts.items() if isinstance(value, bounds.Mean)}
+    by_picture = [round(nats, 3) for nats in parts["by_picture"]]
+    return means | {"kl_by_latent": parts["kl_by_latent"], "pictures": len(by_picture), "by_picture": by_picture}
 
 
 def _weighted(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
-    x, seen = pictures.x[: sizes.weighted], pictures.seen[: sizes.weighted]
-    found = bounds.weighted_nll(net, x, sizes.samples, seen=seen)
-    means = {"nll": bounds.Mean.of(found.nll), "published": bounds.Mean.of(found.published)}
-    means |= {"gain": bounds.Mean.of(found.elbo - found.nll)}
-    told = {key: [mean.value, mean.error] for key, mean in means.items()}
-    return told | {"samples": sizes.samples, "pictures": len(found.nll)}
+    x, net_input = pictures.x[: sizes.weighted], pictures.net_input[: sizes.weighted]
+    nats = bounds.weighted_nll(net, x, sizes.samples, net_input=net_input)
+    values = {"nll": nats.nll, "published": nats.published, "gain": nats.elbo - nats.nll}
+    means = {key: _pair(bounds.Mean.of(of_pictures)) for key, of_pictures in values.items()}
+    return means | {"samples": sizes.samples, "pictures": len(nats.nll)}
 
 
 def _elsewhere(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
     nats = nats_elsewhere(net, pictures.x[: sizes.elsewhere])
-    found = bounds.Mean.of(nats)
-    return {"nats": [found.value, found.error], "pictures": len(nats)}
+    return {"nats": _pair(bounds.Mean.of(nats)), "pictures": len(nats)}
 
 
 def _units(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
-    x = pictures.seen[: sizes.units]
+    x = pictures.net_input[: sizes.units]
     units = measure_units(net, x)
     return units.summary() | {
         "cdf": units.cdf(np.array(KL_POINTS)).round(6).tolist(),
@@ -94,32 +108,29 @@ def _units(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
 
 
 def _information(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
-    return information(net, pictures.seen[: sizes.information]) | {"pictures": sizes.information}
+    return information(net, pictures.net_input[: sizes.information]) | {"pictures": sizes.information}
 
 
 def _alone(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
-    """What the two top latents know, all else at its mean: of a net with a context, this alone first."""
-    x = pictures.seen[: sizes.information]
+    """Measure what the two top latents know, all else at its mean; in a net with a context that is one of the two."""
+    x = pictures.net_input[: sizes.information]
     return information(net, x, temperature=0.0, most=2) | {"pictures": len(x)}
 
 
 def _states(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
-    return state_norms(net, pictures.seen[: sizes.states])
+    return state_norms(net, pictures.net_input[: sizes.states])
 
 
 def _attack(net: Vdvae, pictures: Pictures, sizes: Sizes, radius: float | None = None) -> dict[str, Any]:
     attack = sizes.attack if radius is None else replace(sizes.attack, radius=radius)
-    scores, x = {}, pictures.seen[: sizes.attacked]
-    for m in sizes.layers:
-        found = bounds.Mean.of(robustness(net, x, m, attack))
-        scores[str(m)] = [found.value, found.error]
+    x = pictures.net_input[: sizes.attacked]
+    scores = {str(m): _pair(bounds.Mean.of(robustness(net, x, m, attack))) for m in sizes.layers}
     return {"ms_ssim32": scores, "radius": attack.radius, "steps": attack.steps, "starts": attack.starts}
 
 
 def _accounts(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:
     x = pictures.x[: sizes.elbo]
-    told = {name: [mean.value, mean.error] for name, mean in accounts(net, x).items()}
-    return told | {"pictures": len(x)}
+    return {name: _pair(mean) for name, mean in context_accounts(net, x).items()} | {"pictures": len(x)}
 
 
 def _bits_back(net: Vdvae, pictures: Pictures, sizes: Sizes) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Runs of the papers' VAEs in a folder: training of a system, and one record of measurements for every run.
 
-OUT/PRESET/train/SYSTEM-seedN holds checkpoints, OUT/PRESET/runs/SYSTEM-seedN.json what was measured; both are reused.
-Each process writes only the runs of the systems it was given.
+OUT/PRESET/train/SYSTEM-seedN holds checkpoints, OUT/PRESET/runs/SYSTEM-seedN.json the measurements; both are reused.
+Each process writes only the runs of the systems that its `only` names.
 """
 
 from __future__ import annotations
@@ -31,9 +31,10 @@ RECORDED = "recorded"  # a word for `only`: the systems whose runs OUT holds
 
 @dataclass(frozen=True)
 class System:
-    """A net that is trained by its recipe, `vae-<net>`, and which measures it gets beside the bound.
+    """A net that is trained by its recipe, `vae-<net>`, and the measures that it gets beside the bound.
 
-    minutes: of training instead of the recipe's steps. extra: not trained unless named. seeds: how many runs.
+    measures: names in `MEASURES`. seeds: how many runs. minutes: of training, in place of the recipe's steps. extra:
+    the system is not trained unless it is named.
     """
 
     net: str
@@ -45,17 +46,21 @@ class System:
 
 @dataclass(frozen=True)
 class Store:
-    """The systems of a paper, by name, and their folder."""
+    """The systems of a paper, by name, with their runs in a folder."""
 
     settings: PaperSettings
     systems: dict[str, System]
 
     @property
     def folder(self) -> Path:
+        """Return the folder of the preset's runs, records and figures."""
         return self.settings.out / self.settings.preset
 
-    def chosen(self, groups: dict[str, tuple[str, ...]]) -> list[str]:
-        """Systems to train: those that `only` names, itself, by its group or as RECORDED, or all but the extra ones."""
+    def choose(self, groups: dict[str, tuple[str, ...]]) -> list[str]:
+        """Choose the systems to train: what `only` names, by name, by group or as RECORDED; else all but the extra.
+
+        Raises ValueError for a name that is neither a system nor a group.
+        """
         known = {name: (name,) for name in self.systems} | groups
         known[RECORDED] = tuple(name for name in self.systems if self._paths(name))
         if unknown := set(self.settings.only) - set(known):
@@ -66,21 +71,25 @@ class Store:
         return [name for name, system in self.systems.items() if not system.extra]
 
     def seeds(self, name: str) -> range:
+        """Return the seeds of a system's runs: as many as the settings say, else as it has itself."""
         return range(self.settings.seeds or self.systems[name].seeds)
 
     def recipe(self, name: str) -> Recipe:
+        """Return the recipe that trains a system."""
         system = self.systems[name]
         return recipe(PREFIX + system.net, self.settings.preset, system.minutes)
 
     def path(self, name: str, seed: int) -> Path:
+        """Return the path of a run's record."""
         return self.folder / "runs" / f"{name}-seed{seed}.json"
 
     def record(self, name: str, seed: int = 0) -> dict[str, Any] | None:
+        """Return the record of a run, or None if there is none."""
         path = self.path(name, seed)
         return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
     def records(self, name: str) -> list[dict[str, Any]]:
-        """Of every seed that has one, also of those trained by other commands."""
+        """Return the records of all seeds that have one, also of those trained by other commands."""
         return [json.loads(path.read_text(encoding="utf-8")) for path in self._paths(name)]
 
     def _paths(self, name: str) -> list[Path]:
@@ -88,11 +97,11 @@ class Store:
         return [path for path in paths if path.stem.rpartition("-seed")[0] == name]
 
     def has_net(self, name: str, seed: int = 0) -> bool:
-        """Whether the folder holds the weights of a run, or its record alone."""
+        """Say whether the folder holds the weights of a run, and not its record alone."""
         return self._weights(name, seed).exists()
 
     def load(self, name: str, seed: int = 0) -> Vdvae:
-        """The averaged weights of a run, float32."""
+        """Load the net of a run with its averaged weights, float32."""
         (stage,) = self.recipe(name).stages
         net = Vdvae(stage.task.net)
         load_weights(net, self._weights(name, seed))
@@ -100,36 +109,35 @@ class Store:
         return net.eval()
 
     def test_pictures(self, name: str) -> Pictures:
-        """The whole test set, as the recipe has it."""
+        """Return the whole test set as the recipe has it."""
         (stage,) = self.recipe(name).stages
         task = stage.task
         pictures = load_vae_pictures(self.settings.data, task.data, task.net.side, task.held_out)
         return Pictures(pictures.fixed(pictures.test), levels_of_bits(pictures.test) if task.sees_grey else None)
 
-    def make(self, name: str, report: Report) -> None:
-        """Train and measure what there is no record of."""
+    def fill(self, name: str, report: Report) -> None:
+        """Train and measure the runs of a system that have no record, and measure what their record lacks."""
         for seed in self.seeds(name):
             record = self.record(name, seed) or {}
-            if record.get("stage") != self._stage(name):  # of another recipe
+            if record.get("stage") != self.stage_stamp(name):  # of another recipe
                 record = {}
-            wanted = ("elbo", *self.systems[name].measures)
-            if all(measure in record for measure in wanted):
+            measures = ("elbo", *self.systems[name].measures)
+            if all(measure in record for measure in measures):
                 continue
             label = f"{name} {seed}"
-            made = self.recipe(name)
             settings = Settings(self.settings.data, self._train(name, seed), seed)
-            train(made, settings, lambda stage, spent, words, label=label: report(label, spent, words))  # type: ignore[misc]
+            train(self.recipe(name), settings, _labelled(report, label))
             record |= self._budget(name, seed)
             device = "cuda" if torch.cuda.is_available() else "cpu"
             net, pictures = self.load(name, seed).to(device), self.test_pictures(name).to(device)
-            for measure in wanted:
+            for measure in measures:
                 if measure not in record:
                     report(label, 1, f"measuring {measure}")
                     record[measure] = MEASURES[measure](net, pictures, SIZES[self.settings.preset])
-                    self._write(name, seed, record)
+                    self.write(name, seed, record)
 
-    def _stage(self, name: str) -> int:
-        """What a record must be of: the net, its data and its budget."""
+    def stage_stamp(self, name: str) -> int:
+        """Return the stamp that a system's records must have: of the net, its data and its budget."""
         (stage,) = self.recipe(name).stages
         return stamp(stage)
 
@@ -140,7 +148,8 @@ class Store:
         (stage,) = self.recipe(name).stages
         return self._train(name, seed) / stage.name / NAME
 
-    def _write(self, name: str, seed: int, record: dict[str, Any]) -> None:
+    def write(self, name: str, seed: int, record: dict[str, Any]) -> None:
+        """Write the record of a run, one line a key."""
         path = self.path(name, seed)
         path.parent.mkdir(parents=True, exist_ok=True)
         # one line a key, whatever the length of a list
@@ -150,32 +159,39 @@ class Store:
     def _budget(self, name: str, seed: int) -> dict[str, Any]:
         (stage,) = self.recipe(name).stages
         folder = self._train(name, seed) / stage.name
-        found = load_checkpoint(folder)
-        assert found is not None
+        checkpoint = load_checkpoint(folder)
+        assert checkpoint is not None
         with torch.device("meta"):
             net = Vdvae(stage.task.net)
         return {
             "system": name,
-            "stage": self._stage(name),
+            "stage": self.stage_stamp(name),
             "net": stage.task.name,
             "seed": seed,
             "parameters": sum(p.numel() for p in net.parameters()),
             "layers": n_layers(net),
             "dims": stage.task.net.channels * stage.task.net.side**2,
             "batch": stage.task.batch,
-            "steps": found.position.step,
-            "seconds": round(found.position.seconds, 1),
-            "hardware": found.about.get("hardware", ""),
-            "curve": _curve(folder / LOG),
+            "steps": checkpoint.position.step,
+            "seconds": round(checkpoint.position.seconds, 1),
+            "hardware": checkpoint.about.get("hardware", ""),
+            "curve": read_curve(folder / LOG),
         }
 
 
-def _curve(path: Path) -> list[list[float]]:
-    """Training -ELBO, (seconds, nats) of every line of a log; what an interrupted run had to do again counts once."""
+def _labelled(report: Report, label: str) -> Report:
+    return lambda stage, part, words: report(label, part, words)
+
+
+def read_curve(path: Path) -> list[list[float]]:
+    """Read training -ELBO from a run's log: (seconds, nats) of every line, in order of time.
+
+    What an interrupted run had to do again counts once, with its later numbers.
+    """
     rows: list[list[float]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
-        told = json.loads(line)
-        if "elbo_nats" in told:
-            rows = [row for row in rows if row[0] < told["seconds"]]
-            rows.append([told["seconds"], told["elbo_nats"]])
+        entry = json.loads(line)
+        if "elbo_nats" in entry:
+            rows = [row for row in rows if row[0] < entry["seconds"]]
+            rows.append([entry["seconds"], entry["elbo_nats"]])
     return rows

@@ -1,4 +1,4 @@
-"""The records of the papers' runs that come with the repository are those of today's recipes and weights."""
+"""The records that come with the repository are of today's recipes and weights, and give the tables beside them."""
 
 from __future__ import annotations
 
@@ -8,29 +8,41 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hvaecodec.bench.papers import PaperSettings
-from hvaecodec.bench.papers.dct_vae import systems
+from hvaecodec.bench.papers.dct_vae import kodak_tables
+from hvaecodec.bench.papers.dct_vae import tables as dct_vae
 from hvaecodec.bench.papers.dct_vae.kodak_experiment import released_nets
-from hvaecodec.bench.papers.vae_runs import Store
-from hvaecodec.bench.papers.ws_vdvae import experiment as ws_vdvae
+from hvaecodec.bench.papers.ws_vdvae import tables as ws_vdvae
+from hvaecodec.bench.show.tables import to_markdown
 
 RECORDS = Path(__file__).parents[3] / "records"
-PAPERS = {"dct-vae": systems.SYSTEMS, "ws-vdvae": ws_vdvae.SYSTEMS}
+TABLES = {"dct-vae": dct_vae.make_tables, "ws-vdvae": ws_vdvae.make_tables}
 KODAK = RECORDS / "dct-vae-kodak" / "cpu" / "kodak"
 RUNS = sorted(path.relative_to(RECORDS) for path in RECORDS.glob("*/*/runs/*.json"))
 
 
 @pytest.mark.parametrize("path", RUNS, ids=str)
-def test_a_record_is_of_its_recipe(path):
-    paper, preset = path.parts[:2]
-    store = Store(PaperSettings(RECORDS, RECORDS / paper, preset), PAPERS[paper])
-    record = json.loads((RECORDS / path).read_text())
+def test_a_record_is_of_its_recipe(path, committed_store):
+    store = committed_store(*path.parts[:2])
+    record = json.loads((RECORDS / path).read_text(encoding="utf-8"))
     name = record["system"]
-    assert path.stem == f"{name}-seed{record['seed']}" and record["stage"] == store._stage(name)
+    assert path.stem == f"{name}-seed{record['seed']}" and record["stage"] == store.stage_stamp(name)
     assert all(measure in record for measure in ("elbo", *store.systems[name].measures))
+
+
+@pytest.mark.parametrize("paper", TABLES)
+def test_the_records_give_the_tables_that_lie_beside_them(paper, committed_store):
+    tables = TABLES[paper](committed_store(paper))
+    assert to_markdown(tables) == (RECORDS / paper / "cpu" / "tables.md").read_text(encoding="utf-8")
 
 
 def test_kodak_s_records_are_of_the_nets_in_the_package():
     nets = released_nets([np.zeros((32, 32, 3), np.uint8)])
     assert [path.name for path in KODAK.iterdir()] == [nets.digest()]
     assert len(list((KODAK / nets.digest()).glob("kodim*.json"))) == 24
+
+
+def test_kodak_s_records_give_the_tables_that_lie_beside_them():
+    paths = sorted(KODAK.glob("*/kodim*.json"))
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+    tables = kodak_tables.make_tables([path.stem for path in paths], records)
+    assert to_markdown(tables) == (KODAK.parent / "tables-kodak.md").read_text(encoding="utf-8")

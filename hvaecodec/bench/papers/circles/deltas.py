@@ -1,4 +1,4 @@
-"""Δ of the reductors between trained models, with their records."""
+"""Δ of the reductors between trained models, with their records in a folder."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from hvaecodec.bench.papers import Report
-from hvaecodec.bench.papers.circles.runs import Store, noiseless_points
-from hvaecodec.bench.papers.records import kept
+from hvaecodec.bench.papers.circles.measures import noiseless_points
+from hvaecodec.bench.papers.circles.runs import Store
+from hvaecodec.bench.papers.records import load_or_measure
 from hvaecodec.models.circles.diffusion_vae import LatentVae
 from hvaecodec.models.circles.heat_kernel import embed
 from hvaecodec.models.circles.reductors import FAMILIES, FitConfig, Source, delta, fit, of_truth, of_vae
@@ -27,9 +28,11 @@ Setting = tuple[float, float]
 
 @dataclass(frozen=True)
 class Delta:
-    """A pair's Δ in nats for every repetition. at: noise and sigma_X of its models. data: samples of a point. floors:
-    what the misfit of both decoders alone would make. mapped: (N, 2), where the first repetition's map takes the
-    latents of noiseless sines; None for the torus."""
+    """A pair's Δ in nats for every repetition.
+
+    at: noise and sigma_X of its models. data: samples of a point. floors: what the misfit of both decoders alone would
+    make. mapped: (N, 2), where the first repetition's map takes the latents of noiseless sines; None for the torus.
+    """
 
     pair: tuple[str, str]
     at: Setting
@@ -40,11 +43,12 @@ class Delta:
 
 
 def settings_of(pair: tuple[str, str]) -> tuple[Setting, ...]:
+    """Return the noises and sigma_X at which a pair's models are compared."""
     return (TORUS,) if "R4" in pair else (CIRCLE, AS_VARIANCE)
 
 
-def deltas(store: Store, pair: tuple[str, str], at: Setting, seeds: int | None, report: Report) -> list[Delta]:
-    """The pair's Δ, from its record or fitted now; [] if a model of it is not trained.
+def measure_deltas(store: Store, pair: tuple[str, str], at: Setting, seeds: int | None, report: Report) -> list[Delta]:
+    """Return the pair's Δ, from its record or fitted now; [] if a model of the pair is not trained.
 
     Repetition i of Z1 is reduced to repetition i of Z2.
     """
@@ -53,25 +57,26 @@ def deltas(store: Store, pair: tuple[str, str], at: Setting, seeds: int | None, 
         return []
     path = store.folder / "reductors" / f"{pair[0]}-{pair[1]}-{_digest(store, pair, copies):08x}.json"
 
-    def fitted() -> dict[str, Any]:
+    def fit_pair() -> dict[str, Any]:
         report("reductors", PAIRS.index(pair) / len(PAIRS), f"{pair[0]} → {pair[1]}")
         first, second, data = _ends(store, pair, copies)
-        done = fit(first, second, FAMILIES[pair], _config(store, pair))
-        values = delta(first, second, done.squared_error, data)
+        reductor = fit(first, second, FAMILIES[pair], _config(store, pair))
+        values = delta(first, second, reductor.squared_error, data)
         return {
-            "mapped": [] if "R4" in pair else done.map(_latents(store, pair[0], copies))[0].tolist(),
-            "pair": list(pair), "data": data, "deltas": values.tolist(), "squared_error": done.squared_error.tolist(),
-            "start_errors": done.start_errors.tolist(), "fit": asdict(_config(store, pair)),
+            "mapped": [] if "R4" in pair else reductor.map(_latents(store, pair[0], copies))[0].tolist(),
+            "pair": list(pair), "data": data, "deltas": values.tolist(),
+            "squared_error": reductor.squared_error.tolist(),
+            "start_errors": reductor.start_errors.tolist(), "fit": asdict(_config(store, pair)),
         }  # fmt: skip
 
-    record = kept(path, fitted)
+    record = load_or_measure(path, fit_pair)
     mapped = torch.tensor(record["mapped"]) if record["mapped"] else None
     floors = tuple(_floor(store, pair, copy) for copy in copies)
     return [Delta(pair, at, record["data"], tuple(record["deltas"]), floors, mapped)]
 
 
 def _digest(store: Store, pair: tuple[str, str], copies: Sequence[Copy]) -> int:
-    """Of the models' weights and of how maps are fitted."""
+    """Return the CRC-32 of the models' weights and of how maps are fitted."""
     digest = crc32(repr(_config(store, pair)).encode())
     for name in pair:
         for copy in copies if name != "Phi" else ():
@@ -80,15 +85,15 @@ def _digest(store: Store, pair: tuple[str, str], copies: Sequence[Copy]) -> int:
 
 
 def _floor(store: Store, pair: tuple[str, str], copy: Copy) -> float:
-    """(MSE1 + MSE2) / 2 sigma², nats: two decoders that miss the same points independently. Φ misses none."""
+    """Return (MSE1 + MSE2) / 2 sigma², nats: of decoders that miss the same points independently. Φ misses none."""
     records = [store.record(name, copy) for name in pair if name != "Phi"]
     return sum(record["mse"] for record in records if record is not None) / (2 * copy.sigma_x**2)
 
 
-def reductor_panels(store: Store, found: Sequence[Delta]) -> list[tuple[str, Tensor, Tensor, Tensor]]:
-    """For `latent_plots.mapped`: the first repetition's latents of noiseless sines under every map that was fitted."""
+def reductor_panels(store: Store, deltas: Sequence[Delta]) -> list[tuple[str, Tensor, Tensor, Tensor]]:
+    """Return the panels of `plots.draw_maps`: the first repetition's latents of noiseless sines under every map."""
     panels = []
-    for d in found:
+    for d in deltas:
         if d.mapped is not None and d.at == CIRCLE:
             copies = _copies(store, d.pair, d.at, 1)
             assert copies is not None
@@ -98,7 +103,7 @@ def reductor_panels(store: Store, found: Sequence[Delta]) -> list[tuple[str, Ten
 
 
 def _latents(store: Store, name: str, copies: Sequence[Copy]) -> Tensor:
-    """(copies, N, 2): the means of noiseless sines; of Φ their phases."""
+    """Return the posterior means of noiseless sines, (copies, N, 2); of Φ their phases as points of the circle."""
     x, true = noiseless_points("sines")
     if name == "Phi":
         return embed(true).expand(len(copies), -1, -1)
@@ -111,7 +116,7 @@ def _config(store: Store, pair: tuple[str, str]) -> FitConfig:
 
 
 def _copies(store: Store, pair: tuple[str, str], at: Setting, seeds: int | None) -> list[Copy] | None:
-    """The repetitions of a pair's models, None if one is not trained."""
+    """Return the repetitions of a pair's models, or None if one of them is not trained."""
     names = [name for name in pair if name != "Phi"]
     copies = [c for c in store.copies(names[0], seeds) if (c.noise, c.sigma_x) == at]
     trained = all(store.record(name, copy) is not None for name in names for copy in copies)
@@ -119,7 +124,7 @@ def _copies(store: Store, pair: tuple[str, str], at: Setting, seeds: int | None)
 
 
 def _ends(store: Store, pair: tuple[str, str], copies: Sequence[Copy]) -> tuple[Source, Source, int]:
-    """Both models and the samples of a point."""
+    """Return both models and the number of samples of a point."""
     vaes: dict[str, LatentVae] = {name: store.load(name, copies) for name in pair if name != "Phi"}
     some = next(iter(vaes.values()))
     first, second = (of_vae(vaes[name]) if name in vaes else of_truth(some.sigma_x) for name in pair)

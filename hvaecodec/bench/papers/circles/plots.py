@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.bench.papers.circles.runs import Store, noiseless_points
+from hvaecodec.bench.papers.circles.measures import noiseless_points
+from hvaecodec.bench.papers.circles.runs import Store
 from hvaecodec.models.circles import heat_kernel
 from hvaecodec.models.circles.diffusion_vae import LatentVae, Posterior
 from hvaecodec.training.vae.circles_task import Copy
@@ -18,8 +19,8 @@ from hvaecodec.training.vae.circles_task import Copy
 _STEP = 2.6  # inches of a panel
 
 
-def latents(store: Store, name: str, path: Path, seed: int = 0) -> Path:
-    """Posteriors of one repetition: a row for each noise, a column for each sigma_X."""
+def draw_latents(store: Store, name: str, path: Path, seed: int = 0) -> Path:
+    """Draw the posteriors of one repetition: a row for each noise, a column for each sigma_X."""
     system = store.plan.systems[name]
     figure, axes = _panels(len(system.noises), len(system.sigmas))
     for row, noise in enumerate(system.noises):
@@ -32,8 +33,8 @@ def latents(store: Store, name: str, path: Path, seed: int = 0) -> Path:
     return path
 
 
-def torus(store: Store, name: str, path: Path, seed: int = 0) -> Path:
-    """Means of all pictures of the torus, coloured by the first (left) and the second phase; a row for each sigma_X.
+def draw_torus(store: Store, name: str, path: Path, seed: int = 0) -> Path:
+    """Draw the means of all pictures of the torus, coloured by the first (left) and the second phase, by sigma_X.
 
     T2: both angles; R4: the first three coordinates.
     """
@@ -52,13 +53,16 @@ def torus(store: Store, name: str, path: Path, seed: int = 0) -> Path:
     return path
 
 
-def mapped(panels: Sequence[tuple[str, Tensor, Tensor, Tensor]], path: Path) -> Path:
-    """Reductors: (words, mapped points, the target's own points, phases), both (N, 2) or more; hollow is the target's."""
+def draw_maps(panels: Sequence[tuple[str, Tensor, Tensor, Tensor]], path: Path) -> Path:
+    """Draw reductors; the target's own points are pale.
+
+    panels: words, mapped points (N, 2), the target's own points (N, 2) and their phases, radians (N,).
+    """
     columns = min(3, len(panels))
     figure, axes = _panels(-(-len(panels) // columns), columns)
-    for ax, (words, moved, own, phase) in zip(axes.flat, panels, strict=False):
+    for ax, (words, mapped, own, phase) in zip(axes.flat, panels, strict=False):
         ax.scatter(own[:, 0], own[:, 1], c=phase, cmap="hsv", s=26, marker="o", alpha=0.25, linewidths=0)
-        ax.scatter(moved[:, 0], moved[:, 1], c=phase, cmap="hsv", s=5, edgecolors="black", linewidths=0.2)
+        ax.scatter(mapped[:, 0], mapped[:, 1], c=phase, cmap="hsv", s=5, edgecolors="black", linewidths=0.2)
         ax.set_title(words, fontsize=8)
         ax.set_aspect("equal", "datalim")
     figure.suptitle("reductors: small dots are mapped latents, pale ones the target's own", fontsize=9)
@@ -77,7 +81,7 @@ def _panels(rows: int, columns: int, projection: str | None = None) -> tuple[Any
 
 
 def _draw(ax: Any, vae: LatentVae, points: str) -> None:
-    """One copy's posteriors: an ellipse of one deviation in the plane, an arc on the circle."""
+    """Draw one copy's posteriors: an ellipse of one deviation in the plane, an arc on the circle."""
     from matplotlib.collections import LineCollection
 
     x, true = noiseless_points(points)
@@ -97,13 +101,13 @@ def _hues(phase: Tensor) -> np.ndarray:
 
 
 def _ellipses(posterior: Posterior) -> Tensor:
-    """(N, 41, 2)."""
+    """Return the outlines of one deviation in the plane, (N, 41, 2)."""
     turn = heat_kernel.embed(torch.linspace(0, heat_kernel.TURN, 41)[:, None])
     return posterior.centre[0, :, None] + torch.exp(0.5 * posterior.spread[0, :, None]) * turn
 
 
 def _arcs(posterior: Posterior) -> Tensor:
-    """(N, 21, 2), a little outside of the circle."""
+    """Return the arcs of one deviation, (N, 21, 2), a little outside of the circle."""
     deviation = torch.sqrt(2 * posterior.spread[0].exp()).clamp(max=torch.pi)
     return 1.08 * heat_kernel.embed((posterior.centre[0] + deviation * torch.linspace(-1, 1, 21))[..., None])
 

@@ -1,4 +1,4 @@
-"""What `paper dct-vae-kodak` measures of a photo: files, estimates, distortions and seams, each under its own name."""
+"""The measures that `hvaecodec paper dct-vae-kodak` takes of a photo: files, estimates, distortions and seams."""
 
 from __future__ import annotations
 
@@ -32,27 +32,33 @@ _FITTED_ON = 400  # training photos, for what tiling costs
 
 @dataclass(frozen=True)
 class Nets:
-    """Each codec twice: the second object decodes what the first one made."""
+    """The nets that are compared. Each codec is there twice: the second object decodes what the first one encoded.
+
+    dct, vdvae: the nets with a context and without. whole: the package's own codec, of whole pictures.
+    """
 
     codec: tuple[DctVaeCifarCodec, DctVaeCifarCodec]
     dct: Vdvae
     vdvae: Vdvae
-    whole: tuple[Codec, Codec]  # the package's own, of whole pictures
+    whole: tuple[Codec, Codec]
     tiling: Tiling
 
     def digest(self) -> str:
-        """Of what records depend on."""
+        """Return the digest of everything that a photo's record depends on, as three hexadecimal numbers."""
         codec, whole = (one[0].card for one in (self.codec, self.whole))
-        told = json.dumps([codec, whole], sort_keys=True).encode() + self.codec[0].digest
-        return f"{crc32(told):08x}-{weights_digest(self.dct)}-{weights_digest(self.vdvae)}"
+        cards = json.dumps([codec, whole], sort_keys=True).encode() + self.codec[0].digest
+        return f"{crc32(cards):08x}-{weights_digest(self.dct)}-{weights_digest(self.vdvae)}"
 
 
-def measure(x: np.ndarray, nets: Nets) -> dict[str, Any]:
-    """Of one photo: bytes of the file and distortions, its contexts under the net's prior, VDVAE's estimate, JPEG beside them."""
+def measure_photo(x: np.ndarray, nets: Nets) -> dict[str, Any]:
+    """Measure a photo, uint8 (H, W, 3): its file, its contexts under the net's prior, VDVAE's estimate, and JPEG.
+
+    n_bytes are of files and *_bits are estimates, both of the whole photo; PSNR is in dB.
+    """
     pixels = x.shape[0] * x.shape[1]
     coder, decoder = nets.codec
     data = coder.encode(x)
-    drawn, calm = decoder.decode(data, temperature=TEMPERATURE, seed=0), decoder.decode(data)
+    sample, calm = decoder.decode(data, temperature=TEMPERATURE, seed=0), decoder.decode(data)
     out: dict[str, Any] = {
         "pixels": pixels,
         "n_bytes": len(data),
@@ -60,28 +66,31 @@ def measure(x: np.ndarray, nets: Nets) -> dict[str, Any]:
     }
     out |= {"prior_bits": _context_bits(x, nets.dct)}
     out |= dict(zip(("alone_bits", "beside_bits"), nets.tiling.bits(_grid(coder.context, x)), strict=True))
-    out |= _distortion("drawn", x, drawn) | _distortion("calm", x, calm)
+    out |= _distortion("drawn", x, sample) | _distortion("calm", x, calm)
     for name, temperature in (("vdvae_drawn", TEMPERATURE), ("vdvae_calm", 0.0)):
         top, out["vdvae_kl_bits"] = top_latents(x, nets.vdvae, temperature)
         out |= _distortion(name, x, top)
-    out |= _vdvae_at(x, nets.vdvae, out["calm_psnr_db"])
+    out |= vdvae_at(x, nets.vdvae, out["calm_psnr_db"])
     out |= jpeg_at(x, jpeg_target(out))
     whole = nets.whole[0].encode(x, psnr=jpeg_target(out), effort=1)
     picture = nets.whole[1].decode(whole)
     out |= {"whole_n_bytes": len(whole)} | _distortion("whole", x, picture)
     return out | {
         f"{name}_seam": seams(picture)
-        for name, picture in (("photo", x), ("calm", calm), ("drawn", drawn), ("whole", picture))
+        for name, picture in (("photo", x), ("calm", calm), ("drawn", sample), ("whole", picture))
     }
 
 
 def jpeg_target(record: dict[str, Any]) -> float:
-    """The PSNR, dB, at which JPEG and the codec of whole pictures are compared."""
+    """Return the PSNR, dB, at which JPEG and the codec of whole pictures are compared with a photo's record."""
     return max(record["drawn_psnr_db"], record["calm_psnr_db"])
 
 
 def seams(x: np.ndarray) -> float:
-    """Mean step across the borders of tiles over the mean step between neighbours elsewhere; 1 is no seam."""
+    """Return the mean step across the borders of tiles over the mean step between neighbours elsewhere; 1 is no seam.
+
+    x: uint8 (H, W, 3); steps are of its mean over colours.
+    """
     grey = x.astype(np.float64).mean(-1)
     across, along = [], []
     for steps in (np.abs(np.diff(grey, axis=0)), np.abs(np.diff(grey, axis=1)).T):
@@ -94,8 +103,11 @@ def seams(x: np.ndarray) -> float:
 def top_latents(
     x: np.ndarray, net: Vdvae, temperature: float, top: int = TOP, seed: int = 0
 ) -> tuple[np.ndarray, float]:
-    """VDVAE with its top latents from the posterior, the rest drawn at a temperature: the picture, and the KL of
-    those latents in bits, which is an estimate: nothing codes them. At 0 the top latents are at their means too."""
+    """Return a photo from VDVAE's top latents, uint8 (H, W, 3), and their KL in bits.
+
+    The top latents come from the posterior, the rest from the prior at a temperature; at 0 the top latents are at their
+    means too. The bits are an estimate: nothing codes these latents.
+    """
     tiles = cut(x)
     batch = to_tensor(tiles)
     generator = torch.Generator().manual_seed(seed)
@@ -115,9 +127,11 @@ def top_latents(
     return picture[: x.shape[0], : x.shape[1]], nats / math.log(2)
 
 
-def _vdvae_at(x: np.ndarray, net: Vdvae, psnr: float) -> dict[str, float]:
-    """VDVAE, all at the means, with as few of its top latents as give at least a PSNR, and their KL at that very PSNR:
-    interpolated between that number of latents and one less."""
+def vdvae_at(x: np.ndarray, net: Vdvae, psnr: float) -> dict[str, float]:
+    """Return how few of its top latents VDVAE needs for a PSNR, dB, all at the means, and their KL in bits.
+
+    The KL is that at the very PSNR, interpolated between that number of latents and one less.
+    """
 
     def at(top: int) -> tuple[float, float]:
         picture, bits = top_latents(x, net, 0.0, top)
@@ -134,7 +148,7 @@ def _vdvae_at(x: np.ndarray, net: Vdvae, psnr: float) -> dict[str, float]:
 
 
 def _context_bits(x: np.ndarray, net: Vdvae) -> float:
-    """The paper's rate, -log2 p of all contexts under the net's own prior, exact or its bound."""
+    """Return the paper's rate: -log2 p of all contexts under the net's own prior, exact or its bound."""
     if net.context_prior is None:
         raise ValueError("the net has no context")
     generator = torch.Generator().manual_seed(0)
@@ -150,8 +164,11 @@ def _distortion(name: str, x: np.ndarray, x_hat: np.ndarray) -> dict[str, float]
 
 
 def jpeg_at(x: np.ndarray, psnr: float) -> dict[str, float]:
-    """JPEG of the smallest quality with at least a PSNR, and its bytes at that very PSNR: interpolated between that
-    quality and the one below. Quality 1 may already have more; its bytes stand as they are."""
+    """Measure JPEG of the smallest quality with at least a PSNR, dB, on uint8 (H, W, 3).
+
+    Its bytes are at that very PSNR, interpolated between that quality and the one below. Quality 1 may already have
+    more; its bytes stand as they are, and `jpeg_coarsest` is 1.
+    """
 
     def at(quality: int) -> tuple[bytes, float]:
         data = Jpeg().encode(x, quality=quality)
@@ -166,12 +183,12 @@ def jpeg_at(x: np.ndarray, psnr: float) -> dict[str, float]:
     if low and reached > psnr:
         below, less = at(low)
         n_bytes = float(np.interp(psnr, [less, reached], [len(below), n_bytes]))
-    told = {"jpeg_quality": high, "jpeg_n_bytes": n_bytes, "jpeg_coarsest": float(not low)}
-    return told | _distortion("jpeg", x, Jpeg().decode(data))
+    sizes = {"jpeg_quality": high, "jpeg_n_bytes": n_bytes, "jpeg_coarsest": float(not low)}
+    return sizes | _distortion("jpeg", x, Jpeg().decode(data))
 
 
 def _grid(context: Context, x: np.ndarray) -> Grid:
-    """The contexts of a photo's tiles."""
+    """Return the contexts of a photo's tiles."""
     tiles = cut(x)
     with without_autocast():
         symbols = context.symbols(to_tensor(tiles) / 255).int().numpy()
@@ -179,5 +196,6 @@ def _grid(context: Context, x: np.ndarray) -> Grid:
 
 
 def fit_tiling(context: Context, photos: Sequence[np.ndarray]) -> Tiling:
+    """Fit what tiling costs to the contexts of training photos, uint8 (H, W, 3) each."""
     grids = grids_of(photos[:_FITTED_ON], partial(_grid, context), SIDE)
     return Tiling.fit(grids, context.config.half)

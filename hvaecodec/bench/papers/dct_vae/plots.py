@@ -4,23 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from hvaecodec.bench.papers import vae_figures
 from hvaecodec.bench.papers.dct_vae.systems import FULL, GROUPS, PAIR, SETS, SIZES, SYSTEMS
-from hvaecodec.bench.papers.vae_figures import Lines
+from hvaecodec.bench.papers.vae_figures import Lines, draw_lines, draw_samples
 from hvaecodec.bench.papers.vae_record import KL_POINTS
 from hvaecodec.bench.papers.vae_runs import Store
-from hvaecodec.bench.papers.vae_tables import elbo
+from hvaecodec.bench.papers.vae_tables import mean_elbo
 
 _Records = dict[str, dict[str, Any]]  # of one seed, by system
 
 
-def draw(store: Store) -> None:
-    """Draw what the records of a store allow into its folder `figures`; samples only where there is none yet."""
+def draw_figures(store: Store) -> None:
+    """Draw what the records of a store allow into its folder `figures`; samples only where there are none yet."""
     folder = store.folder / "figures"
     first = {name: records[0] for name in SYSTEMS if (records := store.records(name))}
     cdfs = _cdfs({name: first[name] for name in GROUPS["sweep"] if name in first})
-    vae_figures.lines(cdfs, folder / "kl-cdf.png", "KL of a unit, nats", "part of the units", "Figure 1, MNIST", True)
-    vae_figures.lines(_by_size(store), folder / "sizes.png", "size of the context", "-ELBO, nats", "Figure 3, MNIST")
+    draw_lines(
+        cdfs, folder / "kl-cdf.png", "Figure 1, MNIST", x="KL of a unit, nats", y="part of the units", log_x=True
+    )
+    draw_lines(_by_size(store), folder / "sizes.png", "Figure 3, MNIST", x="size of the context", y="-ELBO, nats")
     for data in (*SETS, PAIR):
         mine = {name: first[name] for name in GROUPS[data] if name in first}
         for kind, lines, x, y, title in (
@@ -28,12 +29,12 @@ def draw(store: Store) -> None:
             ("kl", _divergences(mine), "latent, coarse to fine", "KL, nats", "KL"),
             ("attack", _attacks(mine), "layers under attack", "MS-SSIM32", "Figure 10"),
         ):
-            vae_figures.lines(lines, folder / f"{kind}-{data}.png", x, y, f"{title}, {data}")
+            draw_lines(lines, folder / f"{kind}-{data}.png", f"{title}, {data}", x=x, y=y)
     for name, record in first.items():
         path = folder / f"samples-{name}.png"
-        wanted = SYSTEMS[name].measures[: len(FULL)] == FULL and not path.exists()
-        if wanted and store.has_net(name, record["seed"]):
-            vae_figures.samples(store.load(name, record["seed"]), path, f"{name}, {record['steps']} steps")
+        missing = SYSTEMS[name].measures[: len(FULL)] == FULL and not path.exists()
+        if missing and store.has_net(name, record["seed"]):
+            draw_samples(store.load(name, record["seed"]), path, f"{name}, {record['steps']} steps")
 
 
 def _cdfs(records: _Records) -> Lines:
@@ -41,24 +42,24 @@ def _cdfs(records: _Records) -> Lines:
 
 
 def _by_size(store: Store) -> Lines:
-    """-ELBO over the sizes of the context that there are, the mean of all seeds."""
+    """Return -ELBO over the sizes of the context that were run, means over all seeds."""
     curves = {}
     for kind in ("dct", "downsample"):
         by_size = {d: store.records(f"mnist-{kind}" + ("" if d == 6 else f"-{d}")) for d in SIZES}
-        found = {d: elbo(records) for d, records in by_size.items() if records}
-        if found:
-            curves[kind] = list(found), list(found.values()), None
+        nats = {d: mean_elbo(records) for d, records in by_size.items() if records}
+        if nats:
+            curves[kind] = list(nats), list(nats.values()), None
     return curves
 
 
 def _information(records: _Records) -> Lines:
-    found = {name: r["information"]["ms_ssim32"] for name, r in records.items() if "information" in r}
-    return {name: (range(1, len(known) + 1), known, None) for name, known in found.items()}
+    curves = {name: r["information"]["ms_ssim32"] for name, r in records.items() if "information" in r}
+    return {name: (range(1, len(similar) + 1), similar, None) for name, similar in curves.items()}
 
 
 def _divergences(records: _Records) -> Lines:
-    found = {name: r["elbo"]["kl_by_latent"] for name, r in records.items()}
-    return {name: (range(1, len(nats) + 1), nats, None) for name, nats in found.items()}
+    curves = {name: r["elbo"]["kl_by_latent"] for name, r in records.items()}
+    return {name: (range(1, len(nats) + 1), nats, None) for name, nats in curves.items()}
 
 
 def _attacks(records: _Records) -> Lines:

@@ -1,4 +1,4 @@
-"""The systems of `hvaecodec paper dct-vae`, and the groups that `--only` knows."""
+"""The systems that `hvaecodec paper dct-vae` trains, and the groups of them that `--only` knows."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ SYSTEMS |= {
 }
 # the paper's size of CIFAR-10, a GPU's work
 _LARGE = dict.fromkeys(("cifar10-vdvae", "cifar10-dct"), FULL) | {"cifar10-downsample": ("weighted",)}
-_SEEN = ("units", "information", "bits_back", "attack", "alone", *ATTACKS)
-_PAIR = {f"{PAIR}-vdvae": _SEEN, f"{PAIR}-dct": (*_SEEN, *WITH_CONTEXT)}
+_OF_PAIR = ("units", "information", "bits_back", "attack", "alone", *ATTACKS)
+_PAIR = {f"{PAIR}-vdvae": _OF_PAIR, f"{PAIR}-dct": (*_OF_PAIR, *WITH_CONTEXT)}
 # further tries, with `-grey` those of the paper's protocol
 _TRIES: dict[str, tuple[str, ...]] = dict.fromkeys(
     (

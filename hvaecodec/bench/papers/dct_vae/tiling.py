@@ -1,7 +1,8 @@
-"""What it costs that tiles know nothing of each other: bits of the same contexts, told alone and beside their neighbours.
+"""What it costs that tiles know nothing of each other: bits of contexts, coded alone and beside their neighbours.
 
-Estimates of stored tables, both fitted on the same training photos: first as `dct-vae-cifar10` has them; then of what is
-left of every tile once it is predicted, linearly, from the contexts of the tiles to the left of it and above.
+Both are estimates of stored tables that were fitted on the same training photos. The first tables are as
+`dct-vae-cifar10` has them; the second are of what is left of every tile once it is predicted, linearly, from the
+contexts of the tiles to the left of it and above.
 """
 
 from __future__ import annotations
@@ -20,7 +21,10 @@ Grid = np.ndarray
 
 @dataclass(frozen=True)
 class Tiling:
-    """Tables without and with neighbours; weights: of the neighbours' integers, (2 C d d + 1, C d d)."""
+    """The tables without and with neighbours.
+
+    weights: of the prediction from the neighbours' integers, float64 (2 C d d + 1, C d d).
+    """
 
     alone: ContextTables
     beside: ContextTables
@@ -28,26 +32,29 @@ class Tiling:
 
     @classmethod
     def fit(cls, grids: Sequence[Grid], half: int) -> Tiling:
-        """From training photos."""
+        """Fit tables and prediction to the contexts of training photos; half: the largest integer of a context."""
         n = 2 * grids[0][0, 0].size + 1
         gram, moments = np.eye(n), np.zeros((n, n // 2))
         for grid in grids:  # sums, for all photos' neighbours at once would take gigabytes
-            seen = _neighbours(grid)
-            gram, moments = gram + seen.T @ seen, moments + seen.T @ _flat(grid)
+            neighbours = _neighbours(grid)
+            gram, moments = gram + neighbours.T @ neighbours, moments + neighbours.T @ _flat(grid)
         weights = np.linalg.solve(gram, moments)
-        left = np.concatenate([_left(grid, weights) for grid in grids])
+        residuals = np.concatenate([_residuals(grid, weights) for grid in grids])
         whole = np.concatenate([grid.reshape(-1, *grid.shape[2:]) for grid in grids])
-        tables = [ContextTables.of(fit_context_tables(*args)) for args in ((whole, half), (left, 2 * half))]
+        tables = [ContextTables.of(fit_context_tables(*args)) for args in ((whole, half), (residuals, 2 * half))]
         return cls(tables[0], tables[1], weights)
 
     def bits(self, grid: Grid) -> tuple[float, float]:
-        """Estimated bits of a picture's contexts, alone and beside their neighbours."""
+        """Return the estimated bits of a picture's contexts, alone and beside their neighbours."""
         tiles = grid.reshape(-1, *grid.shape[2:])
-        return encode_context(self.alone, tiles)[1], encode_context(self.beside, _left(grid, self.weights))[1]
+        return encode_context(self.alone, tiles)[1], encode_context(self.beside, _residuals(grid, self.weights))[1]
 
 
 def grids_of(photos: Sequence[np.ndarray], symbols: Callable[[np.ndarray], Grid], side: int) -> list[Grid]:
-    """The contexts of photos' whole tiles; photos smaller than one are left out."""
+    """Return the contexts of photos' whole tiles; photos smaller than a tile are left out.
+
+    symbols: gives the contexts of uint8 (H, W, 3), a multiple of `side` both ways.
+    """
     return [symbols(whole) for whole in (whole_tiles(photo, side) for photo in photos) if whole.size]
 
 
@@ -56,13 +63,13 @@ def _flat(grid: Grid) -> np.ndarray:
 
 
 def _neighbours(grid: Grid) -> np.ndarray:
-    """(tiles, 2 C d d + 1): of the tile to the left and of the one above, zeros where there is none, and 1."""
+    """Return float64 (tiles, 2 C d d + 1): the tile to the left and the one above, zeros where there is none, and 1."""
     rows, columns = grid.shape[:2]
     padded = np.pad(grid.reshape(rows, columns, -1), ((1, 0), (1, 0), (0, 0))).astype(np.float64)
-    seen = np.concatenate([padded[1:, :-1], padded[:-1, 1:], np.ones((rows, columns, 1))], 2)
-    return seen.reshape(rows * columns, -1)
+    neighbours = np.concatenate([padded[1:, :-1], padded[:-1, 1:], np.ones((rows, columns, 1))], 2)
+    return neighbours.reshape(rows * columns, -1)
 
 
-def _left(grid: Grid, weights: np.ndarray) -> np.ndarray:
-    """int32 (tiles, C, d, d): what is left of the tiles once their neighbours are known."""
+def _residuals(grid: Grid, weights: np.ndarray) -> np.ndarray:
+    """Return what is left of the tiles once they are predicted from their neighbours, int32 (tiles, C, d, d)."""
     return (_flat(grid) - np.round(_neighbours(grid) @ weights)).astype(np.int32).reshape(-1, *grid.shape[2:])

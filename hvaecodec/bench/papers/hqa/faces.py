@@ -17,7 +17,7 @@ from hvaecodec.bench.metrics import frechet
 from hvaecodec.bench.metrics.features import load_features
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.hqa.figures import grid_picture, rate_curves
-from hvaecodec.bench.papers.hqa.runs import Runs, cell, stochastic, through, used
+from hvaecodec.bench.papers.hqa.runs import Runs, cell, code_pictures, is_stochastic, used_part
 from hvaecodec.bench.show.tables import Table
 from hvaecodec.models.hqa.stack import HqaStack
 from hvaecodec.training import small_images
@@ -29,7 +29,8 @@ _SEED = 0  # of samples
 METRICS = {"mse": ("MSE", 4), "fd_cifar": ("FD-cifar", 2)}
 TITLES = {"hqa": "HQA", "hams": "HAMs"} | {f"vqvae-{bits}": f"VQ-VAE, {bits} bits" for bits in SINGLES["cpu"]}
 _NOTE = (
-    "{n} faces of 64x64 that no system was trained on. HQA samples the layers below, as the paper does; `modes` takes the "
+    "{n} faces of 64x64 that no system was trained on. HQA samples the layers below, as the paper does; `modes` "
+    "takes the "
     "most probable codes instead, as the others do. FD-cifar: Fréchet distance of 32x32 "
     "patches in the features of our CIFAR-10 classifier {digest}; the paper's figure 2 has rFID without numbers, so "
     "only orders compare. MSE is plain, on 0..1. Bits are cells times log2 of the codes. A VQ-VAE is as large as the "
@@ -37,37 +38,41 @@ _NOTE = (
 )
 
 
-def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
-    """See `papers.Experiment`."""
+def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
+    """Train and measure as `Experiment` says; `only` takes names of FACES."""
     test = small_images.faces64(settings.data).test[: N_TEST[settings.preset]]
     shift = SHIFT[settings.preset]
     runs = Runs(settings, FACES)
-    runs.fill(range(settings.seeds or 1), lambda system, stack: measure(system, stack, test, shift), report)
+    runs.fill(range(settings.seeds or 1), lambda system, stack: measure_stack(system, stack, test, shift), report)
     records = runs.records()
     rate_curves(records, TITLES, METRICS, "own", settings.out / "rates.png")
     _grid(runs, test[:6])
-    tables = [rates(records, len(test))]
+    tables = [rates_table(records, len(test))]
     (settings.out / "tables.md").write_text(tables[0].markdown(), encoding="utf-8")
     return tables
 
 
-def measure(system: str, stack: HqaStack, test: np.ndarray, shift: int) -> dict[str, Any]:
-    """Every layer as a code of its own: bits a face, MSE and FD-cifar, decoded as the system does and by modes."""
+def measure_stack(system: str, stack: HqaStack, test: np.ndarray, shift: int) -> dict[str, Any]:
+    """Measure every layer as a code of its own: bits a face, MSE and FD-cifar, decoded as the system does and by modes.
+
+    test: uint8 (N, 64, 64, 3). shift: of the patches, in pixels.
+    """
     rows, layers = torch.from_numpy(test).permute(0, 3, 1, 2), []
     for layer in range(len(stack)):
-        modes = through(stack, rows, layer)
+        modes = code_pictures(stack, rows, layer)
         codes = len(stack[layer].codebook)
-        told: dict[str, Any] = {"bits": round(modes.indices[0].numel() * np.log2(codes))}
-        told |= {"used": used(modes.indices, codes), "modes": distances(modes.pictures, test, shift)}
-        told["own"] = told["modes"]
-        if stochastic(system) and layer:
-            told["own"] = distances(through(stack, rows, layer, _SEED).pictures, test, shift)
-        layers.append(told)
+        record: dict[str, Any] = {"bits": round(modes.indices[0].numel() * np.log2(codes))}
+        record |= {"used": used_part(modes.indices, codes), "modes": measure_distances(modes.pictures, test, shift)}
+        record["own"] = record["modes"]
+        if is_stochastic(system) and layer:
+            sampled = code_pictures(stack, rows, layer, _SEED).pictures
+            record["own"] = measure_distances(sampled, test, shift)
+        layers.append(record)
     return {"layers": layers}
 
 
-def distances(decoded: Tensor, test: np.ndarray, shift: int) -> dict[str, float]:
-    """Of float pictures (N, 3, 64, 64) from the uint8 originals: MSE on 0..1 and FD-cifar."""
+def measure_distances(decoded: Tensor, test: np.ndarray, shift: int) -> dict[str, float]:
+    """Measure MSE on 0..1 and FD-cifar of pictures, float (N, 3, 64, 64) in 0..1, to the uint8 originals."""
     pictures = decoded.clamp(0, 1).permute(0, 2, 3, 1).numpy()
     mse = float(np.mean((pictures.astype(np.float64) - test / 255) ** 2))
     net = load_features("features-cifar")
@@ -78,18 +83,18 @@ def distances(decoded: Tensor, test: np.ndarray, shift: int) -> dict[str, float]
     return {"mse": mse, "fd_cifar": frechet.frechet_distance(*both)}
 
 
-def rates(records: list[dict[str, Any]], n: int) -> Table:
-    """One row for each rate of each system."""
+def rates_table(records: list[dict[str, Any]], n: int) -> Table:
+    """Return the table with a row for each rate of each system; n: the number of faces."""
     rows: list[tuple[str, ...]] = []
     for system in FACES:
         mine = [record for record in records if record["system"] == system]
         for layer in range(len(mine[0]["layers"]) if mine else 0):
-            told = [record["layers"][layer] for record in mine]
-            cells = [cell((t["own"][key] for t in told), digits) for key, (_, digits) in METRICS.items()]
+            layers = [record["layers"][layer] for record in mine]
+            cells = [cell((t["own"][key] for t in layers), digits) for key, (_, digits) in METRICS.items()]
             name = TITLES[system].partition(",")[0]
-            cells.append(cell((t["modes"]["fd_cifar"] for t in told), 2) if stochastic(system) else "")
-            share = cell((100 * t["used"] for t in told), 0)
-            rows.append((name, str(told[0]["bits"]), *cells, share, f"{mine[0]['parameters']:,}"))
+            cells.append(cell((t["modes"]["fd_cifar"] for t in layers), 2) if is_stochastic(system) else "")
+            share = cell((100 * t["used"] for t in layers), 0)
+            rows.append((name, str(layers[0]["bits"]), *cells, share, f"{mine[0]['parameters']:,}"))
     rows.sort(key=lambda row: -int(row[1]))
     header: tuple[str, ...] = ("system", "bits", *(title for title, _ in METRICS.values()), "modes: FD-cifar")
     header += ("perplexity, % of codes", "parameters")
@@ -98,7 +103,7 @@ def rates(records: list[dict[str, Any]], n: int) -> Table:
 
 
 def _grid(runs: Runs, few: np.ndarray) -> None:
-    """`faces.png`: some faces at every rate of every system, as in table 2."""
+    """Write `faces.png`: some faces at every rate of every system, as in table 2."""
     rows = torch.from_numpy(few).permute(0, 3, 1, 2)
     pictures, labels = [rows.float() / 255], ["original"]
     for record in runs.records():
@@ -106,7 +111,7 @@ def _grid(runs: Runs, few: np.ndarray) -> None:
         if seed or not runs.folder(system, seed).is_dir():
             continue
         stack = runs.stack(system, seed)
-        for layer, told in enumerate(record["layers"]):
-            pictures.append(through(stack, rows, layer, _SEED if stochastic(system) else None).pictures)
-            labels.append(f"{TITLES[system].partition(',')[0]}, {told['bits']} bits")
+        for layer, of_layer in enumerate(record["layers"]):
+            pictures.append(code_pictures(stack, rows, layer, _SEED if is_stochastic(system) else None).pictures)
+            labels.append(f"{TITLES[system].partition(',')[0]}, {of_layer['bits']} bits")
     grid_picture(pictures, labels, runs.settings.out / "faces.png")

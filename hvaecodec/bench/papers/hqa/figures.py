@@ -21,22 +21,25 @@ def rate_curves(
     records: Sequence[dict[str, Any]],
     titles: Mapping[str, str],
     metrics: Mapping[str, tuple[str, int]],
-    where: str,
+    part: str,
     path: Path,
 ) -> Path:
-    """A panel for each metric over the bits of a picture, with 95 % intervals over the runs. where: the part of a layer's record."""
+    """Draw a panel for each metric over the bits of a picture, with 95 % intervals over the runs.
+
+    part: of a layer's record, whose distances are drawn. metrics: their keys, with a label and digits.
+    """
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4.6 * len(metrics), 4), dpi=130, layout="constrained")
     for number, (key, (label, _)) in enumerate(metrics.items()):
         axes = figure.add_subplot(1, len(metrics), number + 1)
-        for index, (system, title) in enumerate(titles.items()):
+        for number_of_system, (system, title) in enumerate(titles.items()):
             mine = [record for record in records if record["system"] == system]
             if mine:
-                points = [_point(mine, layer, where, key) for layer in range(len(mine[0]["layers"]))]
+                points = [_point(mine, layer, part, key) for layer in range(len(mine[0]["layers"]))]
                 bits, means, halves = zip(*points, strict=True)
                 axes.errorbar(bits, means, halves, marker="o", markersize=4, capsize=2, label=title,
-                              color=_COLOURS[index % len(_COLOURS)])  # fmt: skip
+                              color=_COLOURS[number_of_system % len(_COLOURS)])  # fmt: skip
         axes.set_xscale("log", base=2)
         axes.set_xlabel("bits a picture")
         axes.set_ylabel(label)
@@ -47,13 +50,13 @@ def rate_curves(
     return path
 
 
-def _point(records: Sequence[dict[str, Any]], layer: int, where: str, key: str) -> tuple[float, float, float]:
-    told = [record["layers"][layer] for record in records]
-    return (told[0]["bits"], *interval(t[where][key] for t in told))
+def _point(records: Sequence[dict[str, Any]], layer: int, part: str, key: str) -> tuple[float, float, float]:
+    layers = [record["layers"][layer] for record in records]
+    return (layers[0]["bits"], *interval(of_run[part][key] for of_run in layers))
 
 
 def grid_picture(rows: Sequence[Tensor], labels: Sequence[str], path: Path) -> Path:
-    """Rows of pictures (N, C, H, W) in 0..1, one label a row."""
+    """Write rows of pictures, float (N, C, H, W) in 0..1, with one label a row."""
     from matplotlib.figure import Figure
 
     n = max(len(row) for row in rows)
@@ -74,9 +77,9 @@ def grid_picture(rows: Sequence[Tensor], labels: Sequence[str], path: Path) -> P
 def interpolations(
     stacks: Mapping[str, HqaStack], first: Tensor, last: Tensor, path: Path, layer: int | None = None
 ) -> Path:
-    """Linear paths between the z_e of pictures (uint8 (N, C, H, W)), quantised and decoded by modes.
+    """Draw linear paths between the z_e of pictures, uint8 (N, C, H, W), quantised and decoded by modes.
 
-    Originals at both ends. layer: None for the top of each stack.
+    The originals are at both ends. layer: None for the top of each stack.
     """
     weights = torch.linspace(0, 1, POINTS)
     rows, labels = [], []

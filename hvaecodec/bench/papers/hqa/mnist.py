@@ -14,8 +14,9 @@ from torch import Tensor
 
 from hvaecodec.bench.metrics.features import digit_errors, load_features, rfd_lenet
 from hvaecodec.bench.papers import PaperSettings, Report
+from hvaecodec.bench.papers.hqa import printed
 from hvaecodec.bench.papers.hqa.figures import grid_picture, interpolations, rate_curves
-from hvaecodec.bench.papers.hqa.runs import Runs, cell, stochastic, through, used
+from hvaecodec.bench.papers.hqa.runs import Runs, cell, code_pictures, is_stochastic, used_part
 from hvaecodec.bench.papers.hqa.weak_digits import WeakClassifier
 from hvaecodec.bench.show.tables import Table, to_markdown
 from hvaecodec.models.hqa.stack import HqaStack
@@ -28,16 +29,6 @@ N_BELOW = 1000  # digits for the rates of figure 3
 METRICS = {"mse": ("MSE", 4), "rfd": ("rFD-LeNet", 1), "error_percent": ("class error %", 2)}
 _SEED = 0  # of the samples that decoders draw
 
-# table 3 of the paper: distortion, rFID, class error %, each with the 95 % interval of 10 runs
-PRINTED = {
-    "vqvae": ("0.040 ± 0.001", "85.9 ± 2.0", "21.6 ± 2.56"),
-    "hams": ("0.090 ± 0.004", "45.6 ± 3.9", "29.9 ± 3.04"),
-    "hams-gs": ("0.108 ± 0.009", "38.6 ± 3.1", "51.1 ± 6.28"),
-    "hams-mse": ("0.052 ± 0.0004", "36.0 ± 1.0", "11.1 ± 0.46"),
-    "hams-gs-mse": ("0.054 ± 0.0003", "21.0 ± 1.0", "10.6 ± 0.93"),
-    "hqa": ("0.053 ± 0.0006", "22.8 ± 0.7", "12.4 ± 1.82"),
-}
-PRINTED_UNCOMPRESSED = ("0.000", "0.0", "3.13")
 _RATES = (
     f"Bits are cells times log2 of the codes, not of a file. On the first {N_BELOW} test digits, for equal footing."
 )
@@ -48,56 +39,70 @@ _NOTES = (
     "that of the paper's rFID; compare orders, not numbers.",
     "Systems with GS decode as the paper says, by sampling the layers below; `modes` takes the most probable codes "
     "instead, as the deterministic systems do.",
-    "The weak classifier has one hidden layer and errs on {weak:.2f} % of the originals, about as the paper's net does.",
+    "The weak classifier has one hidden layer and errs on {weak:.2f} % of the originals, about as the paper's "
+    "net does.",
 )
 
 
-def run(settings: PaperSettings, report: Report) -> Sequence[Table]:
-    """See `papers.Experiment`."""
+def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
+    """Train and measure as `Experiment` says; `only` takes names of MNIST."""
     digits = small_images.mnist32(settings.data)
     n = N_TEST[settings.preset]
     test, labels = digits.test[:n], digits.test_labels[:n] if digits.test_labels is not None else np.zeros(n)
     weak = WeakClassifier(digits.train, cast(np.ndarray, digits.train_labels))
     runs = Runs(settings, MNIST)
-    runs.fill(range(settings.seeds or SEEDS), lambda system, stack: measure(system, stack, test, labels, weak), report)
+
+    def measure(system: str, stack: HqaStack) -> dict[str, Any]:
+        return measure_stack(system, stack, test, labels, weak)
+
+    runs.fill(range(settings.seeds or SEEDS), measure, report)
     records = runs.records()
     _figures(runs, records, test)
-    tables = [table_3(records, test, labels, weak), rates(records)]
+    tables = [table_3(records, test, labels, weak), rates_table(records)]
     (settings.out / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 
-def measure(system: str, stack: HqaStack, test: np.ndarray, labels: np.ndarray, weak: WeakClassifier) -> dict[str, Any]:
-    """Every layer as a code of its own, decoded as the system does; the top also by modes."""
+def measure_stack(
+    system: str, stack: HqaStack, test: np.ndarray, labels: np.ndarray, weak: WeakClassifier
+) -> dict[str, Any]:
+    """Measure every layer as a code of its own, decoded as the system does; the top also by modes.
+
+    test: uint8 (N, 32, 32). labels: of these digits, (N,).
+    """
     rows, layers, top = torch.from_numpy(test)[:, None], [], len(stack) - 1
     for layer in range(len(stack)):
         n = len(test) if layer == top else min(N_BELOW, len(test))
-        decoded = through(stack, rows[:n], layer, _SEED if stochastic(system) else None)
+        decoded = code_pictures(stack, rows[:n], layer, _SEED if is_stochastic(system) else None)
         codes = len(stack[layer].codebook)
-        told: dict[str, Any] = {"bits": round(decoded.indices[0].numel() * np.log2(codes))}
-        told |= {"used": used(decoded.indices, codes), "own": distances(decoded.pictures, test[:n], labels[:n])}
+        record: dict[str, Any] = {"bits": round(decoded.indices[0].numel() * np.log2(codes))}
+        record |= {"used": used_part(decoded.indices, codes)}
+        record |= {"own": measure_distances(decoded.pictures, test[:n], labels[:n])}
         if layer == top:
-            told["first"] = distances(decoded.pictures[:N_BELOW], test[:N_BELOW], labels[:N_BELOW])
-            modes = through(stack, rows, layer) if stochastic(system) else decoded
-            told["modes"] = distances(modes.pictures, test, labels)
-            told["weak_error_percent"] = 100 * weak.errors(decoded.pictures[:, 0].clamp(0, 1).numpy(), labels)
+            record["first"] = measure_distances(decoded.pictures[:N_BELOW], test[:N_BELOW], labels[:N_BELOW])
+            modes = code_pictures(stack, rows, layer) if is_stochastic(system) else decoded
+            record["modes"] = measure_distances(modes.pictures, test, labels)
+            record["weak_error_percent"] = 100 * weak.errors(decoded.pictures[:, 0].clamp(0, 1).numpy(), labels)
         else:
-            told["first"] = told["own"]
-        layers.append(told)
+            record["first"] = record["own"]
+        layers.append(record)
     return {"layers": layers}
 
 
-def distances(decoded: Tensor, test: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Of float pictures (N, 1, 32, 32) from the uint8 originals: MSE on 0..1, rFD-LeNet, class error in per cent."""
+def measure_distances(decoded: Tensor, test: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """Measure how far digits, float (N, 1, 32, 32) in 0..1, are from the uint8 originals (N, 32, 32).
+
+    Returns MSE on 0..1, rFD-LeNet, and the class error in per cent.
+    """
     pictures = np.ascontiguousarray(decoded[:, 0].clamp(0, 1).numpy(), np.float32)
     mse = float(np.mean((pictures.astype(np.float64) - test / 255) ** 2))
     return {"mse": mse, "rfd": rfd_lenet(test, pictures), "error_percent": 100 * digit_errors(pictures, labels)}
 
 
 def table_3(records: list[dict[str, Any]], test: np.ndarray, labels: np.ndarray, weak: WeakClassifier) -> Table:
-    """Ours beside the printed numbers, one row for each system."""
+    """Return our numbers beside the printed ones, one row for each system, at 8 bits a digit."""
     clean, weakly = 100 * digit_errors(test, labels), 100 * weak.errors(test, labels)
-    first = ("No compression", "0.0000", "0.0", f"{clean:.2f}", f"{weakly:.2f}", "", "", "", "", *PRINTED_UNCOMPRESSED)
+    first = ("No compression", "0.0000", "0.0", f"{clean:.2f}", f"{weakly:.2f}", "", "", "", "", *printed.UNCOMPRESSED)
     rows: list[tuple[str, ...]] = [first]
     for system in MNIST:
         mine = [record for record in records if record["system"] == system]
@@ -108,7 +113,7 @@ def table_3(records: list[dict[str, Any]], test: np.ndarray, labels: np.ndarray,
         modes = [cell((top["modes"][key] for top in tops), METRICS[key][1]) for key in ("rfd", "error_percent")]
         ours.append(cell((top["weak_error_percent"] for top in tops), 2))
         extra = (*modes, cell((100 * top["used"] for top in tops), 0), f"{mine[0]['parameters']:,}")
-        rows.append((f"{TITLES[system]} ({len(mine)})", *ours, *extra, *PRINTED[system]))
+        rows.append((f"{TITLES[system]} ({len(mine)})", *ours, *extra, *printed.TABLE_3[system]))
     header: tuple[str, ...] = ("system (runs)", *(title for title, _ in METRICS.values()))
     header += ("weak classifier: error %", "modes: rFD-LeNet", "modes: error %", "perplexity, % of codes", "parameters")
     header += ("paper: distortion", "paper: rFID", "paper: error %")
@@ -118,37 +123,39 @@ def table_3(records: list[dict[str, Any]], test: np.ndarray, labels: np.ndarray,
     return Table("MNIST in 8 bits, table 3 of arXiv:2002.08111", header, rows, notes)
 
 
-def rates(records: list[dict[str, Any]]) -> Table:
-    """The numbers behind figure 3."""
+def rates_table(records: list[dict[str, Any]]) -> Table:
+    """Return the numbers behind figure 3, a row for each layer of each system."""
     rows = []
     for system in MNIST:
         mine = [record for record in records if record["system"] == system]
         for layer in range(len(mine[0]["layers"]) if mine else 0):
-            told = [record["layers"][layer] for record in mine]
-            cells = [cell((t["first"][key] for t in told), d) for key, (_, d) in METRICS.items()]
-            rows.append((TITLES[system], str(told[0]["bits"]), *cells, cell((100 * t["used"] for t in told), 0)))
+            layers = [record["layers"][layer] for record in mine]
+            cells = [cell((t["first"][key] for t in layers), d) for key, (_, d) in METRICS.items()]
+            rows.append((TITLES[system], str(layers[0]["bits"]), *cells, cell((100 * t["used"] for t in layers), 0)))
     header = ("system", "bits", *(title for title, _ in METRICS.values()), "perplexity, % of codes")
     return Table("Rates over layers, figure 3", header, rows, [_RATES])
 
 
 def _figures(runs: Runs, records: list[dict[str, Any]], test: np.ndarray) -> None:
-    """`rates.png`, `digits.png` (reconstructions in 8 bits) and `interpolations.png` of the systems that are here."""
+    """Write `rates.png`, `digits.png` (reconstructions in 8 bits) and `interpolations.png` of what was run here."""
     out = runs.settings.out
     rate_curves(records, TITLES, METRICS, "first", out / "rates.png")
     seed = 0
-    here = [s for s in MNIST if any(r["system"] == s and r["seed"] == seed for r in records) and _kept(runs, s, seed)]
+    here = [
+        s for s in MNIST if any(r["system"] == s and r["seed"] == seed for r in records) and _has_run(runs, s, seed)
+    ]
     if not here:
         return
     stacks = {TITLES[system]: runs.stack(system, seed) for system in here}
     few = torch.from_numpy(test[:16])[:, None]
-    shown = [few.float() / 255]
+    pictures = [few.float() / 255]
     for system, stack in zip(here, stacks.values(), strict=True):
-        shown.append(through(stack, few, len(stack) - 1, _SEED if stochastic(system) else None).pictures)
-    grid_picture(shown, ["original", *stacks], out / "digits.png")
+        pictures.append(code_pictures(stack, few, len(stack) - 1, _SEED if is_stochastic(system) else None).pictures)
+    grid_picture(pictures, ["original", *stacks], out / "digits.png")
     pairs = torch.from_numpy(test[[1, 7]])[:, None], torch.from_numpy(test[[9, 0]])[:, None]
-    chosen = {title: stacks[title] for title in (TITLES[s] for s in ("hqa", "hams", "vqvae")) if title in stacks}
-    interpolations(chosen, *pairs, out / "interpolations.png")
+    few_stacks = {title: stacks[title] for title in (TITLES[s] for s in ("hqa", "hams", "vqvae")) if title in stacks}
+    interpolations(few_stacks, *pairs, out / "interpolations.png")
 
 
-def _kept(runs: Runs, system: str, seed: int) -> bool:
+def _has_run(runs: Runs, system: str, seed: int) -> bool:
     return runs.folder(system, seed).is_dir()

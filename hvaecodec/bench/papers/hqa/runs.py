@@ -1,4 +1,4 @@
-"""What the HQA experiments share: runs that are trained once, records that are measured once, intervals over seeds."""
+"""The runs that HQA's experiments share: each is trained once and measured once; cells have intervals over seeds."""
 
 from __future__ import annotations
 
@@ -29,96 +29,101 @@ _BATCH = 250  # pictures decoded at once
 
 @dataclass(frozen=True)
 class Runs:
-    """Runs and records of an experiment in the folder of its settings. names: systems and their recipes."""
+    """The runs and records of an experiment in the folder of its settings. names: of systems and of their recipes."""
 
     settings: PaperSettings
     names: dict[str, str]
 
-    def chosen(self) -> list[str]:
-        """The systems of this process. Raises ValueError for one that there is not."""
+    def choose(self) -> list[str]:
+        """Choose the systems of this process; raises ValueError where `only` names another."""
         for name in self.settings.only:
             if name not in self.names:
                 raise ValueError(f"no system {name!r}; there are {', '.join(self.names)}")
         return list(self.settings.only or self.names)
 
     def folder(self, system: str, seed: int) -> Path:
+        """Return the folder of a run's training."""
         return self.settings.out / "runs" / f"{system}-{seed}"
 
     def stack(self, system: str, seed: int) -> HqaStack:
-        """The trained layers of a run."""
+        """Load the trained layers of a run."""
         return trained_stack(self.folder(system, seed), recipe(self.names[system], self.settings.preset).stages)
 
     def fill(self, seeds: Sequence[int], measure: Callable[[str, HqaStack], dict[str, Any]], report: Report) -> None:
-        """Train and measure what the folder lacks, seed by seed, so that what is finished can be compared early."""
+        """Train and measure what the folder lacks, seed by seed, so that finished seeds can be compared early.
+
+        measure: of a system's name and its layers, what their record says.
+        """
         for seed in seeds:
-            for system in self.chosen():
-                path = self._record(system, seed)
-                made = recipe(self.names[system], self.settings.preset)
-                if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("stages") == stamp(*made.stages):
+            for system in self.choose():
+                path = self._record_path(system, seed)
+                training = recipe(self.names[system], self.settings.preset)
+                stages = stamp(*training.stages)
+                if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("stages") == stages:
                     continue
-                told = f"{system} {seed}"
-                where = Settings(self.settings.data, self.folder(system, seed), seed)
-                train(made, where, _prefixed(report, told))
-                report(f"{told} measured", 0, "decoding")
+                label = f"{system} {seed}"
+                train(training, Settings(self.settings.data, self.folder(system, seed), seed), _prefixed(report, label))
+                report(f"{label} measured", 0, "decoding")
                 stack = self.stack(system, seed)
                 record = {"system": system, "seed": seed, "preset": self.settings.preset, **measure(system, stack)}
-                record["stages"] = stamp(*made.stages)
+                record["stages"] = stages
                 record["parameters"] = sum(p.numel() for p in stack.parameters())
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, (json.dumps(record, indent=1) + "\n").encode(), force=True)
-                report(f"{told} measured", 1, "done")
+                report(f"{label} measured", 1, "done")
 
     def records(self) -> list[dict[str, Any]]:
-        """All that the folder has, also those of other processes, by system and seed."""
-        found = []
+        """Return all records that the folder has, also those of other processes, by system and seed."""
+        records: list[dict[str, Any]] = []
         for system in self.names:
             paths = sorted((self.settings.out / "records").glob(f"{system}-*.json"))
-            read = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-            found += [r for r in read if r["system"] == system and r["preset"] == self.settings.preset]
-        return found
+            stored = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
+            records += [r for r in stored if r["system"] == system and r["preset"] == self.settings.preset]
+        return records
 
-    def _record(self, system: str, seed: int) -> Path:
+    def _record_path(self, system: str, seed: int) -> Path:
         return self.settings.out / "records" / f"{system}-{seed}.json"
 
 
-def stochastic(system: str) -> bool:
-    """Whether a system decodes by sampling."""
+def is_stochastic(system: str) -> bool:
+    """Say whether a system decodes by sampling."""
     return system in HIERARCHIES and HIERARCHIES[system].objective.stochastic
 
 
-def _prefixed(report: Report, told: str) -> Report:
-    return lambda stage, part, words: report(f"{told} {stage}", part, words)
+def _prefixed(report: Report, label: str) -> Report:
+    return lambda stage, part, words: report(f"{label} {stage}", part, words)
 
 
 @dataclass(frozen=True)
 class Decoded:
-    """Pictures through a layer: float32 (N, C, H, W), their indices (N, h, w)."""
+    """Pictures that went through a layer, float32 (N, C, H, W), and their code indices (N, h, w)."""
 
     pictures: Tensor
     indices: Tensor
 
 
 @torch.inference_mode()
-def through(stack: HqaStack, rows: Tensor, layer: int, seed: int | None = None) -> Decoded:
-    """Compress pictures (uint8 rows) to the indices of a layer and decode them.
+def code_pictures(stack: HqaStack, rows: Tensor, layer: int, seed: int | None = None) -> Decoded:
+    """Compress pictures, uint8 (N, C, H, W), to the code indices of a layer and decode them.
 
-    seed: samples of the layers below; None takes their modes. The numbers are those of `philox.uniforms`, level = layer.
+    seed: of the samples of the layers below, whose numbers are those of `philox.uniforms`, the layer for its level.
+    None takes the modes of these layers.
     """
-    found, indices = [], []
+    pictures, indices = [], []
     for start in range(0, len(rows), _BATCH):
         x = as_float(rows[start : start + _BATCH]).contiguous(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             z_e = stack.encode(x, layer).float()
         top = stack.quantise(z_e, layer)
-        drawn = None if seed is None else _drawn(seed, start, len(x))
+        draw = None if seed is None else _uniforms_of(seed, start, len(x))
         with torch.autocast("cpu", torch.bfloat16):
-            found.append(stack.decode(top, layer, drawn).float())
+            pictures.append(stack.decode(top, layer, draw).float())
         indices.append(top)
-    return Decoded(torch.cat(found), torch.cat(indices))
+    return Decoded(torch.cat(pictures), torch.cat(indices))
 
 
-def _drawn(seed: int, start: int, count: int) -> Callable[[int, tuple[int, int]], np.ndarray]:
-    """Numbers for pictures start .. start + count, each with rows of its own."""
+def _uniforms_of(seed: int, start: int, count: int) -> Callable[[int, tuple[int, int]], np.ndarray]:
+    """Return what draws numbers for pictures start .. start + count, each with rows of its own."""
 
     def draw(layer: int, grid: tuple[int, int]) -> np.ndarray:
         rows, columns = grid
@@ -128,13 +133,13 @@ def _drawn(seed: int, start: int, count: int) -> Callable[[int, tuple[int, int]]
     return draw
 
 
-def used(indices: Tensor, codes: int) -> float:
-    """Perplexity of the codes in use as a part of all."""
+def used_part(indices: Tensor, codes: int) -> float:
+    """Return the perplexity of code indices as a part of the number of codes."""
     return round(perplexity(torch.bincount(indices.flatten(), minlength=codes)) / codes, 4)
 
 
 def interval(values: Iterable[float]) -> tuple[float, float]:
-    """Mean and half of the 95 % interval of the mean (Student's t); 0 for a single value."""
+    """Return the mean and half of its 95 % interval (Student's t); the half is 0 for a single value."""
     from scipy import stats
 
     x = np.array(list(values))
@@ -144,7 +149,7 @@ def interval(values: Iterable[float]) -> tuple[float, float]:
 
 
 def cell(values: Iterable[float], digits: int) -> str:
-    """A mean with its interval, as tables have it."""
+    """Format a mean with its interval, as tables have it; no values are a dash."""
     listed = list(values)
     if not listed:
         return "–"

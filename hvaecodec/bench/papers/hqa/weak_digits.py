@@ -1,7 +1,7 @@
 """A digit classifier about as weak as the HQA paper's, to see what of a class error is due to the classifier.
 
-The paper's net is not named and errs on 3.13 % of the originals (arXiv:2002.08111, table 3), ours on 0.5 %. A strong net
-reads digits that are blurred; a weak one, which knows sharp digits alone, may not.
+The paper's net is not named and errs on 3.13 % of the originals (arXiv:2002.08111, table 3), ours on 0.5 %. A strong
+net reads digits that are blurred; a weak one, which knows sharp digits alone, may not.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ class WeakClassifier:
         schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimiser, _STEPS)
         rng = torch.Generator().manual_seed(_SEED)
         for _ in range(_STEPS):
-            chosen = torch.randint(len(rows), (_BATCH,), generator=rng)
-            loss = F.cross_entropy(self.net(rows[chosen]), targets[chosen])
+            batch = torch.randint(len(rows), (_BATCH,), generator=rng)
+            loss = F.cross_entropy(self.net(rows[batch]), targets[batch])
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -40,13 +40,16 @@ class WeakClassifier:
 
     @torch.inference_mode()
     def errors(self, images: np.ndarray, labels: np.ndarray) -> float:
-        """The part of the digits, uint8 or float32 in [0, 1], (N, 32, 32), that are taken for another than their label."""
-        found = cast(Tensor, self.net(_flat(images))).argmax(1).numpy()
-        return float(np.mean(found != labels))
+        """Return the part of digits that are taken for another than their label.
+
+        images: uint8, or float32 in [0, 1], (N, 32, 32). labels: (N,).
+        """
+        guesses = cast(Tensor, self.net(_flat(images))).argmax(1).numpy()
+        return float(np.mean(guesses != labels))
 
 
 def _net(inputs: int) -> nn.Sequential:
-    """With weights that depend on nothing but its size."""
+    """Make a net whose weights depend on nothing but its size."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_SEED)
         return nn.Sequential(nn.Linear(inputs, HIDDEN), nn.ReLU(), nn.Linear(HIDDEN, 10))

@@ -17,7 +17,7 @@ _ZOOM = 3  # screen pixels a pixel
 _GAP = 2
 
 
-def figures(model: Model, images: SmallImages, out: Path, count: int = 8) -> list[Path]:
+def draw_figures(model: Model, images: SmallImages, out: Path, count: int = 8) -> list[Path]:
     """Write generations.png, reconstructions.png and interpolations.png; always of the same test pictures and noise."""
     rng = torch.Generator().manual_seed(0)
     side = model.config.side
@@ -26,12 +26,12 @@ def figures(model: Model, images: SmallImages, out: Path, count: int = 8) -> lis
     names = ("generations.png", "reconstructions.png", "interpolations.png")
     paths = [out / name for name in names]
     for path, pictures in zip(paths, columns, strict=True):
-        Image.fromarray(grid(pictures)).save(path)
+        Image.fromarray(join_pictures(pictures)).save(path)
     return paths
 
 
-def grid(pictures: np.ndarray) -> np.ndarray:
-    """uint8 (rows, columns, H, W, 3) to one picture, enlarged, white between."""
+def join_pictures(pictures: np.ndarray) -> np.ndarray:
+    """Join uint8 pictures (rows, columns, H, W, 3) into one, each of them enlarged, with white between them."""
     rows, columns, height, width, _ = pictures.shape
     large = pictures.repeat(_ZOOM, 2).repeat(_ZOOM, 3)
     step_y, step_x = height * _ZOOM + _GAP, width * _ZOOM + _GAP
@@ -44,7 +44,7 @@ def grid(pictures: np.ndarray) -> np.ndarray:
 
 
 def _generations(model: Model, count: int, rng: torch.Generator) -> np.ndarray:
-    """Rows of generated x; for the srVAE each row of x below its row of y (figure 3)."""
+    """Return rows of generated x; for the srVAE each row of x below its row of y (figure 3)."""
     if not isinstance(model, SrVae):
         return to_uint8(model.generate(count, rng)).reshape(5, count // 5, *_shape(model))
     y, x = model.generate(count, rng)
@@ -53,8 +53,10 @@ def _generations(model: Model, count: int, rng: torch.Generator) -> np.ndarray:
 
 
 def _reconstructions(model: Model, x: Tensor, rng: torch.Generator) -> np.ndarray:
-    """Figure 6's rows. VAE: original, reconstruction. srVAE: y, original, super-resolution, reconstruction, generative
-    reconstruction."""
+    """Return the rows of figure 6.
+
+    VAE: original, reconstruction. srVAE: y, original, super-resolution, reconstruction, generative reconstruction.
+    """
     if not isinstance(model, SrVae):
         return np.stack([to_uint8(part) for part in (x, model.reconstruct(x, rng))])
     y = downscaled(x)
@@ -64,7 +66,7 @@ def _reconstructions(model: Model, x: Tensor, rng: torch.Generator) -> np.ndarra
 
 
 def _interpolations(model: Model, x: Tensor) -> np.ndarray:
-    """A row for every pair of test pictures: the first, eight steps between, the second (figure 7)."""
+    """Return a row for every pair of test pictures: the first, eight steps between, the second (figure 7)."""
     half = len(x) // 2
     first, second = x[:half], x[half : 2 * half]
     between = model.interpolate(first, second, 8)

@@ -1,4 +1,4 @@
-"""What is measured of an srVAE or its twin on CIFAR-10's test set; each result kept in the run's folder."""
+"""Measurements of an srVAE or its twin on CIFAR-10's test set; each result is stored in the run's folder."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from torch import Tensor
 from hvaecodec.bench.metrics import frechet
 from hvaecodec.bench.metrics.features import Features, load_features
 from hvaecodec.bench.papers.chains import measure_chain
-from hvaecodec.bench.papers.records import kept, weights_digest
+from hvaecodec.bench.papers.records import load_or_measure, weights_digest
 from hvaecodec.bench.papers.vae_measures.bounds import Mean
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.tiles.srvae_cifar10 import SrVaeCodec
@@ -31,81 +31,100 @@ _BATCH = 100
 _FILES = 500  # pictures that files are made of
 _CHAINED = 100
 ENLARGED = {"means": "srVAE, u and z at their means", "drawn": "srVAE, u and z drawn"}
-TOLD = "reconstructions"  # from y and a z of the posterior, which no file has
+RECONSTRUCTIONS = "reconstructions"  # from y and a z of the posterior, which no file has
 SAMPLES = {1.0: "samples", 0.8: "samples-0.8", 0.6: "samples-0.6"}  # by the temperature of z
 
 Model = SingleVae | SrVae
 
 
 @dataclass(frozen=True)
-class Measured:
-    """terms: nats of test pictures. distances: Fréchet, by what is compared; without the nets, none. psnr_db: of
-    pictures from y alone, by method, and codec: of files, both only for the srVAE. chain: `measure_chain`. hours: of
-    training."""
+class Measurement:
+    """Everything that is measured of one run.
+
+    hours: of training. side: of the pictures. terms: mean nats of test pictures, by name. distances: Fréchet, by what
+    is compared; without the feature nets there are none. psnr_db: of pictures from y alone, by method, and codec: of
+    files, both only for the srVAE. chain: `measure_chain`.
+    """
 
     parameters: int
     steps: int
     hours: float
-    side: int  # of the pictures; 32 but for tiny models
+    side: int  # 32 but for tiny models
     terms: dict[str, float]
     distances: dict[str, float]
     psnr_db: dict[str, float]
     codec: dict[str, float]
     chain: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def bits_per_dim(self) -> float:
+        """Return the sum of all terms in bits per dim, an estimate."""
+        return bits_per_dim(sum(self.terms.values()), self.side)
+
 
 def bits_per_dim(nats: float, side: int = 32) -> float:
-    """Of an RGB picture."""
+    """Return the nats of an RGB picture of a side as bits per sample."""
     return nats / (3 * side**2 * math.log(2))
 
 
-def measure(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Measured:
-    """Of a trained model; what the folder has for just these weights is not measured again."""
-    found = load_checkpoint(out / "model")
-    assert found is not None
+def measure_model(model: Model, images: SmallImages, out: Path, seed: int = 0) -> Measurement:
+    """Measure a trained model on the test pictures; what is stored for just these weights is used again."""
+    checkpoint = load_checkpoint(out / "model")
+    assert checkpoint is not None
     test = _cropped(images.test, model)
     mark = f"{weights_digest(model)}-{len(test)}"
-    terms = kept(out / f"terms-{mark}.json", lambda: _terms(model, test, seed))
+    terms = load_or_measure(out / f"terms-{mark}.json", lambda: mean_terms(model, test, seed))
     makers: dict[str, Callable[[], np.ndarray]] = {
         name: partial(_samples, model, len(test), seed, temperature) for temperature, name in SAMPLES.items()
     }
-    makers[TOLD] = partial(_again, model, test, seed)
+    makers[RECONSTRUCTIONS] = partial(_reconstructions, model, test, seed)
     psnr: dict[str, float] = {}
     files: dict[str, float] = {}
     if isinstance(model, SrVae):
         makers |= {name: partial(_super_resolved, model, test, t, seed) for name, t in (("means", 0.0), ("drawn", 1.0))}
         makers["generative"] = partial(_from_u, model, test, seed)
         ours = {words: _pictures(out / f"{name}-{mark}.npy", makers[name]) for name, words in ENLARGED.items()}
-        psnr = kept(out / f"super-resolution-{mark}.json", lambda: _psnrs(test, ours))
+        psnr = load_or_measure(out / f"super-resolution-{mark}.json", lambda: _psnrs(test, ours))
         if (out / "weights").is_dir() and model.config.side == 32:
-            files = kept(out / f"codec-{mark}.json", lambda: _files(out / "weights", model, test, seed))
+            files = load_or_measure(
+                out / f"codec-{mark}.json", lambda: measure_files(out / "weights", model, test, seed)
+            )
     distances = _distances(makers, test, out, mark)
-    chain = kept(out / f"bits-back-{mark}.json", lambda: _chain(model, test[:_CHAINED], seed))
+    chain = load_or_measure(out / f"bits-back-{mark}.json", lambda: _chain(model, test[:_CHAINED], seed))
     parameters = sum(p.numel() for p in model.parameters())
-    position = found.position
-    hours = position.seconds / 3600
-    return Measured(parameters, position.step, hours, model.config.side, terms, distances, psnr, files, chain)
+    steps, hours = checkpoint.position.step, checkpoint.position.seconds / 3600
+    return Measurement(
+        parameters,
+        steps,
+        hours,
+        model.config.side,
+        terms=terms,
+        distances=distances,
+        psnr_db=psnr,
+        codec=files,
+        chain=chain,
+    )
 
 
 def _cropped(images: np.ndarray, model: Model) -> np.ndarray:
-    """Pictures of the model's side; whole ones but for tiny models."""
+    """Crop pictures to the model's side, which is their own but for tiny models."""
     return images[:, : model.config.side, : model.config.side]
 
 
 def batches(images: np.ndarray) -> Iterator[Tensor]:
-    """uint8 (N, H, W, 3) as float (B, 3, H, W) whole numbers."""
+    """Yield pictures, uint8 (N, H, W, 3), as batches of whole numbers, float (B, 3, H, W)."""
     for start in range(0, len(images), _BATCH):
         yield torch.from_numpy(np.ascontiguousarray(images[start : start + _BATCH].transpose(0, 3, 1, 2))).float()
 
 
 def to_uint8(x: Tensor) -> np.ndarray:
-    """(..., 3, H, W) whole numbers to uint8 (..., H, W, 3)."""
+    """Round pictures, float (..., 3, H, W) in 0..255, to uint8 (..., H, W, 3)."""
     return x.movedim(-3, -1).round().clamp(0, 255).byte().numpy()
 
 
 @torch.no_grad()
-def _terms(model: Model, test: np.ndarray, seed: int) -> dict[str, float]:
-    """Means over the test set, one sample of the latents each."""
+def mean_terms(model: Model, test: np.ndarray, seed: int) -> dict[str, float]:
+    """Return the mean of every term over the test set, nats, one sample of the latents each."""
     rng = torch.Generator().manual_seed(seed)
     sums: dict[str, float] = {}
     for x in batches(test):
@@ -122,14 +141,14 @@ def _chain(model: Model, test: np.ndarray, seed: int) -> dict[str, Any]:
 
 
 def _psnrs(test: np.ndarray, ours: dict[str, np.ndarray]) -> dict[str, float]:
-    """Mean PSNR of x from y: interpolated by Pillow, and as the model enlarged it."""
+    """Return the mean PSNR, dB, of x from y: interpolated by Pillow, and as the model enlarged it."""
     sums = {"bilinear": 0.0, "bicubic": 0.0}
     for x in batches(test):
         y = downscaled(x)
         for name in sums:
-            sums[name] += float(_psnr_db(to_uint8(x), _enlarged(y, Image.Resampling[name.upper()])).sum())
+            sums[name] += float(psnr_by_picture(to_uint8(x), enlarge(y, Image.Resampling[name.upper()])).sum())
     means = {name: total / len(test) for name, total in sums.items()}
-    return means | {name: float(_psnr_db(test, pictures).mean()) for name, pictures in ours.items()}
+    return means | {name: float(psnr_by_picture(test, pictures).mean()) for name, pictures in ours.items()}
 
 
 def _super_resolved(model: SrVae, test: np.ndarray, temperature: float, seed: int) -> np.ndarray:
@@ -137,9 +156,12 @@ def _super_resolved(model: SrVae, test: np.ndarray, temperature: float, seed: in
     return np.concatenate([to_uint8(model.super_resolve(downscaled(x), temperature, rng)) for x in batches(test)])
 
 
-def _files(folder: Path, model: SrVae, test: np.ndarray, seed: int) -> dict[str, float]:
-    """Bits per pixel of real files of the first test pictures, each decoded by another codec object; and of the same
-    pictures what the model estimates, and the PSNR with a z of the posterior."""
+def measure_files(folder: Path, model: SrVae, test: np.ndarray, seed: int) -> dict[str, float]:
+    """Measure real files of the first test pictures, each decoded by another codec object than wrote it.
+
+    folder: of the weights. test: uint8 (N, 32, 32, 3). Returns means: bits per pixel of files and as the model
+    estimates them, PSNR in dB of what files decode to and of reconstructions with a z of the posterior.
+    """
     codec, decoder = SrVaeCodec.load(folder), SrVaeCodec.load(folder)
     rows = []
     for picture in test[:_FILES]:
@@ -147,21 +169,26 @@ def _files(folder: Path, model: SrVae, test: np.ndarray, seed: int) -> dict[str,
         estimate = codec.estimate(picture, seed)
         info = decoder.info(data)
         bits = [8 * len(data), 8 * info["payload_bytes"]["level 0"], estimate.y + estimate.kl_u, estimate.kl_z]
-        psnr = [_psnr_db(picture[None], decoder.decode(data, temperature=t, seed=seed)[None])[0] for t in (0.0, 1.0)]
+        psnr = [
+            psnr_by_picture(picture[None], decoder.decode(data, temperature=t, seed=seed)[None])[0] for t in (0.0, 1.0)
+        ]
         rows.append([*np.array(bits) / picture[..., 0].size, *psnr])
     names = ("bpp", "payload_bpp", "est_y_bpp", "est_z_bpp", *ENLARGED)
-    told = _psnr_db(test[:_FILES], _again(model, test[:_FILES], seed)).mean()
-    return {"files": len(rows), TOLD: float(told)} | dict(zip(names, np.mean(rows, 0).tolist(), strict=True))
+    reconstructed = psnr_by_picture(test[:_FILES], _reconstructions(model, test[:_FILES], seed)).mean()
+    return {"files": len(rows), RECONSTRUCTIONS: float(reconstructed)} | dict(
+        zip(names, np.mean(rows, 0).tolist(), strict=True)
+    )
 
 
-def _enlarged(y: Tensor, filter: Image.Resampling) -> np.ndarray:
+def enlarge(y: Tensor, filter: Image.Resampling) -> np.ndarray:
+    """Enlarge pictures, whole numbers (B, 3, H, W), to uint8 (B, 2 H, 2 W, 3) by one of Pillow's filters."""
     pictures = to_uint8(y)
     size = (2 * pictures.shape[2], 2 * pictures.shape[1])
     return np.stack([np.asarray(Image.fromarray(picture).resize(size, filter)) for picture in pictures])
 
 
-def _psnr_db(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
-    """(N,), peak 255; equal pictures count as an error of one level in one sample."""
+def psnr_by_picture(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
+    """Return the PSNR of uint8 pictures, dB (N,), peak 255; equal ones count as an error of one level in one sample."""
     mse = ((x.astype(np.float64) - x_hat) ** 2).mean((1, 2, 3))
     return 10 * np.log10(255**2 / np.maximum(mse, 1 / x[0].size))
 
@@ -169,8 +196,8 @@ def _psnr_db(x: np.ndarray, x_hat: np.ndarray) -> np.ndarray:
 def _distances(
     makers: Mapping[str, Callable[[], np.ndarray]], test: np.ndarray, out: Path, mark: str
 ) -> dict[str, float]:
-    """Fréchet distances of what the model makes to the test pictures."""
-    found: dict[str, float] = {}
+    """Return the Fréchet distances of what each maker makes to the test pictures, in every feature net there is."""
+    distances: dict[str, float] = {}
     for suffix, name in NETS.items():
         try:
             net = load_features(name)
@@ -181,8 +208,8 @@ def _distances(
         for what, make in makers.items():
             pictures = _pictures(out / f"{what}-{mark}.npy", make)
             path = out / f"distance-{what}-{mark}-{net.digest}.json"
-            found[what + suffix] = kept(path, partial(_distance, net, test, pictures))["frechet"]
-    return found
+            distances[what + suffix] = load_or_measure(path, partial(_distance, net, test, pictures))["frechet"]
+    return distances
 
 
 def _distance(net: Features, first: np.ndarray, second: np.ndarray) -> dict[str, float]:
@@ -200,17 +227,17 @@ def _pictures(path: Path, make: Callable[[], np.ndarray]) -> np.ndarray:
 def _samples(model: Model, count: int, seed: int, temperature: float) -> np.ndarray:
     rng, out = torch.Generator().manual_seed(seed), []
     for start in range(0, count, _BATCH):
-        made = model.generate(min(_BATCH, count - start), rng, temperature)
-        out.append(to_uint8(made[1] if isinstance(made, tuple) else made))
+        sample = model.generate(min(_BATCH, count - start), rng, temperature)
+        out.append(to_uint8(sample[1] if isinstance(sample, tuple) else sample))
     return np.concatenate(out)
 
 
 def _from_u(model: SrVae, test: np.ndarray, seed: int) -> np.ndarray:
-    """Nothing is given but u: the counterpart of what the single-level VAE reconstructs from z."""
+    """Reconstruct pictures from u alone, the counterpart of what the single-level VAE reconstructs from z."""
     rng = torch.Generator().manual_seed(seed)
     return np.concatenate([to_uint8(model.generative_reconstruct(x, rng)[1]) for x in batches(test)])
 
 
-def _again(model: Model, test: np.ndarray, seed: int) -> np.ndarray:
+def _reconstructions(model: Model, test: np.ndarray, seed: int) -> np.ndarray:
     rng = torch.Generator().manual_seed(seed)
     return np.concatenate([to_uint8(model.reconstruct(x, rng)) for x in batches(test)])

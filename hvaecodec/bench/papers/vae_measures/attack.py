@@ -8,6 +8,7 @@ rounding. Steps are those of projected gradient ascent on the sign.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,11 @@ from hvaecodec.models.vdvae.net import Vdvae
 
 @dataclass(frozen=True)
 class Attack:
-    """radius: largest change of a sample in 0..1. steps of `rate` times the radius, from `starts` random points."""
+    """The box of an attack and the steps in it.
+
+    radius: the largest change of a sample in 0..1. steps: how many, each of `rate` times the radius, from each of
+    `starts` random points.
+    """
 
     radius: float = 0.1
     steps: int = 50
@@ -29,60 +34,67 @@ class Attack:
 
 
 def robustness(net: Vdvae, x: Tensor, m: int, attack: Attack | None = None, seed: int = 0) -> Tensor:
-    """(B,) MS-SSIM32 between the reconstructions of a picture and of its attacked self, mean over the starts.
+    """Return MS-SSIM32 (B,) between the reconstructions of a picture and of its attacked self, means over the starts.
 
-    m: layers under attack, the context first. Reconstructions take every latent at its posterior mean.
+    x: whole numbers as float, (B, C, H, W). m: layers under attack, the context first. Reconstructions take every
+    latent at its posterior mean.
     """
     attack = attack or Attack()
     net.eval().requires_grad_(False)
     generator = torch.Generator().manual_seed(seed)
     levels = net.likelihood.levels - 1
-    clean, target = _look(net, x, m)
+    clean, target = observe_top(net, x, m)
+
+    def distance(pictures: Tensor) -> Tensor:
+        return top_distance(observe_top(net, pictures * levels, m)[1], target)
+
     scores = []
     for _ in range(attack.starts):
         start = (2 * torch.rand(x.shape, generator=generator) - 1).to(x.device) * attack.radius
-        moved = _ascend(net, x / levels, start, m, target, attack)
-        scores.append(ms_ssim32(clean, _look(net, moved * levels, m)[0]))
+        attacked = ascend(distance, x / levels, start, attack)
+        scores.append(ms_ssim32(clean, observe_top(net, attacked * levels, m)[0]))
     net.requires_grad_(True)
     return torch.stack(scores).mean(0)
 
 
-def _ascend(net: Vdvae, x: Tensor, change: Tensor, m: int, target: _Top, attack: Attack) -> Tensor:
-    levels = net.likelihood.levels - 1
+def ascend(distance: Callable[[Tensor], Tensor], x: Tensor, change: Tensor, attack: Attack) -> Tensor:
+    """Return pictures in the box around x whose distance is larger, by projected gradient ascent on the sign.
+
+    distance: of pictures in 0..1, (B,). x: pictures in 0..1. change: where the ascent starts, as a difference to x.
+    """
     for _ in range(attack.steps):
-        moved = (x + change).clamp(0, 1).requires_grad_()
+        pictures = (x + change).clamp(0, 1).requires_grad_()
         with torch.enable_grad():
-            distance = _distance(_look(net, moved * levels, m)[1], target)
-            (gradient,) = torch.autograd.grad(distance.sum(), moved)
+            (gradient,) = torch.autograd.grad(distance(pictures).sum(), pictures)
         change = (change + attack.rate * attack.radius * gradient.sign()).clamp(-attack.radius, attack.radius)
     return (x + change).clamp(0, 1)
 
 
 @dataclass(frozen=True)
-class _Top:
-    """What is under attack: the context's values before rounding, and posteriors."""
+class Top:
+    """The top of a net that is under attack: the context's values before rounding, and the posteriors of latents."""
 
     values: Tensor | None
     posteriors: list[Gaussian]
 
 
-def _look(net: Vdvae, x: Tensor, m: int) -> tuple[Tensor, _Top]:
-    """The reconstruction in 0..1 and what is under attack."""
-    found: list[Gaussian] = []
-    kept = m - (net.context is not None)
+def observe_top(net: Vdvae, x: Tensor, m: int) -> tuple[Tensor, Top]:
+    """Return the reconstructions in 0..1 of pictures (whole numbers), and their top m layers, the context first."""
+    posteriors: list[Gaussian] = []
+    n_latents = m - (net.context is not None)
     values = net.context.values(x / (net.likelihood.levels - 1)) if net.context is not None else None
 
     def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
-        if number < kept:
-            found.append(q)
+        if number < n_latents:
+            posteriors.append(q)
         return q.mean
 
     parameters = net.walk(choose, len(x), net.features(x), net.symbols(x))
-    return net.likelihood.mean(parameters) / (net.likelihood.levels - 1), _Top(values, found)
+    return net.likelihood.mean(parameters) / (net.likelihood.levels - 1), Top(values, posteriors)
 
 
-def _distance(one: _Top, two: _Top) -> Tensor:
-    """(B,): half the divergence each way, summed over layers, plus the squared distance of the contexts."""
+def top_distance(one: Top, two: Top) -> Tensor:
+    """Return (B,): half the divergence each way, summed over layers, plus the squared distance of the contexts."""
     pairs = zip(one.posteriors, two.posteriors, strict=True)
     total = sum((0.5 * summed(a.kl(b) + b.kl(a)) for a, b in pairs), torch.zeros(()))
     if one.values is not None and two.values is not None:

@@ -14,7 +14,7 @@ from hvaecodec.models.vdvae.net import Vdvae
 
 
 def n_layers(net: Vdvae) -> int:
-    """L of the papers: the context counts as one."""
+    """Return L of the papers, the number of layers; the context counts as one."""
     return len(net.order) + (net.context is not None)
 
 
@@ -22,19 +22,20 @@ def n_layers(net: Vdvae) -> int:
 def partial_reconstruction(
     net: Vdvae, x: Tensor, m: int, generator: torch.Generator | None = None, temperature: float = 1.0
 ) -> Tensor:
-    """Equation 8 of arXiv:2302.09976 for the top m latents, the context first: pictures in 0..1, (B, C, H, W).
+    """Reconstruct pictures from their top m latents, the context first (arXiv:2302.09976, equation 8).
 
-    The others come from their priors at `temperature` (a factor of sigma). Then, as in the paper's code, a sample of
-    a mixture, but the mean of bits. At 0 everything is at its mean, the top latents and the mixture too. Raises
-    ValueError unless 0 < m <= L, or if the net has a context and m is 0.
+    Returns pictures in 0..1, (B, C, H, W). The other latents come from their priors at `temperature` (a factor of
+    sigma). The picture is then, as in the paper's code, a sample of a mixture, but the mean of bits. At 0 everything is
+    at its mean, the top latents and the mixture too. Raises ValueError unless 0 < m <= L, or if the net has a context
+    and m is 0.
     """
     if not (net.context is not None) <= m <= n_layers(net):
         raise ValueError(f"m must lie in 1..{n_layers(net)}, got {m}")
     net.eval()
-    kept = m - (net.context is not None)
+    n_latents = m - (net.context is not None)
 
     def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
-        if number < kept:
+        if number < n_latents:
             return q.sample(standard_noise(q.mean, generator), 1.0 if temperature else 0.0)
         return p.sample(standard_noise(p.mean, generator), temperature)
 
@@ -43,8 +44,11 @@ def partial_reconstruction(
 
 
 @torch.no_grad()
-def unconditional(net: Vdvae, n: int, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
-    """Samples in 0..1, (n, C, H, W). temperature: of the latents below the context; that one is sampled at 1."""
+def sample_pictures(net: Vdvae, n: int, temperature: float = 1.0, generator: torch.Generator | None = None) -> Tensor:
+    """Sample pictures of a net in 0..1, (n, C, H, W).
+
+    temperature: a factor of sigma for the latents below the context; the context itself is sampled at 1.
+    """
     net.eval()
     symbols = net.context_prior.sample(n, generator) if net.context_prior is not None else None
 
@@ -66,27 +70,30 @@ def _mean(net: Vdvae, parameters: Tensor) -> Tensor:
 
 @torch.no_grad()
 def information(
-    net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100, temperature: float = 1.0, most: int | None = None
+    net: Vdvae, x: Tensor, *, seed: int = 0, batch: int = 100, temperature: float = 1.0, most: int | None = None
 ) -> dict[str, list[float]]:
-    """By m from 1 to L, or to `most`: mean MS-SSIM32 and PSNR (dB, peak 1, per picture, then mean) of partial
-    reconstructions."""
+    """Return mean MS-SSIM32 and PSNR of partial reconstructions, for m from 1 to L or to `most`.
+
+    PSNR is in dB with peak 1, of each picture, then the mean. temperature: as in `partial_reconstruction`.
+    """
     target = x / (net.likelihood.levels - 1)
     out: dict[str, list[float]] = {"ms_ssim32": [], "psnr_db": []}
     for m in range(1, (most or n_layers(net)) + 1):
         generator = torch.Generator().manual_seed(seed)
-        made = torch.cat([partial_reconstruction(net, part, m, generator, temperature) for part in x.split(batch)])
-        mse = ((made - target) ** 2).flatten(1).mean(1).clamp_min(1e-10)
-        out["ms_ssim32"].append(float(ms_ssim32(made, target).mean()))
+        x_hat = torch.cat([partial_reconstruction(net, part, m, generator, temperature) for part in x.split(batch)])
+        mse = ((x_hat - target) ** 2).flatten(1).mean(1).clamp_min(1e-10)
+        out["ms_ssim32"].append(float(ms_ssim32(x_hat, target).mean()))
         out["psnr_db"].append(float((-10 * torch.log10(mse)).mean()))
     return out
 
 
 @torch.no_grad()
 def state_norms(net: Vdvae, x: Tensor, batches: int = 10, seed: int = 0) -> dict[str, list[list[float]]]:
-    """L2 norm of the state after every layer and relative change of its two half-steps (arXiv:2301.08187, figure 5).
+    """Return the L2 norm of the state after every layer and the relative change of its two half-steps.
 
-    Lists of one row a batch (its mean), one number a layer, top-down: `norm`; `latent_step`, |Z+ - Z| / |Z| as the
-    latent enters; `refine_step`, the same as the residual cells follow. A state of zeros has no relative change: nan.
+    These are the curves of arXiv:2301.08187, figure 5. Lists of one row a batch (its mean), one number a layer,
+    top-down: `norm`; `latent_step`, |Z+ - Z| / |Z| as the latent enters; `refine_step`, the same as the residual cells
+    follow. A state of zeros has no relative change: nan.
     """
     net.eval()
     generator = torch.Generator().manual_seed(seed)

@@ -17,9 +17,10 @@ THRESHOLD = 0.01  # of the variance of an active unit, arXiv:1509.00519, section
 
 @dataclass(frozen=True)
 class Units:
-    """kl: nats of every unit, (units,), equation 3 of arXiv:2302.09976. activity: A of equation 4, (units,).
+    """How much every unit works, float64 (units,) each.
 
-    context_activity: variance of every decoded value of the context, in its units of -1..1; empty without one.
+    kl: nats, equation 3 of arXiv:2302.09976. activity: A of its equation 4. context_activity: the variance of every
+    decoded value of the context, in its units of -1..1; empty without one.
     """
 
     kl: np.ndarray
@@ -27,7 +28,7 @@ class Units:
     context_activity: np.ndarray
 
     def summary(self) -> dict[str, Any]:
-        """Active units in number and per cent, without and with the context's, and nats a unit."""
+        """Return active units in number and per cent, without and with the context's, and nats a unit."""
         active, more = int((self.activity > THRESHOLD).sum()), int((self.context_activity > THRESHOLD).sum())
         n, n_context = len(self.kl), len(self.context_activity)
         return {
@@ -41,15 +42,16 @@ class Units:
         }
 
     def cdf(self, points: np.ndarray) -> np.ndarray:
-        """Part of the units whose KL is at most each of the points (figure 1)."""
+        """Return the part of the units whose KL is at most each of the points (figure 1); points: nats."""
         return np.searchsorted(np.sort(self.kl), points, side="right") / len(self.kl)
 
 
 @torch.no_grad()
 def measure_units(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100) -> Units:
-    """Over all of x. The activity is the covariance of posterior means along two independent paths of upper latents:
+    """Measure every unit over all pictures of x, whole numbers as float, (B, C, H, W).
 
-    its expectation is the variance over pictures of their expectation over paths, which one path would overrate.
+    The activity is the covariance of posterior means along two independent paths of upper latents: its expectation is
+    the variance over pictures of their expectation over paths, which one path would overrate.
     """
     net.eval()
     generator = torch.Generator().manual_seed(seed)
@@ -57,7 +59,7 @@ def measure_units(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100) -> Uni
     context: list[Tensor] = []
     for part in x.split(batch):
         features, symbols = net.features(part), net.symbols(part)
-        paths = [_path(net, len(part), features, symbols, generator) for _ in range(2)]
+        paths = [posterior_path(net, len(part), features, symbols, generator) for _ in range(2)]
         sums.add(paths[0][0], paths[1][0], (paths[0][1] + paths[1][1]) / 2)
         if symbols is not None and net.context is not None:
             context.append(symbols.flatten(1) / net.context.config.half)
@@ -65,8 +67,13 @@ def measure_units(net: Vdvae, x: Tensor, seed: int = 0, batch: int = 100) -> Uni
     return Units(sums.kl.numpy() / sums.n, sums.covariance(), values)
 
 
-def _path(net: Vdvae, n: int, features: Any, symbols: Any, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Posterior means and KLs of all units along one path, (B, units) each."""
+def posterior_path(
+    net: Vdvae, n: int, features: Any, symbols: Any, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
+    """Return posterior means and KLs (nats) of all units along one path of samples, float64 (n, units) each.
+
+    features, symbols: what `Vdvae.features` and `Vdvae.symbols` give for n pictures.
+    """
     means, kls = [], []
 
     def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
@@ -79,7 +86,7 @@ def _path(net: Vdvae, n: int, features: Any, symbols: Any, generator: torch.Gene
 
 
 class _Sums:
-    """Running sums for the covariance of two quantities and the mean of a third."""
+    """The running sums for the covariance of two quantities and the mean of a third."""
 
     def __init__(self) -> None:
         self.n = 0

@@ -1,4 +1,4 @@
-"""`hvaecodec paper hqa-mnist` and `hqa-faces`: systems train, are measured and stand beside the paper's; runs resume."""
+"""`hvaecodec paper hqa-mnist` and `hqa-faces`: systems train, are measured and stand in tables; runs resume."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image
 from hvaecodec.bench.metrics import features
 from hvaecodec.bench.papers import PaperSettings, experiment
 from hvaecodec.bench.papers.hqa import mnist
-from hvaecodec.bench.papers.hqa.runs import Runs, cell, interval, through, used
+from hvaecodec.bench.papers.hqa.runs import Runs, cell, code_pictures, interval, used_part
 from hvaecodec.bench.papers.hqa.weak_digits import WeakClassifier
 from hvaecodec.codec.hqa.stack_weights import load_stack
 from hvaecodec.codec.registry import WEIGHTS
@@ -42,11 +42,7 @@ def data(tmp_path_factory):
     return folder
 
 
-def quiet(system, spent, words):
-    pass
-
-
-def test_digits_train_measure_and_resume(data, tmp_path, monkeypatch):
+def test_digits_train_measure_and_resume(data, tmp_path, monkeypatch, quiet):
     with monkeypatch.context() as patch:
         patch.setattr(mnist, "_figures", lambda *args: None)
         experiment("hqa-mnist")(PaperSettings(data, tmp_path, "tiny", 1, ("vqvae",)), quiet)
@@ -67,7 +63,7 @@ def test_digits_train_measure_and_resume(data, tmp_path, monkeypatch):
         experiment("hqa-mnist")(PaperSettings(data, tmp_path, "tiny", 1, ("vqvae",)), quiet)
 
 
-def test_faces_train_and_measure(data, tmp_path):
+def test_faces_train_and_measure(data, tmp_path, quiet):
     settings = PaperSettings(data, tmp_path, "tiny", 1, ("vqvae-144",))
     (table,) = experiment("hqa-faces")(settings, quiet)
     assert [row[:2] for row in table.rows] == [("VQ-VAE", "48")]
@@ -77,28 +73,28 @@ def test_faces_train_and_measure(data, tmp_path):
 def test_an_unknown_system_is_an_error(tmp_path):
     runs = Runs(PaperSettings(tmp_path, tmp_path, only=("hqa", "hqb")), MNIST)
     with pytest.raises(ValueError, match="no system 'hqb'; there are vqvae, hams"):
-        runs.chosen()
+        runs.choose()
 
 
 def test_samples_of_a_picture_do_not_depend_on_the_batch(monkeypatch):
     torch.manual_seed(0)
     stack = make_stack([LayerConfig(1, 4, 4, dim=6, codes=8), LayerConfig(6, 4, 4, dim=6, codes=8)]).freeze()
     rows = torch.randint(256, (6, 1, 8, 8), dtype=torch.uint8)
-    whole = through(stack, rows, 1, seed=5)
+    whole = code_pictures(stack, rows, 1, seed=5)
     monkeypatch.setattr("hvaecodec.bench.papers.hqa.runs._BATCH", 4)
-    parts = through(stack, rows, 1, seed=5)
+    parts = code_pictures(stack, rows, 1, seed=5)
     assert torch.equal(whole.indices, parts.indices)
     torch.testing.assert_close(whole.pictures, parts.pictures)
-    assert not torch.allclose(whole.pictures, through(stack, rows, 1, seed=6).pictures)
+    assert not torch.allclose(whole.pictures, code_pictures(stack, rows, 1, seed=6).pictures)
 
 
 def test_distances_of_originals_are_those_of_no_compression(data):
     rng = np.random.default_rng(1)
     test = rng.integers(0, 256, (260, 32, 32), np.uint8)
-    told = mnist.distances(torch.from_numpy(test)[:, None].float() / 255, test, np.zeros(260, np.int64))
-    assert told["mse"] == pytest.approx(0, abs=1e-9)
-    assert told["rfd"] == pytest.approx(0, abs=1e-3)
-    assert 0 <= told["error_percent"] <= 100
+    distances = mnist.measure_distances(torch.from_numpy(test)[:, None].float() / 255, test, np.zeros(260, np.int64))
+    assert distances["mse"] == pytest.approx(0, abs=1e-9)
+    assert distances["rfd"] == pytest.approx(0, abs=1e-3)
+    assert 0 <= distances["error_percent"] <= 100
 
 
 @pytest.mark.data
@@ -124,9 +120,9 @@ def test_the_layers_in_the_package_keep_most_digits_in_eight_bits(data_dir):
     test, labels = digits.test[:1000], digits.test_labels[:1000]
     stack = load_stack(WEIGHTS / "hqa-mnist")
     rows = torch.from_numpy(test)[:, None]
-    samples = mnist.distances(through(stack, rows, 4, 0).pictures, test, labels)
+    samples = mnist.measure_distances(code_pictures(stack, rows, 4, 0).pictures, test, labels)
     assert samples["mse"] < 0.045 and samples["error_percent"] < 20 and samples["rfd"] < 3
-    fine = mnist.distances(through(stack, rows, 1).pictures, test, labels)
+    fine = mnist.measure_distances(code_pictures(stack, rows, 1).pictures, test, labels)
     assert fine["mse"] < 0.003 and fine["error_percent"] < 1.5
 
 
@@ -135,4 +131,4 @@ def test_intervals_are_students():
     mean, half = interval([1.0, 2.0, 3.0])
     assert mean == pytest.approx(2) and half == pytest.approx(4.302653 / 3**0.5)
     assert cell([1.0, 2.0, 3.0], 2) == "2.00 ± 2.48" and cell([1.0], 1) == "1.0" and cell([], 1) == "–"
-    assert used(torch.arange(4), 8) == 0.5
+    assert used_part(torch.arange(4), 8) == 0.5

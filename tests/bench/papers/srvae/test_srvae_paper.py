@@ -1,4 +1,4 @@
-"""The srVAE's experiment at a tiny size: tables, figures, kept results."""
+"""The srVAE's experiment at a tiny size: tables, figures, stored results."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import assume, given
+from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from hvaecodec.bench.papers import PaperSettings, experiment
 from hvaecodec.bench.papers.srvae import experiment as srvae
 from hvaecodec.bench.papers.srvae import measures
-from hvaecodec.bench.papers.srvae.figures import grid
+from hvaecodec.bench.papers.srvae.claims import judge_claims
+from hvaecodec.bench.papers.srvae.figures import join_pictures
+from hvaecodec.bench.papers.srvae.tables import codec_tables, super_resolution_table
 from hvaecodec.codec.tiles.lossless_rgb import fit_tables
 from hvaecodec.codec.tiles.srvae_weights import FILE, TABLES, load_model, model_bytes
 from hvaecodec.models.srvae.srvae import PRESETS, make
@@ -29,11 +33,11 @@ def finished(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(small_images, "cifar10", lambda data: images)
         patch.setattr(srvae, "cifar10", lambda data: images)
-        yield settings, srvae.run(settings, lambda stage, spent, words: None), images
+        yield settings, srvae.run_experiment(settings, lambda stage, spent, words: None), images
 
 
 def test_it_is_registered():
-    assert experiment("srvae") is srvae.run
+    assert experiment("srvae") is srvae.run_experiment
 
 
 def test_ours_stand_beside_the_printed(finished):
@@ -62,35 +66,51 @@ def test_chains_cost_what_the_models_say(finished):
         assert float(row[1]) == pytest.approx(float(row[4].split(" ")[0]), rel=0.2)  # untrained, and of other draws
 
 
-def measured(re_x: float, kl_z: float, samples: float | None = None, check: float | None = None):
-    found = {} if samples is None else {"samples": samples, "samples_check": check}
-    return measures.Measured(1, 1, 0.1, 32, {"re_x": re_x, "kl_z": kl_z}, found, {}, {})
+def measurement(re_x: float, kl_z: float, samples: float | None = None, check: float | None = None):
+    distances = {} if samples is None else {"samples": samples, "samples_check": check}
+    return measures.Measurement(1, 1, 0.1, 32, {"re_x": re_x, "kl_z": kl_z}, distances, {}, {})
 
 
 @pytest.mark.parametrize(
     ("vae", "sr", "verdicts"),
     [
-        (measured(9000, 10, 4, 5), measured(8000, 2000, 3, 4), ["yes", "yes", "yes"]),
-        (measured(8000, 10, 4, 5), measured(8000.5, -10, 5, 6), ["NO", "NO", "NO"]),
-        (measured(9000, 10, 4, 5), measured(8000, 10, 3, 6), ["yes", "NO", "the two nets disagree"]),
-        (measured(9000, 10), measured(8000, 2000), ["yes", "yes"]),
+        (measurement(9000, 10, 4, 5), measurement(8000, 2000, 3, 4), ["yes", "yes", "yes"]),
+        (measurement(8000, 10, 4, 5), measurement(8000.5, -10, 5, 6), ["NO", "NO", "NO"]),
+        (measurement(9000, 10, 4, 5), measurement(8000, 10, 3, 6), ["yes", "NO", "the two nets disagree"]),
+        (measurement(9000, 10), measurement(8000, 2000), ["yes", "yes"]),
     ],
 )
 def test_claims_are_judged(vae, sr, verdicts):
-    words = srvae._claims_of("vae", "srvae", [vae], [sr]).split(": ", 1)[1].split(" (")
-    told = [part.rsplit(": ", 1)[1] for part in words[:-1]]
-    assert told == verdicts
+    words = judge_claims("vae", "srvae", [vae], [sr]).split(": ", 1)[1].split(" (")
+    assert [part.rsplit(": ", 1)[1] for part in words[:-1]] == verdicts
     assert f"RE_x of the srVAE is lower: {verdicts[0]} (vae {vae.terms['re_x']:.2f}, srvae {sr.terms['re_x']:.2f})" in (
-        srvae._claims_of("vae", "srvae", [vae], [sr])
+        judge_claims("vae", "srvae", [vae], [sr])
     )
+
+
+@given(st.floats(1, 1e5), st.floats(1, 1e5), st.floats(0, 100), st.floats(0, 100), st.integers(1, 3))
+def test_swapping_the_models_flips_the_claims_that_differ(re_x, other_re_x, distance, other_distance, runs):
+    assume(abs(re_x - other_re_x) > 1e-3 and abs(distance - other_distance) > 1e-3)
+    one = [measurement(re_x, 10, distance, distance)] * runs
+    two = [measurement(other_re_x, 10, other_distance, other_distance)]
+    there, back = judge_claims("a", "b", one, two), judge_claims("a", "b", two, one)
+    for claim, holds in (
+        ("RE_x of the srVAE is lower", other_re_x < re_x),
+        ("its bits per dim are higher", other_re_x > re_x),
+        ("its samples are nearer to pictures", other_distance < distance),
+    ):
+        verdicts = ("yes", "NO") if holds else ("NO", "yes")
+        assert f"{claim}: {verdicts[0]} (" in there and f"{claim}: {verdicts[1]} (" in back
 
 
 def test_samples_are_also_compared_at_the_best_temperature_of_each():
     def distances(*at: float) -> dict[str, float]:
-        return {key + suffix: d for key, d in zip(measures.SAMPLES.values(), at, strict=True) for suffix in srvae.NETS}
+        return {
+            key + suffix: d for key, d in zip(measures.SAMPLES.values(), at, strict=True) for suffix in measures.NETS
+        }
 
-    vae, sr = (replace(measured(9, 1), distances=d) for d in (distances(13, 15, 18), distances(20, 14, 12)))
-    words = srvae._claims_of("vae", "srvae", [vae], [sr])
+    vae, sr = (replace(measurement(9, 1), distances=d) for d in (distances(13, 15, 18), distances(20, 14, 12)))
+    words = judge_claims("vae", "srvae", [vae], [sr])
     assert "nearer to pictures: NO (vae 13.00, srvae 20.00; vae 13.00, srvae 20.00)" in words
     assert "at its best temperature of z: yes (vae 13.00, srvae 12.00; vae 13.00, srvae 12.00)" in words
 
@@ -100,7 +120,7 @@ def test_samples_are_also_compared_at_the_best_temperature_of_each():
 )
 def test_a_gain_over_bicubic_is_judged(ours, verdict):
     psnr = {"bilinear": 24.0, "bicubic": 25.0, measures.ENLARGED["means"]: ours}
-    notes = srvae._super_resolution({"srvae": [replace(measured(1, 1), psnr_db=psnr)]}).notes
+    notes = super_resolution_table({"srvae": [replace(measurement(1, 1), psnr_db=psnr)]}).notes
     assert any(verdict in note for note in notes)
 
 
@@ -114,7 +134,7 @@ def test_figures_and_results_are_kept(finished):
     }
     (record,) = folder.glob("terms-*.json")
     record.write_text('{"re_x": 7000.0, "re_y": 1.0, "kl_z": 2.0, "kl_u": 3.0}')
-    again = srvae.run(replace(settings, only=("srvae",)), lambda stage, spent, words: None)
+    again = srvae.run_experiment(replace(settings, only=("srvae",)), lambda stage, spent, words: None)
     assert again[0].rows[0][5:9] == ("7000", "1", "2", "3")
 
 
@@ -122,23 +142,23 @@ def test_interpolation_by_pillow_is_told_right(finished):
     """A flat picture is enlarged without loss; PSNR is capped where there is no error."""
     flat = np.full((2, 16, 16, 3), 90, np.uint8)
     y = torch.full((2, 3, 8, 8), 90.0)
-    assert np.array_equal(measures._enlarged(y, measures.Image.Resampling.BICUBIC), flat)
-    assert measures._psnr_db(flat, flat).min() > 70
+    assert np.array_equal(measures.enlarge(y, measures.Image.Resampling.BICUBIC), flat)
+    assert measures.psnr_by_picture(flat, flat).min() > 70
     worse = flat.copy()
     worse[1] += 10
-    assert measures._psnr_db(flat, worse)[1] == pytest.approx(10 * np.log10(255**2 / 100))
+    assert measures.psnr_by_picture(flat, worse)[1] == pytest.approx(10 * np.log10(255**2 / 100))
 
 
 def test_grid_has_every_picture_in_its_place():
     pictures = np.arange(6, dtype=np.uint8).reshape(2, 3, 1, 1, 1) * np.ones((1, 1, 4, 4, 3), np.uint8)
-    drawn = grid(pictures)
-    assert drawn.shape == (2 * 14 + 2, 3 * 14 + 2, 3)
-    assert drawn[2, 2, 0] == 0 and drawn[16 + 11, 2 + 28 + 11, 0] == 5 and drawn[0, 0, 0] == 255
+    joined = join_pictures(pictures)
+    assert joined.shape == (2 * 14 + 2, 3 * 14 + 2, 3)
+    assert joined[2, 2, 0] == 0 and joined[16 + 11, 2 + 28 + 11, 0] == 5 and joined[0, 0, 0] == 255
 
 
 def test_unknown_systems_are_errors(tmp_path):
     with pytest.raises(ValueError, match="known are vae, srvae"):
-        srvae.run(PaperSettings(tmp_path, tmp_path, "tiny", only=("hqa",)), lambda stage, spent, words: None)
+        srvae.run_experiment(PaperSettings(tmp_path, tmp_path, "tiny", only=("hqa",)), lambda stage, spent, words: None)
 
 
 def test_files_are_measured_apart_from_estimates(tmp_path):
@@ -150,18 +170,18 @@ def test_files_are_measured_apart_from_estimates(tmp_path):
     y = np.random.default_rng(1).integers(0, 256, (40, 16, 16, 3), dtype=np.uint8)
     (tmp_path / TABLES).write_bytes(save({"tables": fit_tables(y)}))
     (tmp_path / "card.json").write_text('{"codec": "srvae-cifar10"}')
-    kept = load_model(tmp_path)
-    found = measures._files(tmp_path, kept, rows, 0)
-    assert found["files"] == 4 and 5 < found["payload_bpp"] < found["bpp"] < found["payload_bpp"] + 0.4
-    terms = [measures._terms(kept, row[None], 0) for row in rows]
+    loaded = load_model(tmp_path)
+    files = measures.measure_files(tmp_path, loaded, rows, 0)
+    assert files["files"] == 4 and 5 < files["payload_bpp"] < files["bpp"] < files["payload_bpp"] + 0.4
+    terms = [measures.mean_terms(loaded, row[None], 0) for row in rows]
     est_y = np.mean([t["re_y"] + t["kl_u"] for t in terms]) / np.log(2) / 1024
     est_z = np.mean([t["kl_z"] for t in terms]) / np.log(2) / 1024
-    assert found["est_y_bpp"] == pytest.approx(est_y, rel=1e-4) and found["est_z_bpp"] == pytest.approx(est_z, rel=1e-4)
+    assert files["est_y_bpp"] == pytest.approx(est_y, rel=1e-4) and files["est_z_bpp"] == pytest.approx(est_z, rel=1e-4)
     distances = {"means": 1.25, "drawn": 0.5, "reconstructions": 0.25}
     distances |= {f"{name}_check": value + 1 for name, value in distances.items()}
-    (table,) = srvae._as_a_codec({"srvae": [replace(measured(1, 1), distances=distances, codec=found)]})
+    (table,) = codec_tables({"srvae": [replace(measurement(1, 1), distances=distances, codec=files)]})
     assert [row[7] for row in table.rows] == ["1.25, 2.25", "0.50, 1.50", "0.25, 1.25"]
-    assert [row[5] for row in table.rows] == ["–", "–", f"{found['est_z_bpp']:.3f}"]
+    assert [row[5] for row in table.rows] == ["–", "–", f"{files['est_z_bpp']:.3f}"]
     assert [row[2:5] for row in table.rows] == [
-        tuple(f"{found[k]:.3f}" for k in ("bpp", "payload_bpp", "est_y_bpp"))
+        tuple(f"{files[k]:.3f}" for k in ("bpp", "payload_bpp", "est_y_bpp"))
     ] * 3

@@ -1,4 +1,4 @@
-"""What is measured of the papers' VAEs, against models whose true values are known."""
+"""The measures of the papers' VAEs, against models whose true values are known."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import scipy.stats
 import torch
 
-from hvaecodec.bench.papers.vae_measures.attack import Attack, _ascend, _distance, _look, robustness
+from hvaecodec.bench.papers.vae_measures.attack import Attack, ascend, observe_top, robustness, top_distance
 from hvaecodec.bench.papers.vae_measures.bounds import (
     Mean,
     bits_per_dim,
@@ -21,15 +21,15 @@ from hvaecodec.bench.papers.vae_measures.bounds import (
     weighted_nll,
 )
 from hvaecodec.bench.papers.vae_measures.elsewhere import nats_elsewhere
-from hvaecodec.bench.papers.vae_measures.published import accounts
+from hvaecodec.bench.papers.vae_measures.published import context_accounts
 from hvaecodec.bench.papers.vae_measures.samples import (
     information,
     n_layers,
     partial_reconstruction,
+    sample_pictures,
     state_norms,
-    unconditional,
 )
-from hvaecodec.bench.papers.vae_measures.units import THRESHOLD, Units, _path, measure_units
+from hvaecodec.bench.papers.vae_measures.units import THRESHOLD, Units, measure_units, posterior_path
 from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.vdvae.net import Vdvae
 from hvaecodec.models.vdvae.presets import net
@@ -37,10 +37,10 @@ from hvaecodec.models.vdvae.presets import net
 
 def vae(name: str = "mnist-dct") -> Vdvae:
     torch.manual_seed(0)
-    made = Vdvae(net(f"{name}-tiny"))
-    for parameter in made.parameters():
+    vae_net = Vdvae(net(f"{name}-tiny"))
+    for parameter in vae_net.parameters():
         parameter.data += 0.05 * torch.randn_like(parameter)
-    return made.eval()
+    return vae_net.eval()
 
 
 def drawings(n: int = 12, side: int = 28) -> torch.Tensor:
@@ -78,41 +78,42 @@ def test_means_of_exponentials():
 
 
 def test_importance_weighting_tightens_the_bound():
-    made, x = vae(), drawings()
-    elbo = negative_elbo(made, x)
+    vae_net, x = vae(), drawings()
+    elbo = negative_elbo(vae_net, x)
     assert elbo["elbo"].value == pytest.approx(elbo["nll"].value + elbo["kl"].value + elbo["context"].value, rel=1e-5)
     assert sum(elbo["kl_by_latent"]) == pytest.approx(elbo["kl"].value, rel=1e-5)
-    assert negative_elbo(made, x)["elbo"] == elbo["elbo"]  # the same draws
-    found = weighted_nll(made, x, 20)
-    assert found.nll.shape == (12,)
-    assert (found.nll < found.elbo).all() and float((found.elbo - found.nll).mean()) > 5
-    assert float(found.elbo.mean()) == pytest.approx(elbo["elbo"].value, rel=0.02)
+    assert negative_elbo(vae_net, x)["elbo"] == elbo["elbo"]  # the same draws
+    weighted = weighted_nll(vae_net, x, 20)
+    assert weighted.nll.shape == (12,)
+    assert (weighted.nll < weighted.elbo).all() and float((weighted.elbo - weighted.nll).mean()) > 5
+    assert float(weighted.elbo.mean()) == pytest.approx(elbo["elbo"].value, rel=0.02)
     assert np.mean(elbo["by_picture"]) == pytest.approx(elbo["elbo"].value) and len(elbo["by_picture"]) == 12
 
 
 def test_active_units_are_those_whose_means_vary_with_the_picture():
-    made, x = vae(), drawings(200)
-    for layer, factor in zip(made.layers, (0, 20), strict=True):  # the first latent has collapsed
+    vae_net, x = vae(), drawings(200)
+    for layer, factor in zip(vae_net.layers, (0, 20), strict=True):  # the first latent has collapsed
         layer.posterior.last.weight.data *= factor
-    units = measure_units(made, x)
-    first, rest = np.split(units.activity, [math.prod(made.latent_shapes[0])])
+    units = measure_units(vae_net, x)
+    first, rest = np.split(units.activity, [math.prod(vae_net.latent_shapes[0])])
     assert (np.abs(first) < 1e-9).all() and (rest > THRESHOLD).any()
-    told = units.summary()
-    assert told["context_units"] == 36 and told["active_with_context"] >= told["active"]
-    assert told["units"] == len(units.kl) == sum(math.prod(shape) for shape in made.latent_shapes)
-    assert told["kl_per_unit"] * told["units"] == pytest.approx(negative_elbo(made, x)["kl"].value, rel=0.05)
+    summary = units.summary()
+    assert summary["context_units"] == 36 and summary["active_with_context"] >= summary["active"]
+    assert summary["units"] == len(units.kl) == sum(math.prod(shape) for shape in vae_net.latent_shapes)
+    assert summary["kl_per_unit"] * summary["units"] == pytest.approx(negative_elbo(vae_net, x)["kl"].value, rel=0.05)
 
 
 def test_noise_of_a_path_is_no_activity():
     """A unit whose mean only follows the sample above it is not active; one path alone would call it so."""
-    made, x = vae("mnist-vdvae"), drawings(300)
-    for layer in made.layers:
+    vae_net, x = vae("mnist-vdvae"), drawings(300)
+    for layer in vae_net.layers:
         layer.posterior.last.weight.data *= 20
-    for cell in [made.encoder.enter, *(c.last for c in made.encoder.cells)]:
+    for cell in [vae_net.encoder.enter, *(c.last for c in vae_net.encoder.cells)]:
         cell.weight.data.zero_()  # the picture does not arrive
     with torch.no_grad():
-        one_path = _path(made, len(x), made.features(x), None, torch.Generator().manual_seed(0))[0].var(0).numpy()
-    units = measure_units(made, x)
+        rng = torch.Generator().manual_seed(0)
+        one_path = posterior_path(vae_net, len(x), vae_net.features(x), None, rng)[0].var(0).numpy()
+    units = measure_units(vae_net, x)
     assert one_path.max() > THRESHOLD
     assert np.abs(units.activity).max() < 0.4 * one_path.max() and len(units.context_activity) == 0
 
@@ -128,14 +129,14 @@ def test_mass_on_pictures_of_another_context_by_hand(logit):
     config = net("mnist-downsample-tiny")
     one = replace(config.context, size=1, half=1)
     torch.manual_seed(0)
-    made = Vdvae(replace(config, context=one)).eval()
-    made.leave.weight.data.zero_()
-    made.leave.bias.data.fill_(logit)
-    kept = scipy.stats.binom.sf(588, 784, 1 / (1 + math.exp(-logit)))
+    vae_net = Vdvae(replace(config, context=one)).eval()
+    vae_net.leave.weight.data.zero_()
+    vae_net.leave.bias.data.fill_(logit)
+    part = scipy.stats.binom.sf(588, 784, 1 / (1 + math.exp(-logit)))
     draws = 4000
-    nats = nats_elsewhere(made, torch.ones(3, 1, 28, 28), draws=draws, chunk=512)
-    torch.testing.assert_close(nats.double(), torch.full((3,), -math.log(kept)).double(), atol=0.08, rtol=0)
-    none = nats_elsewhere(made, torch.zeros(2, 1, 28, 28), draws=draws)
+    nats = nats_elsewhere(vae_net, torch.ones(3, 1, 28, 28), draws=draws, batch=512)
+    torch.testing.assert_close(nats.double(), torch.full((3,), -math.log(part)).double(), atol=0.08, rtol=0)
+    none = nats_elsewhere(vae_net, torch.zeros(2, 1, 28, 28), draws=draws)
     torch.testing.assert_close(none, torch.full((2,), math.log(2 * draws)))
 
 
@@ -145,60 +146,64 @@ def test_mass_elsewhere_wants_a_context():
 
 
 def test_partial_reconstructions_take_the_context_first():
-    made, x = vae(), drawings(4)
-    assert n_layers(made) == len(made.order) + 1
-    only = partial_reconstruction(made, x, 1, temperature=0)
+    vae_net, x = vae(), drawings(4)
+    assert n_layers(vae_net) == len(vae_net.order) + 1
+    only = partial_reconstruction(vae_net, x, 1, temperature=0)
     assert only.shape == x.shape and only.min() >= 0 and only.max() <= 1
     other = x + 0.02 * torch.cos(
         math.pi * 27 * (2 * torch.arange(28) + 1) / 56
     )  # a frequency that is not in the context
-    assert torch.equal(made.symbols(x), made.symbols(other))
-    assert torch.equal(only, partial_reconstruction(made, other, 1, temperature=0))
-    assert not torch.equal(made.symbols(x), made.symbols(1 - x))
-    assert not torch.equal(only, partial_reconstruction(made, 1 - x, 1, temperature=0))
+    assert torch.equal(vae_net.symbols(x), vae_net.symbols(other))
+    assert torch.equal(only, partial_reconstruction(vae_net, other, 1, temperature=0))
+    assert not torch.equal(vae_net.symbols(x), vae_net.symbols(1 - x))
+    assert not torch.equal(only, partial_reconstruction(vae_net, 1 - x, 1, temperature=0))
     with pytest.raises(ValueError, match=r"1\.\."):
-        partial_reconstruction(made, x, 0)
-    told = information(made, x)
-    assert len(told["ms_ssim32"]) == len(told["psnr_db"]) == n_layers(made)
+        partial_reconstruction(vae_net, x, 0)
+    curves = information(vae_net, x)
+    assert len(curves["ms_ssim32"]) == len(curves["psnr_db"]) == n_layers(vae_net)
 
 
 def test_samples_repeat_and_differ_with_temperature():
-    made = vae("cifar10-small-dct")
-    one, again, cold = (unconditional(made, 2, t, torch.Generator().manual_seed(3)) for t in (1.0, 1.0, 0.0))
+    vae_net = vae("cifar10-small-dct")
+    one, again, cold = (sample_pictures(vae_net, 2, t, torch.Generator().manual_seed(3)) for t in (1.0, 1.0, 0.0))
     assert torch.equal(one, again) and not torch.equal(one, cold) and one.shape == (2, 3, 32, 32)
 
 
 def test_norms_of_the_state():
-    made, x = vae("mnist-x1-normalised"), drawings(6, 32)
-    told = state_norms(made, x, batches=2)
-    assert all(len(rows) == 2 and len(rows[0]) == len(made.order) for rows in told.values())
+    vae_net, x = vae("mnist-x1-normalised"), drawings(6, 32)
+    norms = state_norms(vae_net, x, batches=2)
+    assert all(len(rows) == 2 and len(rows[0]) == len(vae_net.order) for rows in norms.values())
     free = state_norms(vae("mnist-x1"), x, batches=2)
-    assert np.nanmax(free["norm"]) > np.nanmax(told["norm"])
+    assert np.nanmax(free["norm"]) > np.nanmax(norms["norm"])
 
 
 def test_an_attack_stays_in_its_box_and_hurts_more_with_more_room():
-    made, x = vae(), drawings(3)
-    near, far = (robustness(made, x, 2, Attack(radius, 4, 0.5, 1)) for radius in (0.001, 0.5))
+    vae_net, x = vae(), drawings(3)
+    near, far = (robustness(vae_net, x, 2, Attack(radius, 4, 0.5, 1)) for radius in (0.001, 0.5))
     assert near.shape == (3,) and (near <= 1 + 1e-9).all() and near.mean() > far.mean()
-    how = Attack(0.2, 8, 0.25, 1)
-    start = (2 * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 1) * how.radius
-    target = _look(made, x, 2)[1]
-    moved = _ascend(made, x, start, 2, target, how)
-    assert (moved - x).abs().max() <= how.radius + 1e-6 and moved.min() >= 0 and moved.max() <= 1
-    before, after = (_distance(_look(made, p, 2)[1], target) for p in ((x + start).clamp(0, 1), moved))
+    attack = Attack(0.2, 8, 0.25, 1)
+    start = (2 * torch.rand(x.shape, generator=torch.Generator().manual_seed(0)) - 1) * attack.radius
+    target = observe_top(vae_net, x, 2)[1]
+
+    def distance(pictures: torch.Tensor) -> torch.Tensor:
+        return top_distance(observe_top(vae_net, pictures, 2)[1], target)
+
+    moved = ascend(distance, x, start, attack)
+    assert (moved - x).abs().max() <= attack.radius + 1e-6 and moved.min() >= 0 and moved.max() <= 1
+    before, after = (distance(pictures) for pictures in ((x + start).clamp(0, 1), moved))
     assert (after > 2 * before).all()
-    assert all(p.requires_grad for p in made.parameters())
+    assert all(p.requires_grad for p in vae_net.parameters())
 
 
 def test_what_the_released_code_counts_for_a_context_is_too_little():
     """The same contexts under the same noise; the entropy is that of a coin for every integer of a flat picture."""
-    made = vae("mnist-dct-published")
-    made.context.fit(drawings(40))
-    counted = accounts(made, torch.zeros(50, 1, 28, 28))
-    assert counted["draw"].value == pytest.approx(36 * math.log(2), rel=1e-5)
-    assert counted["published"].value < counted["proper"].value - 5
-    assert counted["proper"].value > counted["draw"].value
-    again = accounts(made, torch.zeros(50, 1, 28, 28))
-    assert again == counted
+    vae_net = vae("mnist-dct-published")
+    vae_net.context.fit(drawings(40))
+    accounts = context_accounts(vae_net, torch.zeros(50, 1, 28, 28))
+    assert accounts["draw"].value == pytest.approx(36 * math.log(2), rel=1e-5)
+    assert accounts["published"].value < accounts["proper"].value - 5
+    assert accounts["proper"].value > accounts["draw"].value
+    again = context_accounts(vae_net, torch.zeros(50, 1, 28, 28))
+    assert again == accounts
     with pytest.raises(ValueError, match="released code"):
-        accounts(vae("mnist-dct"), drawings(2))
+        context_accounts(vae("mnist-dct"), drawings(2))
