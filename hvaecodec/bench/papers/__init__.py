@@ -1,4 +1,4 @@
-"""The papers' experiments: each trains what it needs, resumably, and puts our numbers beside the printed ones."""
+"""The papers' experiments train what they need, resumably, and put our numbers beside the printed ones."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Report = Callable[[str, float, str], None]
 
 @dataclass(frozen=True)
 class PaperSettings:
-    """Where an experiment finds its data and puts its results, and how much of it is run.
+    """The settings say where an experiment finds its data and puts its results, and how much of it is run.
 
     data: folder of the data packs. out: folder of runs, records and figures; what it holds is reused. preset: sizes and
     budgets. seeds: runs of each system, None for the experiment's own number. only: names of systems, none for all.
@@ -43,7 +43,7 @@ class PaperSettings:
 
 
 class Experiment(Protocol):
-    """The function `run_experiment` of a module in PAPERS."""
+    """An experiment is the function `run_experiment` of a module in PAPERS."""
 
     def __call__(self, settings: PaperSettings, report: Report) -> Sequence[Table]:
         """Train and measure what OUT does not have yet, write figures and tables there, and return the tables.

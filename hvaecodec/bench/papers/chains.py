@@ -1,4 +1,4 @@
-"""Chains of bits-back coding: measured on test pictures, and as a table."""
+"""Measure chains of bits-back coding on test pictures, and make their table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a paper's claim holds: every decision of the experiments, one function for each kind of comparison.
+"""Judge whether a paper's claim holds: every decision of the experiments, one function for each comparison.
 
 A judge takes numbers and returns a `Verdict`; it knows neither records nor words. A number that was not measured is
 None and makes the claim NOT_RUN. Two measurements that have an error are compared by their `Gap`, of which two standard
@@ -18,7 +18,7 @@ ERRORS = 2.0  # standard errors of a gap that decide nothing
 
 
 class Verdict(Enum):
-    """What a judge says of a claim; the value is how tables print it."""
+    """A verdict is what a judge says of a claim; its value is how tables print it."""
 
     HOLDS = "holds"
     FAILS = "FAILS"

@@ -1,4 +1,4 @@
-"""Measurements that are stored as JSON and not made again, and what identifies them."""
+"""Store measurements as JSON, so that none is taken twice, and identify what they are of."""
 
 from __future__ import annotations
 

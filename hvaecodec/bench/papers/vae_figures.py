@@ -1,4 +1,4 @@
-"""Figures of the papers of VAEs: lines with a legend, and grids of pictures."""
+"""Draw the figures of the papers of VAEs: lines with a legend, and grids of pictures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers as the papers on the DCT-VAE and on shared weights print them, by system, each with its table.
+"""These numbers are printed by the papers on the DCT-VAE and on shared weights, each with its table, by system.
 
 NLL are nats a picture or, of colour, bits per dimension; None stands where a number is only in a figure.
 """

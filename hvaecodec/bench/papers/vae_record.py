@@ -1,4 +1,4 @@
-"""The entries of a run's record: what is measured of a trained net of the papers' VAEs, on how many pictures."""
+"""Measure the entries of a run's record: the measures of the papers' VAEs, and on how many pictures each is taken."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs of the papers' VAEs in a folder: training of a system, and one record of measurements for every run.
+"""Train the systems of the papers' VAEs in a folder, and keep one record of measurements for every run.
 
 OUT/PRESET/train/SYSTEM-seedN holds checkpoints, OUT/PRESET/runs/SYSTEM-seedN.json the measurements; both are reused.
 Each process writes only the runs of the systems that its `only` names.

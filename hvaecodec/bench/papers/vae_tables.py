@@ -1,4 +1,4 @@
-"""Cells, rows and notes of the VAE papers' tables: ours beside the printed number, the budget beside every number."""
+"""Format cells, rows and notes of the VAE papers' tables: ours beside the printed number, the budget beside all."""
 
 from __future__ import annotations
 

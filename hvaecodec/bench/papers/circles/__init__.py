@@ -1,1 +1,1 @@
-"""The thesis on latent separation: VAEs on circles and tori, and reductors between them."""
+"""These modules repeat the thesis on latent separation: VAEs on circles and tori, and reductors between them."""

@@ -1,4 +1,4 @@
-"""What is judged of the thesis's experiments: whether a bound is one, how close it comes, and what the latents learnt.
+"""Judge the thesis's experiments: whether a bound is one, how close it comes, and whether latents find the phase.
 
 Pérez Rey (2018). The exact -log p of a noiseless sine is known (`models/circles/sines.py`), so that -ELBO can be held
 against it; Δ of reductors is compared as the thesis does (table 9.2).

@@ -1,4 +1,4 @@
-"""Δ of the reductors between trained models, with their records in a folder."""
+"""Measure Δ of the reductors between trained models, and store it in records."""
 
 from __future__ import annotations
 

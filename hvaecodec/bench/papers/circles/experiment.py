@@ -1,4 +1,4 @@
-"""`hvaecodec paper latent-separation`: VAEs that find circles and tori, and Δ-reductors between them.
+"""Run `hvaecodec paper latent-separation`: VAEs that find circles and tori, and Δ-reductors between them.
 
 Pérez Rey, "Latent variable separation with variational autoencoders" (2018): tables 5.1, 7.1, 9.2 and 11.1. Its data
 are made here, so no data pack is needed.

@@ -1,4 +1,4 @@
-"""Measurements of trained circle and torus VAEs at noiseless points, whose phases are known."""
+"""Measure trained circle and torus VAEs at noiseless points, whose phases are known."""
 
 from __future__ import annotations
 

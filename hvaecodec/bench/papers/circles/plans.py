@@ -1,4 +1,4 @@
-"""The systems of the thesis's experiments, and the sizes and budgets of each preset."""
+"""The plans list the systems of the thesis's experiments, with the sizes and budgets of each preset."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures of the thesis's latent spaces, coloured by the true phase: figures 5.4, 7.1, 9.5, 10.2, 10.3, 11.3, 11.4."""
+"""Draw the thesis's latent spaces, coloured by the true phase: figures 5.4, 7.1, 9.5, 10.2, 10.3, 11.3, 11.4."""
 
 from __future__ import annotations
 

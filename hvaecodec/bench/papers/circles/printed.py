@@ -1,4 +1,4 @@
-"""The numbers that Pérez Rey (2018) prints in tables 5.1, 7.1, 9.2 and 11.1, and what of them cannot be right."""
+"""These numbers are printed by Pérez Rey (2018) in tables 5.1, 7.1, 9.2 and 11.1; notes say what of them is wrong."""
 
 from __future__ import annotations
 

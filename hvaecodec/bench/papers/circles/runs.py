@@ -1,4 +1,4 @@
-"""The runs of the thesis's experiments in a folder: their training, their records and their weights."""
+"""Train the systems of the thesis's experiments in a folder, and store their records and weights there."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of `hvaecodec paper latent-separation`, made of records: ours beside those of the thesis.
+"""Make the tables of `hvaecodec paper latent-separation` from records: ours beside those of the thesis.
 
 Pérez Rey (2018): tables 5.1, 7.1, 9.2 and 11.1.
 """

@@ -1,1 +1,1 @@
-"""The DCT-VAE paper: its systems, its claims, and its experiment on Kodak."""
+"""These modules repeat the DCT-VAE paper: its systems, its claims, and its experiment on Kodak."""

@@ -1,4 +1,4 @@
-"""The DCT-VAE paper's claims, judged from the records of a store.
+"""Judge the DCT-VAE paper's claims from the records of a store.
 
 Kuzina and Tomczak, arXiv:2302.09976: -ELBO (tables 2 and 3), active units and their KL (table 4), attacks (figure 10),
 what the context alone gives (figure 4). What we ask of ourselves stands among them: a -ELBO to reach, and chains that

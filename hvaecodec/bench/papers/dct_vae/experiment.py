@@ -1,4 +1,4 @@
-"""`hvaecodec paper dct-vae`: a context on top of a very deep VAE, against the same net without and with a thumbnail.
+"""Run `hvaecodec paper dct-vae`: a context on top of a very deep VAE, against a net without and one with a thumbnail.
 
 Kuzina and Tomczak, arXiv:2302.09976: tables 1 to 4, figures 1, 3, 4 and 10, at reduced and equal budgets.
 """

@@ -1,4 +1,4 @@
-"""`hvaecodec paper dct-vae-kodak`: Kodak from the contexts of its tiles alone, as files.
+"""Run `hvaecodec paper dct-vae-kodak`: Kodak from the contexts of its tiles alone, as files.
 
 Kuzina and Tomczak, arXiv:2302.09976, section 5.3.2 and appendix G: figures 5, 6 and 9, by the two nets of CIFAR-10
 that are in the package; nothing is trained.

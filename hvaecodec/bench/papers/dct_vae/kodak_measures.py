@@ -1,4 +1,4 @@
-"""The measures that `hvaecodec paper dct-vae-kodak` takes of a photo: files, estimates, distortions and seams."""
+"""Measure a photo for `hvaecodec paper dct-vae-kodak`: files, estimates, distortions and seams."""
 
 from __future__ import annotations
 
@@ -113,9 +113,9 @@ def top_latents(
     generator = torch.Generator().manual_seed(seed)
     nats, out = 0.0, []
 
-    def choose(number: int, p: Gaussian, q: Gaussian) -> torch.Tensor:
+    def choose(latent_number: int, p: Gaussian, q: Gaussian) -> torch.Tensor:
         nonlocal nats
-        if number >= top:
+        if latent_number >= top:
             return p.sample(standard_noise(p.mean, generator), temperature)
         nats += float(q.kl(p).double().sum())
         return q.sample(standard_noise(q.mean, generator), 1.0 if temperature else 0.0)

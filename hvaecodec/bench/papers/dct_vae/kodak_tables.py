@@ -1,4 +1,4 @@
-"""The tables of `hvaecodec paper dct-vae-kodak`, made of the records of photos: rates, distortions and claims.
+"""Make the tables of `hvaecodec paper dct-vae-kodak` from the records of photos: rates, distortions, claims.
 
 Kuzina and Tomczak, arXiv:2302.09976, section 5.3.2: figures 5, 6 and 9. Rates of files and estimates stand in columns
 of their own.

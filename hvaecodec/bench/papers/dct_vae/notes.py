@@ -1,4 +1,4 @@
-"""What stands under the tables of `hvaecodec paper dct-vae`."""
+"""These notes stand under the tables of `hvaecodec paper dct-vae`."""
 
 from __future__ import annotations
 

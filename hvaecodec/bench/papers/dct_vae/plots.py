@@ -1,4 +1,4 @@
-"""Figures 1, 3, 4 and 10 of the DCT-VAE paper from our records, KL by latent, and samples."""
+"""Draw figures 1, 3, 4 and 10 of the DCT-VAE paper from our records, KL by latent, and samples."""
 
 from __future__ import annotations
 

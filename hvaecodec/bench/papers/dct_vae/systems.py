@@ -1,4 +1,4 @@
-"""The systems that `hvaecodec paper dct-vae` trains, and the groups of them that `--only` knows."""
+"""These systems are trained by `hvaecodec paper dct-vae`, and `--only` knows them and their groups."""
 
 from __future__ import annotations
 

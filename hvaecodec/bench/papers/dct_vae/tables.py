@@ -1,4 +1,4 @@
-"""The tables of `hvaecodec paper dct-vae`, made of the records of a store alone.
+"""Make the tables of `hvaecodec paper dct-vae` from the records of a store alone.
 
 Kuzina and Tomczak, arXiv:2302.09976: tables 1 to 5, figures 4 and 10.
 """

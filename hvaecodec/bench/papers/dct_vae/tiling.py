@@ -1,4 +1,4 @@
-"""What it costs that tiles know nothing of each other: bits of contexts, coded alone and beside their neighbours.
+"""Estimate what it costs that tiles know nothing of each other: contexts coded alone, and beside their neighbours.
 
 Both are estimates of stored tables that were fitted on the same training photos. The first tables are as
 `dct-vae-cifar10` has them; the second are of what is left of every tile once it is predicted, linearly, from the

@@ -1,1 +1,1 @@
-"""The HQA paper: digits and faces."""
+"""These modules repeat the HQA paper: digits and faces."""

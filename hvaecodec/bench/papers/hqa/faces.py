@@ -1,4 +1,4 @@
-"""HQA's experiment on faces: table 2 and figure 2 (right) of arXiv:2002.08111 at reduced scale.
+"""Repeat HQA's experiment on faces: table 2 and figure 2 (right) of arXiv:2002.08111 at reduced scale.
 
 Distances are FD-cifar, in the features of our own CIFAR-10 classifier on 32x32 patches, and not the paper's rFID. The
 pictures go to OUT alone: the terms of the data (CelebA, research only) allow no more.

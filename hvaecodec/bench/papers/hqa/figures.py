@@ -1,4 +1,4 @@
-"""Figures of the HQA experiments: curves over the rate, grids of pictures, interpolations between two of them."""
+"""Draw the figures of the HQA experiments: curves over the rate, grids of pictures, interpolations between two."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""HQA's experiments on digits: table 3, figure 3, and interpolations as in table 4 (arXiv:2002.08111).
+"""Repeat HQA's experiments on digits: table 3, figure 3, and interpolations as in table 4 (arXiv:2002.08111).
 
 Distances are rFD-LeNet, in the features of our own digit classifier, and not the paper's rFID, whose net is not named.
 """

@@ -1,4 +1,4 @@
-"""Numbers of MNIST in 8 bits as the HQA paper prints them (arXiv:2002.08111, table 3)."""
+"""These numbers of MNIST in 8 bits are printed by the HQA paper (arXiv:2002.08111, table 3)."""
 
 from __future__ import annotations
 

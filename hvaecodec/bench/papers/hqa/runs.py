@@ -1,4 +1,4 @@
-"""The runs that HQA's experiments share: each is trained once and measured once; cells have intervals over seeds."""
+"""Train each run of HQA's experiments once, measure it once, and give cells their intervals over seeds."""
 
 from __future__ import annotations
 

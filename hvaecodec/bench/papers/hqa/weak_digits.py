@@ -1,4 +1,4 @@
-"""A digit classifier about as weak as the HQA paper's, to see what of a class error is due to the classifier.
+"""Train a digit classifier about as weak as the HQA paper's, to see what of a class error is due to the classifier.
 
 The paper's net is not named and errs on 3.13 % of the originals (arXiv:2002.08111, table 3), ours on 0.5 %. A strong
 net reads digits that are blurred; a weak one, which knows sharp digits alone, may not.
@@ -19,7 +19,7 @@ _SEED = 0
 
 
 class WeakClassifier:
-    """One hidden layer, trained in seconds on digits as they are: the same weights at every call on a machine.
+    """A classifier with one hidden layer, trained in seconds: with the same weights at every call on a machine.
 
     train: uint8 (N, 32, 32). labels: int64 (N,).
     """

@@ -1,1 +1,1 @@
-"""The super-resolution VAE's paper."""
+"""These modules repeat the super-resolution VAE's paper."""

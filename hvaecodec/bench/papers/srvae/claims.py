@@ -1,4 +1,4 @@
-"""The srVAE paper's claims, judged from measurements of a pair of models, means over their runs.
+"""Judge the srVAE paper's claims from measurements of a pair of models, by means over their runs.
 
 Gatopoulos et al., arXiv:2006.05218, table 1: against the single-level VAE the srVAE has a lower RE_x, more bits per dim
 in all, and samples that are nearer to pictures. One decibel over bicubic interpolation is a number that we set

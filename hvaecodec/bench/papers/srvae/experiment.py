@@ -1,4 +1,4 @@
-"""`hvaecodec paper srvae`: the super-resolution VAE against a single-level VAE, equal in parameters and steps.
+"""Run `hvaecodec paper srvae`: the super-resolution VAE against a single-level VAE, equal in parameters and steps.
 
 Gatopoulos et al., arXiv:2006.05218, table 1 and figures 3, 6 and 7.
 """

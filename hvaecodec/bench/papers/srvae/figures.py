@@ -1,4 +1,4 @@
-"""Grids of pictures as in figures 3, 6 and 7 of the srVAE's paper: generations, reconstructions, interpolations."""
+"""Draw grids of pictures as in figures 3, 6 and 7 of the srVAE's paper: generations and what else it shows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Measurements of an srVAE or its twin on CIFAR-10's test set; each result is stored in the run's folder."""
+"""Measure an srVAE or its twin on CIFAR-10's test set, and store each result in the run's folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Numbers of CIFAR-10 as the srVAE's paper prints them, and what they sum to.
+"""These numbers of CIFAR-10 are printed by the srVAE's paper; their terms are summed here.
 
 Gatopoulos et al., arXiv:2006.05218, table 1.
 """

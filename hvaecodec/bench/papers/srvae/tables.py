@@ -1,4 +1,4 @@
-"""The tables of `hvaecodec paper srvae`, made of the measurements of every run.
+"""Make the tables of `hvaecodec paper srvae` from the measurements of every run.
 
 Gatopoulos et al., arXiv:2006.05218, table 1. Rates are estimates, -ELBO in bits per dim, but for the files of
 `srvae-cifar10` and for chains of bits-back coding.

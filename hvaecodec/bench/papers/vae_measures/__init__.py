@@ -1,1 +1,1 @@
-"""What is measured of the papers' VAEs. Every number here is an estimate of a model, never a file size."""
+"""Measure the papers' VAEs. Every number here is an estimate of a model, never a file size."""

@@ -1,4 +1,4 @@
-"""Robustness of the latent space: pictures moved a little so that the top posteriors move far.
+"""Attack the latent space: move pictures a little so that the top posteriors move far.
 
 arXiv:2302.09976, appendix H, which prints neither radius nor steps; those here are of the family of attacks that it
 cites (arXiv:2203.09940): maximise the symmetric divergence of the posteriors of the top layers within a box around
@@ -84,8 +84,8 @@ def observe_top(net: Vdvae, x: Tensor, m: int) -> tuple[Tensor, Top]:
     n_latents = m - (net.context is not None)
     values = net.context.values(x / (net.likelihood.levels - 1)) if net.context is not None else None
 
-    def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
-        if number < n_latents:
+    def choose(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
+        if latent_number < n_latents:
             posteriors.append(q)
         return q.mean
 

@@ -1,4 +1,4 @@
-"""-ELBO and importance-weighted NLL of test pictures, nats and bits per dimension.
+"""Measure -ELBO and importance-weighted NLL of test pictures, in nats and bits per dimension.
 
 Pictures are whole numbers as float (B, C, H, W), as the nets take them.
 """
@@ -120,7 +120,7 @@ def _weighted(net: Vdvae, x: Tensor, net_input: Tensor, samples: int, generator:
     for _ in range(samples):
         log_prior, log_posterior, kl = (torch.zeros(len(x), device=x.device) for _ in range(3))
 
-        def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
+        def choose(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
             nonlocal log_prior, log_posterior, kl
             z = q.sample(standard_noise(q.mean, generator))
             log_prior = log_prior + p.log_prob(z).flatten(1).sum(1)

@@ -1,4 +1,4 @@
-"""What a context costs beyond its own bits: the likelihood's mass on pictures that have another context.
+"""Measure what a context costs beyond its own bits: the likelihood's mass on pictures with another context.
 
 A context is a function of the picture. p(x | z, context) does not know that: a part of its mass lies on pictures whose
 context is another one, and these pictures never occur. A likelihood without that part would save -log of the rest.
@@ -29,7 +29,7 @@ def nats_elsewhere(net: Vdvae, x: Tensor, draws: int = 1024, seed: int = 0, batc
     net.eval()
     generator = torch.Generator().manual_seed(seed)
 
-    def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
+    def choose(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
         return q.sample(standard_noise(q.mean, generator))
 
     parameters = net.walk(choose, len(x), net.features(x), symbols)

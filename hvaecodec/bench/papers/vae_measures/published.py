@@ -1,4 +1,4 @@
-"""Parity only: what the released code of arXiv:2302.09976 counts for a context, and what it costs."""
+"""Count, for parity only, what the released code of arXiv:2302.09976 counts for a context, and what it costs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pictures from nets: partial reconstructions, unconditional samples, and the norm of the state on the way."""
+"""Make pictures from nets: partial reconstructions and samples; and measure the norm of the state on the way."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def partial_reconstruction(
     net.eval()
     n_latents = m - (net.context is not None)
 
-    def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
-        if number < n_latents:
+    def choose(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
+        if latent_number < n_latents:
             return q.sample(standard_noise(q.mean, generator), 1.0 if temperature else 0.0)
         return p.sample(standard_noise(p.mean, generator), temperature)
 
@@ -52,7 +52,7 @@ def sample_pictures(net: Vdvae, n: int, temperature: float = 1.0, generator: tor
     net.eval()
     symbols = net.context_prior.sample(n, generator) if net.context_prior is not None else None
 
-    def choose(number: int, p: Gaussian, q: Any) -> Tensor:
+    def choose(latent_number: int, p: Gaussian, q: Any) -> Tensor:
         return p.sample(standard_noise(p.mean, generator), temperature)
 
     return _picture(net, net.walk(choose, n, None, symbols), generator)
@@ -101,7 +101,7 @@ def state_norms(net: Vdvae, x: Tensor, batches: int = 10, seed: int = 0) -> dict
     for part in x.chunk(batches):
         rows: dict[str, list[float]] = {name: [] for name in out}
 
-        def watch(number: int, before: Tensor, between: Tensor, after: Tensor, rows: Any = rows) -> None:
+        def watch(latent_number: int, before: Tensor, between: Tensor, after: Tensor, rows: Any = rows) -> None:
             rows["norm"].append(float(_norm(after).mean()))
             rows["latent_step"].append(float((_norm(between - before) / _norm(before)).mean()))
             change = (
@@ -109,7 +109,7 @@ def state_norms(net: Vdvae, x: Tensor, batches: int = 10, seed: int = 0) -> dict
             )
             rows["refine_step"].append(float((change / _norm(between)).mean()))
 
-        def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
+        def choose(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
             return q.sample(standard_noise(q.mean, generator))
 
         net.walk(choose, len(part), net.features(part), net.symbols(part), watch)

@@ -1,4 +1,4 @@
-"""How many latents work: KL of every unit and active units, over a whole set of pictures."""
+"""Measure how many latents work: KL of every unit and active units, over a whole set of pictures."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ THRESHOLD = 0.01  # of the variance of an active unit, arXiv:1509.00519, section
 
 @dataclass(frozen=True)
 class Units:
-    """How much every unit works, float64 (units,) each.
+    """The units of a net, and how much each of them works; float64 (units,) each.
 
     kl: nats, equation 3 of arXiv:2302.09976. activity: A of its equation 4. context_activity: the variance of every
     decoded value of the context, in its units of -1..1; empty without one.
@@ -76,7 +76,7 @@ def posterior_path(
     """
     means, kls = [], []
 
-    def choose(number: int, p: Gaussian, q: Gaussian) -> Tensor:
+    def choose(latent_number: int, p: Gaussian, q: Gaussian) -> Tensor:
         means.append(q.mean.flatten(1))
         kls.append(q.kl(p).flatten(1))
         return q.sample(standard_noise(q.mean, generator))

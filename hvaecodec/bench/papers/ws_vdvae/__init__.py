@@ -1,1 +1,1 @@
-"""The paper on weights shared over depth."""
+"""These modules repeat the paper on weights that are shared over depth."""

@@ -1,4 +1,4 @@
-"""`hvaecodec paper ws-vdvae`: weights shared over the depth of a VDVAE, and what its state tells.
+"""Run `hvaecodec paper ws-vdvae`: weights shared over the depth of a VDVAE, and what its state tells.
 
 Falck et al., "A multi-resolution framework for U-Nets with applications to hierarchical VAEs" (2023): figures 4 and 5,
 tables 1 to 3, on MNIST at reduced and equal budgets.

@@ -1,4 +1,4 @@
-"""Figures 4 and 5 of the paper on shared weights from our records, and samples."""
+"""Draw figures 4 and 5 of the paper on shared weights from our records, and samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The systems that `hvaecodec paper ws-vdvae` trains, and the groups of them that `--only` knows."""
+"""These systems are trained by `hvaecodec paper ws-vdvae`, and `--only` knows them and their groups."""
 
 from __future__ import annotations
 

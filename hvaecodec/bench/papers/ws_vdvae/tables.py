@@ -1,4 +1,4 @@
-"""The tables of `hvaecodec paper ws-vdvae`, made of the records of a store alone.
+"""Make the tables of `hvaecodec paper ws-vdvae` from the records of a store alone.
 
 Falck et al., arXiv:2301.08187: tables 1 to 3, figures 4 and 5.
 """
