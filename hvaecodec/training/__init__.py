@@ -1,0 +1,1 @@
+"""Training: data, one loop, recipes, and the export of weights that codecs load."""

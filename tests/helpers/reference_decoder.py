@@ -1,4 +1,4 @@
-"""The entropy coder in nothing but Python integers, written from docs/FORMAT.md: what `constriction` must agree with."""
+"""The entropy coder in nothing but Python integers, from docs/FORMAT.md: what `constriction` must agree with."""
 
 from __future__ import annotations
 

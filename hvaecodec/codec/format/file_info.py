@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from hvaecodec.codec.errors import CorruptFile, ModelMismatch
 from hvaecodec.codec.format.container import Container, Header
 from hvaecodec.codec.format.wire_ids import EXTRA_NAMES
+
+T = TypeVar("T")
 
 
 def check_weights(header: Header, digest: bytes) -> None:
@@ -38,7 +40,7 @@ def describe(
     else the codec has to say.
     """
     header = container.header
-    payload = {f"level {level}": length for level, length in enumerate(container.level_lengths)}
+    payload = _by_level(container.level_lengths)
     extras = {EXTRA_NAMES[kind]: len(part) for kind, part in container.extras}
     return {
         "codec": header.codec,
@@ -53,6 +55,10 @@ def describe(
         "bpp": 8 * len(data) / (header.height * header.width),
         "framing_bytes": container.framing_bytes,
         "payload_bytes": payload | extras,
-        "est_bits": {f"level {level}": bits for level, bits in enumerate(est_bits)},
+        "est_bits": _by_level(est_bits),
         "levels": len(container.level_lengths),
     }
+
+
+def _by_level(values: Sequence[T]) -> dict[str, T]:
+    return {f"level {stream_level}": value for stream_level, value in enumerate(values)}

@@ -1,4 +1,4 @@
-"""The walk of the photo codec is numpy: importing it, and reading a file's integers by the reference, loads no torch."""
+"""The walk of the photo codec is numpy: importing it, and reading a file's integers, loads no torch."""
 
 import subprocess
 import sys

@@ -19,7 +19,7 @@ IDEAL = np.random.default_rng(0).normal(size=(3, 32, 32, 2, 2)).astype(np.float3
 
 @dataclass
 class Quadratic:
-    """Nets whose squared error is the sum of w (q - IDEAL)^2, where w is the mean over the channels, times 3 delta^2."""
+    """Nets whose squared error is the sum of w (q - IDEAL)^2, w the mean over the channels, times 3 delta^2."""
 
     weights: PhotoWeights
     weight: np.ndarray

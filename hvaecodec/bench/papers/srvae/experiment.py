@@ -38,7 +38,7 @@ def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
         for seed in range(settings.seeds or 1):
             out = _folder(settings, name, seed)
             run = Settings(settings.data, out, seed, export=out / "weights", force=True)
-            train_recipe(training, run, lambda stage, spent, words, n=name: report(n, spent, words))  # type: ignore[misc]
+            train_recipe(training, run, _report_as(name, report))
             model = load_trained_model(out, training.stages[0])
             report(name, 1, "measuring")
             systems.setdefault(name, []).append(measure_model(model, images, out, seed))
@@ -46,6 +46,10 @@ def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
     tables = make_tables(systems)
     (settings.out / settings.preset / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
+
+
+def _report_as(name: str, report: Report) -> Report:
+    return lambda stage, part, words: report(name, part, words)
 
 
 def _folder(settings: PaperSettings, name: str, seed: int) -> Path:
