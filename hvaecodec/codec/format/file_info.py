@@ -10,6 +10,7 @@ from hvaecodec.codec.format.container import Container, Header
 from hvaecodec.codec.format.wire_ids import EXTRA_NAMES
 
 T = TypeVar("T")
+NO_DETAILS: Mapping[str, Any] = {}
 
 
 def check_weights(header: Header, digest: bytes) -> None:
@@ -32,7 +33,7 @@ def describe(
     container: Container,
     quality: float,
     est_bits: Sequence[float],
-    details: Mapping[str, Any] | None = None,
+    details: Mapping[str, Any] = NO_DETAILS,
 ) -> dict[str, Any]:
     """Return what a codec's `info` says of the file `data`. container: what `unpack` made of it.
 
@@ -50,7 +51,7 @@ def describe(
         "width": header.width,
         "mode": header.mode,
         "quality": quality,
-        **(details or {}),
+        **details,
         "n_bytes": len(data),
         "bpp": 8 * len(data) / (header.height * header.width),
         "framing_bytes": container.framing_bytes,

@@ -79,7 +79,7 @@ def test_without_passes_effort_3_is_effort_1():
 
 
 def test_rounding_by_price_saves_bits_for_little_error():
-    """One pass against plain rounding: fewer bits on every picture, and a gain at the price that bits have at high rates.
+    """One pass against plain rounding: fewer bits on every picture, and a gain at what bits are worth at high rates.
 
     Without a generator a bit is worth 2 ln 2 / 12 squared steps at high rates.
     """
