@@ -10,7 +10,6 @@ from hvaecodec.codec.format.container import Container, Header
 from hvaecodec.codec.format.wire_ids import EXTRA_NAMES
 
 T = TypeVar("T")
-NO_DETAILS: Mapping[str, Any] = {}
 
 
 def check_weights(header: Header, digest: bytes) -> None:
@@ -33,16 +32,28 @@ def describe(
     container: Container,
     quality: float,
     est_bits: Sequence[float],
-    details: Mapping[str, Any] = NO_DETAILS,
+    details: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Return what a codec's `info` says of the file `data`. container: what `unpack` made of it.
 
     quality: 1..100, what the file was encoded for. est_bits: the model's estimate in bits for each level. details: what
     else the codec has to say.
     """
-    header = container.header
-    payload = _by_level(container.level_lengths)
     extras = {EXTRA_NAMES[kind]: len(part) for kind, part in container.extras}
+    return {
+        **_describe_header(container.header),
+        "quality": quality,
+        **(details or {}),
+        "n_bytes": len(data),
+        "bpp": 8 * len(data) / (container.header.height * container.header.width),
+        "framing_bytes": container.framing_bytes,
+        "payload_bytes": _by_level(container.level_lengths) | extras,
+        "est_bits": _by_level(est_bits),
+        "levels": len(container.level_lengths),
+    }
+
+
+def _describe_header(header: Header) -> dict[str, Any]:
     return {
         "codec": header.codec,
         "weights": header.weights.hex(),
@@ -50,14 +61,6 @@ def describe(
         "height": header.height,
         "width": header.width,
         "mode": header.mode,
-        "quality": quality,
-        **details,
-        "n_bytes": len(data),
-        "bpp": 8 * len(data) / (header.height * header.width),
-        "framing_bytes": container.framing_bytes,
-        "payload_bytes": payload | extras,
-        "est_bits": _by_level(est_bits),
-        "levels": len(container.level_lengths),
     }
 
 
