@@ -9,7 +9,7 @@ PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproj
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 DEMO := runs/demo
 
-.PHONY: help demo test test-slow test-data test-browser test-report results docs lint house wheel install clean
+.PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -21,6 +21,7 @@ help:
 	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy, import-linter and make house alone"
+	@echo "make mutations  forty mutations of codec and models: which of them do the tests let through? an hour on two cores"
 	@echo "make house      how the package is built: sizes, docstrings, parameters, names; fails where it is not as agreed"
 
 # The environment, with everything that demo and tests need; made again when its inputs change.
@@ -60,6 +61,14 @@ lint: $(VENV)/ready
 
 house:
 	$(PYTHON) tests/helpers/house.py
+
+$(VENV)/ready-mutation: $(VENV)/ready
+	$(PIP) install -c constraints.txt ".[mutation]"
+	touch $@
+
+# Against the checkout's last commit, in a copy of it; goes on where it was interrupted.
+mutations: $(VENV)/ready-mutation
+	$(BIN)/python tests/helpers/mutations.py
 
 test: lint install
 	$(PYTEST) $(SIDE_BY_SIDE) $(CURDIR)/tests
