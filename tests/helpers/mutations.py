@@ -85,17 +85,20 @@ def draw_mutations(count: int, seed: int) -> list[Mutation]:
     return random.Random(seed).sample(everything, count)
 
 
-def judge_mutation(mutation: Mutation, copy: Path) -> Verdict:
-    """Apply a mutation to the copy of the checkout, run the fast tests there, and take it back."""
+def judge_mutation(mutation: Mutation, copy: Path, *, whole: bool) -> Verdict:
+    """Apply a mutation to the copy of the checkout, run tests there, and take it back.
+
+    whole: run all fast tests; otherwise only those that mirror the mutated module's folder.
+    """
     target = copy / mutation.module
     source = target.read_text(encoding="utf-8")
     mutated = mutate_code(source, get_operator(mutation.operator)(), mutation.occurrence)
     before, after = _changed_lines(source, mutated)
+    mirrored = copy / "tests" / Path(mutation.module).relative_to("hvaecodec").parent
     target.write_text(mutated, encoding="utf-8")
     try:
-        mirrored = copy / "tests" / Path(mutation.module).relative_to("hvaecodec").parent
-        caught_by = _first_failure(copy, [mirrored]) if mirrored.is_dir() else None
-        return Verdict(mutation, before, after, caught_by or _first_failure(copy, [copy / "tests"]))
+        tests = copy / "tests" if whole else mirrored
+        return Verdict(mutation, before, after, _first_failure(copy, tests) if tests.is_dir() else None)
     finally:
         target.write_text(source, encoding="utf-8")
 
@@ -105,12 +108,12 @@ def _changed_lines(source: str, mutated: str) -> tuple[str, str]:
     return next(((old.strip(), new.strip()) for old, new in pairs if old != new), ("", ""))
 
 
-def _first_failure(copy: Path, tests: list[Path]) -> str | None:
+def _first_failure(copy: Path, tests: Path) -> str | None:
     command = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", "-n", "2", "--dist", "worksteal"]
     env = os.environ | {"PYTHONPATH": str(copy), "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         done = subprocess.run(
-            [*command, *map(str, tests)], cwd=copy, env=env, capture_output=True, text=True, timeout=TIMEOUT
+            [*command, str(tests)], cwd=copy, env=env, capture_output=True, text=True, timeout=TIMEOUT
         )
     except subprocess.TimeoutExpired:
         return "the time limit"
@@ -120,29 +123,45 @@ def _first_failure(copy: Path, tests: list[Path]) -> str | None:
     return failed[0].split(" - ")[0] if failed else f"pytest's exit code {done.returncode}"
 
 
+def judge_all(mutations: list[Mutation], copy: Path, log: Path) -> list[Verdict]:
+    """Judge by the mirrored tests first, then by all tests what these let through; return the last verdicts.
+
+    log: a line of JSON for each verdict, with the round it is of; what is there already is not judged again.
+    """
+    lines = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
+    verdicts: list[Verdict] = []
+    for whole in (False, True):
+        remaining = [v.mutation for v in verdicts if v.caught_by is None] if whole else mutations
+        for mutation in remaining:
+            known = next((x for x in lines if x["whole"] == whole and x["mutation"] == asdict(mutation)), None)
+            if known is None:
+                verdict = judge_mutation(mutation, copy, whole=whole)
+                with log.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(asdict(verdict) | {"whole": whole}) + "\n")
+            else:
+                verdict = Verdict(mutation, known["before"], known["after"], known["caught_by"])
+            verdicts = [v for v in verdicts if v.mutation != mutation] + [verdict]
+            tests = "all tests" if whole else "mirrored tests"
+            place = f"{mutation.module}:{mutation.line}"
+            outcome = verdict.caught_by or f"let through by {tests}"
+            print(f"{outcome}\t{place}\t{verdict.before}  ->  {verdict.after}", flush=True)
+    return verdicts
+
+
 def main() -> None:
-    """Draw, judge and report; verdicts that OUT holds already are not judged again."""
+    """Draw, judge and report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=40)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "mutations")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    log, copy = options.out / f"seed{options.seed}.jsonl", options.out / "checkout"
+    copy = options.out / "checkout"
     shutil.rmtree(copy, ignore_errors=True)
     subprocess.run(["git", "clone", "-q", str(ROOT), str(copy)], check=True)
-    judged = [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
-    for mutation in draw_mutations(options.count, options.seed)[len(judged) :]:
-        verdict = asdict(judge_mutation(mutation, copy))
-        judged.append(verdict)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(verdict) + "\n")
-        place = f"{mutation.module}:{mutation.line}"
-        print(
-            f"{verdict['caught_by'] or 'LET THROUGH'}\t{place}\t{verdict['before']}  ->  {verdict['after']}", flush=True
-        )
-    caught = sum(verdict["caught_by"] is not None for verdict in judged)
-    print(f"{caught} of {len(judged)} mutations are caught")
+    verdicts = judge_all(draw_mutations(options.count, options.seed), copy, options.out / f"seed{options.seed}.jsonl")
+    caught = sum(verdict.caught_by is not None for verdict in verdicts)
+    print(f"{caught} of {len(verdicts)} mutations are caught")
 
 
 if __name__ == "__main__":
