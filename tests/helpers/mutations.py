@@ -26,7 +26,7 @@ from cosmic_ray.plugins import get_operator, operator_names
 
 ROOT = Path(__file__).parents[2]
 ROOMS = ("codec", "models")
-TIMEOUT = 1800  # seconds for one run of tests: a mutation that makes them endless is caught
+TIMEOUT = 600  # seconds for one run of tests: a mutation that makes them endless is caught
 
 
 @dataclass(frozen=True)
