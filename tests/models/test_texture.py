@@ -7,7 +7,7 @@ import torch
 
 from hvaecodec.models.patch_critic import PatchCritic
 from hvaecodec.models.photo.generator import rate_features
-from hvaecodec.models.texture import RADIUS, Texture, TextureConfig, layer_features
+from hvaecodec.models.texture import FOLD, RADIUS, Texture, TextureConfig, layer_features
 
 RATE = rate_features(torch.tensor([100]))
 
@@ -41,8 +41,15 @@ def test_a_texture_sees_no_farther_than_its_radius():
     change = (texture(changed, RATE, noise) - texture(x, RATE, noise)).abs().amax((0, 1))
     rows, columns = torch.nonzero(change > 1e-5).unbind(1)
     assert 4 <= (RADIUS + 4 - rows).max() < RADIUS and (columns - RADIUS - 4).max() < RADIUS
+
+
+@pytest.mark.parametrize("half_blocks", [0, 3])
+def test_a_texture_may_have_as_many_blocks_as_reach_its_radius(half_blocks):
+    """Two 3 x 3 kernels a block: FOLD pixels each of a quarter's blocks and the stem, two each of a half's and its ends."""
+    most = (RADIUS - 2 * (half_blocks + 2)) // FOLD - 1
+    TextureConfig(quarter_blocks=most, half_blocks=half_blocks)
     with pytest.raises(ValueError, match="farther"):
-        TextureConfig(quarter_blocks=20)
+        TextureConfig(quarter_blocks=most + 1, half_blocks=half_blocks)
 
 
 def test_the_critic_judges_patches():

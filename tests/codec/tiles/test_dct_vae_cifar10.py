@@ -104,6 +104,16 @@ def test_tables_know_what_is_alike(arrays):
     assert (arrays["tables"].sum(1) == 2**22).all() and (arrays["tables"] >= 1).all()
 
 
+def test_linear_weights_are_at_most_2_to_the_14(arrays):
+    """So much is a legal weight, and one more is refused: sums of more would leave what is exact."""
+    linear = arrays["linear"].astype(np.int32)
+    linear[0, 0, 0, 0] = -(1 << 14)
+    ContextTables.of(arrays | {"linear": linear})
+    linear[0, 0, 0, 0] -= 1
+    with pytest.raises(ValueError, match="above 2"):
+        ContextTables.of(arrays | {"linear": linear})
+
+
 def test_every_place_once_and_only_from_what_is_known(arrays):
     order = [place.channel * 36 + place.u * 6 + place.v for place in places(3, 6)]
     assert order == frequency_order(cifar_context()).tolist()
