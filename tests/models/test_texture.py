@@ -45,7 +45,7 @@ def test_a_texture_sees_no_farther_than_its_radius():
 
 @pytest.mark.parametrize("half_blocks", [0, 3])
 def test_a_texture_may_have_as_many_blocks_as_reach_its_radius(half_blocks):
-    """Two 3 x 3 kernels a block: FOLD pixels each of a quarter's blocks and the stem, two each of a half's and its ends."""
+    """Its kernels reach FOLD pixels for each quarter block and the stem, 2 for each half block and the two ends."""
     most = (RADIUS - 2 * (half_blocks + 2)) // FOLD - 1
     TextureConfig(quarter_blocks=most, half_blocks=half_blocks)
     with pytest.raises(ValueError, match="farther"):
