@@ -6,9 +6,12 @@ coded with the steps that are stored in the bitstream weights; the formulas here
 
 from __future__ import annotations
 
+import functools
+
 import torch
 from torch import Tensor
 
+from hvaecodec.models.photo.block_layout import by_place, frequency_radius
 from hvaecodec.models.photo.quality import N_INDICES
 
 COARSEST, FINEST = 320.0, 4.0  # step sizes at quality 1 and 100, in 8-bit grey levels of an orthonormal DCT
@@ -28,7 +31,24 @@ def frequency_weights() -> Tensor:
     detail, Cb to 1.6, Cr from 1.1 to 1.8. The conditional prior and the rate-distortion search do the rest.
     """
     n = torch.arange(32, dtype=torch.float32)
-    radius = (n[:, None] ** 2 + n[None] ** 2).sqrt()
+    return _weights_at((n[:, None] ** 2 + n[None] ** 2).sqrt())
+
+
+@functools.cache
+def shape_weights() -> Tensor:
+    """Return S by the shape of the block and the place in the tile, (7, 3, 32, 32) float32, as its frequency has it."""
+    return _weights_at(frequency_radius()).transpose(0, 1).contiguous()
+
+
+def shape_steps(shapes: Tensor, delta: Tensor) -> Tensor:
+    """Return the step of every place, (B, 3, 32, 32, h, w), from maps (B, 2, 2 h, 2 w) and step sizes (B,)."""
+    table = shape_weights()
+    luma, chroma = by_place(table[:, :1], shapes[:, :1]), by_place(table[:, 1:], shapes[:, 1:])
+    return torch.cat([luma, chroma], 1) * delta.view(-1, 1, 1, 1, 1, 1)
+
+
+def _weights_at(radius: Tensor) -> Tensor:
+    """S at a distance from frequency 0, channels first."""
     luma = 1 + 0.3 * (radius / 32).clamp(max=1) ** 1.5
     blue = 1 + 0.6 * (radius / 20).clamp(max=1) ** 1.5
     red = 1.1 + 0.7 * (radius / 20).clamp(max=1)
