@@ -33,6 +33,14 @@ def test_a_misspelt_field_is_an_error():
         PriorTraining().crops = 8
 
 
+def test_what_came_later_is_told_only_where_it_says_something():
+    """Stamps of records are taken of the words for a loop."""
+    assert "schedule" not in repr(LoopConfig()) and "optimiser" not in repr(LoopConfig())
+    assert repr(LoopConfig(steps=3)).startswith("LoopConfig(minutes=90, steps=3, learning_rate=0.001, floor=0.02, warm")
+    assert repr(LoopConfig()).endswith("compiled=False, workers=0)")
+    assert repr(LoopConfig(optimiser="soap", every=20)).endswith("workers=0, optimiser='soap', every=20)")
+
+
 def test_a_misspelt_recipe_or_preset_is_an_error():
     with pytest.raises(ValueError, match="did you mean dct-vae-photo-prior"):
         find_recipe("dct-vae-photo-pior")

@@ -95,6 +95,20 @@ def test_learning_rate_warms_up_and_falls_to_its_floor():
     assert learning_rate(config, Moment(99, 1.0)) == pytest.approx(0.02)
 
 
+def test_a_constant_rate_stays_after_its_warm_up():
+    config = LoopConfig(learning_rate=1.0, warm_up=10, schedule="constant")
+    assert learning_rate(config, Moment(4, 0.0)) == pytest.approx(0.5)
+    assert learning_rate(config, Moment(99, 0.7)) == learning_rate(config, Moment(99, 1.0)) == 1
+
+
+def test_processor_time_is_counted_and_stands_in_the_log(tmp_path):
+    position = Loop(Line(), quick(20), tmp_path).train()
+    lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    assert position.cpu_seconds > 0
+    assert lines[-1]["cpu_seconds"] == pytest.approx(position.cpu_seconds, abs=0.1)
+    assert load_checkpoint(tmp_path).position == position
+
+
 def test_budget_is_minutes_or_steps():
     assert spent_fraction(LoopConfig(minutes=2), Position(5, 30)) == 0.25
     assert spent_fraction(LoopConfig(minutes=2, steps=10), Position(5, 1000)) == 0.5
