@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +14,21 @@ from hvaecodec.models.integer_rounding import straight
 from hvaecodec.models.photo.layout import N_LEVELS, Step
 
 MIN_LOG2_SCALE, PER_OCTAVE, N_SCALES = -4.5, 3, 39  # of the scales that tables exist for; see `models.integers`
+
+
+Mass = Callable[[Tensor, Tensor], Tensor]  # residual, scale -> log2 of the mass of the unit bin, in one shape
+
+
+def log2_mass(residual: Tensor, scale: Tensor) -> Tensor:
+    """Return log2 of the mass that a logistic distribution puts on the unit bin around `residual`, in its shape.
+
+    scale: of the logistic, in symbols. The mass is sigma(-(|r| - 1/2) / s) - sigma(-(|r| + 1/2) / s), the discretised
+    logistic of PixelCNN++ (arXiv:1701.05517, section 2.1), written so that it neither cancels nor overflows.
+    """
+    inverse = 1 / scale
+    a = (residual.abs() - 0.5) * inverse
+    nats = -a + torch.log(-torch.expm1(-inverse)) - F.softplus(-a) - F.softplus(-a - inverse)
+    return nats * 1.4426950408889634
 
 
 class Heads(Protocol):
@@ -29,6 +45,8 @@ class BitCounter:
 
     symbols: (B, 3, 32, 32, rows, columns).
     """
+
+    mass = staticmethod(log2_mass)
 
     def __init__(self, net: Heads, symbols: Tensor) -> None:
         self.net, self.symbols = net, symbols.float()
@@ -51,23 +69,30 @@ class BitCounter:
 
     def code_step(self, step: Step, prediction: Tensor | None, state: Tensor) -> Tensor:
         """Count the bits of a step's symbols and return them, (B, n, rows, columns)."""
-        values = torch.cat([self.symbols[:, b.where[0], b.where[1], b.where[2]].flatten(1, 2) for b in step.bands], 1)
+        values = self.values_of(step)
         self._count(step.stream_level, values, prediction, self.net.conv(f"{step.name}.head", state))
         return values
+
+    def values_of(self, step: Step) -> Tensor:
+        """Return a step's symbols, (B, n, rows, columns)."""
+        return torch.cat([self.symbols[:, b.where[0], b.where[1], b.where[2]].flatten(1, 2) for b in step.bands], 1)
 
     def embedded(self, step: Step, features: Tensor) -> None:
         """Nothing is done with the features."""
 
     def _count(self, stream_level: int, values: Tensor, prediction: Tensor | None, head: Tensor) -> None:
-        bits = symbol_bits(values, prediction, head.float(), self.net.rounding)
+        bits = symbol_bits(values, prediction, head.float(), self.net.rounding, self.mass)
         self.levels[stream_level] = self.levels[stream_level] + bits
 
 
-def symbol_bits(values: Tensor, prediction: Tensor | None, head: Tensor, rounding: bool) -> Tensor:
+def symbol_bits(
+    values: Tensor, prediction: Tensor | None, head: Tensor, rounding: bool, mass: Mass = log2_mass
+) -> Tensor:
     """Return the bits of `values`, summed, under what a head says: n normalised means, then n log2 scales.
 
     values: (B, n, rows, columns). prediction: of their shape, in quarter symbols. head: (B, 2n, rows, columns).
     rounding: whether scales and means take the values that tables exist for, with gradients straight through.
+    mass: gives the log2 of the mass that a logistic of some scale puts around a residual.
     """
     normalised, log2_scale = head.chunk(2, 1)
     log2_scale = (log2_scale - 1).clamp(MIN_LOG2_SCALE, MIN_LOG2_SCALE + (N_SCALES - 1) / PER_OCTAVE)
@@ -81,16 +106,4 @@ def symbol_bits(values: Tensor, prediction: Tensor | None, head: Tensor, roundin
     if rounding:
         quarter = torch.round(mean * 4) / 4
         mean = straight(mean, torch.where(scale > 2.1, torch.round(mean), quarter))
-    return -log2_mass(values - mean, scale).clamp_min(-40).sum()
-
-
-def log2_mass(residual: Tensor, scale: Tensor) -> Tensor:
-    """Return log2 of the mass that a logistic distribution puts on the unit bin around `residual`, in its shape.
-
-    scale: of the logistic, in symbols. The mass is sigma(-(|r| - 1/2) / s) - sigma(-(|r| + 1/2) / s), the discretised
-    logistic of PixelCNN++ (arXiv:1701.05517, section 2.1), written so that it neither cancels nor overflows.
-    """
-    inverse = 1 / scale
-    a = (residual.abs() - 0.5) * inverse
-    nats = -a + torch.log(-torch.expm1(-inverse)) - F.softplus(-a) - F.softplus(-a - inverse)
-    return nats * 1.4426950408889634
+    return -mass(values - mean, scale).clamp_min(-40).sum()

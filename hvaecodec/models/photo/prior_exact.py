@@ -33,7 +33,7 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
     int8.
     """
     out: dict[str, np.ndarray] = {}
-    for name, *_ in layer_shapes(net.config):
+    for name, *_ in net.layer_shapes(net.config):
         key = name.replace(".", "_")
         weight, bias = net.weights[key].detach().float(), net.biases[key].detach().double()
         shift = weight_exponents(weight, bias)
@@ -53,16 +53,19 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
 
 def check_linear(name: str, weight: np.ndarray) -> None:
     """Raise ValueError unless the predictions of a linear table stay below 2**24 quarter symbols."""
-    if (np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * 32767 >= 2**34).any():
+    outputs = weight.shape[: max(1, weight.ndim - 3)]
+    if (np.abs(weight.astype(np.int64)).reshape(*outputs, -1).sum(-1) * 32767 >= 2**34).any():
         raise ValueError(f"predictions of {name} can exceed 2**24; fit them again")
 
 
 class ExactArithmetic:
     """`prior_walk.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers."""
 
+    layer_shapes = staticmethod(layer_shapes)
+
     def __init__(self, weights: Mapping[str, np.ndarray], config: PriorConfig, device: str = "cpu") -> None:
         self.config, self.device = config, device
-        self.names = {name for name, *_ in layer_shapes(config)}
+        self.names = {name for name, *_ in self.layer_shapes(config)}
         self.layers = {}
         for name in self.names:
             weight, bias, shift = (weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
@@ -140,7 +143,7 @@ class ExactArithmetic:
             patch = F.pad(linear_patch(step, band, symbols).double(), (1, 1, 1, 1), mode="replicate")
             weight = self.tables[f"linear_{step.name}_{i}"].flatten(1)
             means.append((weight @ F.unfold(patch, 3)).unflatten(2, symbols.shape[-2:]))
-        return _shift(torch.cat(means, 1))
+        return to_quarters(torch.cat(means, 1))
 
     def nearest(self, quarter: Tensor) -> Tensor:
         """Round quarter symbols to whole symbols, half up."""
@@ -153,7 +156,7 @@ class ExactArithmetic:
     def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
         """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
         weight = self.tables[f"dc_linear_{kind}"][scale_class]
-        return _shift((near.double() * weight[None, :, None]).sum(-1, keepdim=True))
+        return to_quarters((near.double() * weight[None, :, None]).sum(-1, keepdim=True))
 
     def dc_features(self, near: Tensor, prediction: Tensor) -> Tensor:
         """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
@@ -172,6 +175,6 @@ class ExactArithmetic:
         return around(F.pad(dc, (1, 1, 1, 1), mode="replicate"), dc)
 
 
-def _shift(acc: Tensor) -> Tensor:
-    """Linear predictions to quarter symbols, rounding half up."""
+def to_quarters(acc: Tensor) -> Tensor:
+    """Round sums of linear predictions to quarter symbols, half up, float32 of their shape."""
     return torch.floor((acc + 2 ** (LINEAR_SHIFT - 3)) / 2 ** (LINEAR_SHIFT - 2)).float()

@@ -18,9 +18,11 @@ LIMIT = 32767
 class NumpyArithmetic:
     """A `prior_walk.Arithmetic` over the integers that `prior_exact.export_integers` stores."""
 
+    layer_shapes = staticmethod(layer_shapes)
+
     def __init__(self, weights: Mapping[str, np.ndarray], config: PriorConfig) -> None:
         self.config, self.weights = config, weights
-        self.names = {name for name, *_ in layer_shapes(config)}
+        self.names = {name for name, *_ in self.layer_shapes(config)}
         self.log_table = weights["log_table"].astype(np.int64)
         self.rate_table = weights["rate_table"].astype(np.int64)
 
@@ -43,11 +45,11 @@ class NumpyArithmetic:
 
     def conv(self, name: str, x: np.ndarray) -> np.ndarray:
         """Apply the layer of that name and requantise; the result has a sign."""
-        weight, bias, shift = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
+        weight, bias, exponent = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
         margin = weight.shape[-1] // 2
         padded = np.pad(x, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
-        acc = _correlate(weight, padded) + bias[:, None, None]
-        return _shift(acc, shift.astype(np.int64)[:, None, None])
+        acc = correlate(weight, padded) + bias[:, None, None]
+        return shift(acc, exponent.astype(np.int64)[:, None, None])
 
     def relu(self, x: np.ndarray) -> np.ndarray:
         """Clamp to the range of activations, 0..255."""
@@ -71,12 +73,12 @@ class NumpyArithmetic:
         means = []
         for i, band in enumerate(step.bands):
             inputs = [symbols[:, c, u, v].reshape(batch, -1, rows, columns) for c, u, v in linear_inputs(step, band)]
-            means.append(_correlate(self.weights[f"linear_{step.name}_{i}"], _replicate(np.concatenate(inputs, 1))))
-        return _shift(np.concatenate(means, 1), LINEAR_SHIFT - 2)
+            means.append(correlate(self.weights[f"linear_{step.name}_{i}"], replicate(np.concatenate(inputs, 1))))
+        return shift(np.concatenate(means, 1), LINEAR_SHIFT - 2)
 
     def nearest(self, quarter: np.ndarray) -> np.ndarray:
         """Round quarter symbols to whole symbols, half up."""
-        return _shift(quarter, 2)
+        return shift(quarter, 2)
 
     def dc_gather(self, dc: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
@@ -85,7 +87,7 @@ class NumpyArithmetic:
     def dc_linear(self, kind: str, scale_class: int, near: np.ndarray) -> np.ndarray:
         """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
         weight = self.weights[f"dc_linear_{kind}"][scale_class].astype(np.int64)
-        return _shift((near * weight[:, None, :]).sum(-1, keepdims=True), LINEAR_SHIFT - 2)
+        return shift((near * weight[:, None, :]).sum(-1, keepdims=True), LINEAR_SHIFT - 2)
 
     def dc_features(self, near: np.ndarray, prediction: np.ndarray) -> np.ndarray:
         """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
@@ -101,22 +103,23 @@ class NumpyArithmetic:
     def dc_around(self, dc: np.ndarray) -> np.ndarray:
         """Return the differences of DCs to those of the eight tiles around, (B, 24, rows, columns)."""
         rows, columns = dc.shape[2:]
-        padded = _replicate(dc)
+        padded = replicate(dc)
         around = [padded[:, :, i : i + rows, j : j + columns] - dc for i, j in np.ndindex(3, 3) if (i, j) != (1, 1)]
         return np.stack(around, 2).reshape(len(dc), -1, rows, columns)
 
 
-def _shift(acc: np.ndarray, bits: int | np.ndarray) -> np.ndarray:
-    """acc / 2**bits, rounded half up."""
+def shift(acc: np.ndarray, bits: int | np.ndarray) -> np.ndarray:
+    """Return acc / 2**bits, rounded half up."""
     return (acc + (np.left_shift(1, bits) >> 1)) >> bits
 
 
-def _replicate(x: np.ndarray) -> np.ndarray:
+def replicate(x: np.ndarray) -> np.ndarray:
+    """Return arrays (B, channels, rows, columns) with their edges repeated once on every side."""
     return np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
 
 
-def _correlate(weight: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Sums of weight (outputs, inputs, k, k) times the k x k surroundings in x, int64; x is padded already.
+def correlate(weight: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return sums of weight (outputs, inputs, k, k) times the k x k surroundings in x, int64; x is padded already.
 
     The products are float64 for speed and exact: nothing here comes near 2**53.
     """

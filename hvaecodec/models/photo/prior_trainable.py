@@ -27,9 +27,14 @@ from hvaecodec.models.photo.prior_layers import (
 from hvaecodec.models.photo.prior_walk import walk
 from hvaecodec.models.photo.quantiser import rate_position
 
+# How much smaller than usual the weights of some layers begin, by the last part of the layer's name.
+GAINS = {"mix": 0.3, "head": 0.1, "rate": 0.1, "shape": 0.1, "embed": 0.5}
+
 
 class PriorNet(nn.Module):
     """The weights of the prior and the float `prior_walk.Arithmetic` over them."""
+
+    layer_shapes = staticmethod(layer_shapes)
 
     def __init__(self, config: PriorConfig | None = None) -> None:
         super().__init__()
@@ -37,20 +42,25 @@ class PriorNet(nn.Module):
         self.rounding = False
         self.weights = nn.ParameterDict()
         self.biases = nn.ParameterDict()
-        self.names = {name for name, *_ in layer_shapes(self.config)}
-        for name, inputs, outputs, side in layer_shapes(self.config):
-            gain = {"mix": 0.3, "head": 0.1, "rate": 0.1, "embed": 0.5}.get(name.rsplit(".", 1)[-1], 1.0)
+        self.names = {name for name, *_ in self.layer_shapes(self.config)}
+        for name, inputs, outputs, side in self.layer_shapes(self.config):
+            gain = GAINS.get(name.rsplit(".", 1)[-1], 1.0)
             weight = torch.randn(outputs, inputs, side, side) * gain * (2 / (inputs * side * side)) ** 0.5
             self.weights[_key(name)] = nn.Parameter(weight)
             self.biases[_key(name)] = nn.Parameter(torch.zeros(outputs))
         for step in STEPS[: 4 * MAX_LINEAR_LEVEL]:
             for i, band in enumerate(step.bands):
                 inputs = sum((u.stop - u.start) * (v.stop - v.start) for _, u, v in linear_inputs(step, band))
-                self.register_buffer(_key(f"linear.{step.name}.{i}"), torch.zeros(band.n**2, inputs, 3, 3))
+                self.register_buffer(_key(f"linear.{step.name}.{i}"), self.empty_table(band, inputs))
         for kind in ("diagonal", "cross"):
             near = torch.zeros(3, 3, 12)  # scale class, colour channel, neighbour
             near[..., :4] = 2**LINEAR_SHIFT // 4
             self.register_buffer(f"dc_linear_{kind}", near)
+
+    @staticmethod
+    def empty_table(band: Band, inputs: int) -> Tensor:
+        """Return linear predictions of zero for a band from so many inputs, (n^2, inputs, 3, 3)."""
+        return torch.zeros(band.n**2, inputs, 3, 3)
 
     # -- Arithmetic -----------------------------------------------------------------------------------------------
 
