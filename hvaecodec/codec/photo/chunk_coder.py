@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -38,6 +38,8 @@ class ChunkCoder:
     code: writes or reads the symbols of a chunk and returns them.
     """
 
+    last_step: ClassVar[Step] = STEPS[-1]  # nothing comes after it that would see its symbols
+
     def __init__(self, prior: ExactPrior, frame: Frame, code: Code) -> None:
         self.prior, self.frame, self.code = prior, frame, code
         self.symbols = np.zeros((3, TILE, TILE, *frame.grid), np.int16)
@@ -69,11 +71,15 @@ class ChunkCoder:
                 rows = slice(top, min(top + at_once, height))
                 head = self._integers(self.prior.conv(f"{step.name}.head", state[:, :, rows]))[0]
                 own = None if prediction is None else self._integers(prediction[:, :, rows])[0]
-                self._code(StepPlace(step, rows), coding_of_heads(head[: step.size], head[step.size :], own))
-        if step is STEPS[-1]:
+                self._code(self.place_of(step, rows), coding_of_heads(head[: step.size], head[step.size :], own))
+        if step is self.last_step:
             return None
-        values = StepPlace(step, slice(None)).take(self.symbols)
+        values = self.place_of(step, slice(None)).take(self.symbols)
         return self.prior.tensor(values.astype(np.float32)[None])
+
+    def place_of(self, step: Step, rows: slice) -> Place:
+        """Return where a step's symbols in some rows of tiles lie."""
+        return StepPlace(step, rows)
 
     def embedded(self, step: Step, features: Any) -> None:
         """Nothing is done with the features."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvaecodec.codec.entropy.coder import Tables
-from hvaecodec.codec.photo.chunk import Chunk
+from hvaecodec.codec.photo.chunk import Chunk, Place
 
 
 @dataclass(frozen=True)
@@ -71,11 +71,15 @@ class Rounder:
             symbols[some[better]] = theirs[better]
         return symbols.reshape(near.shape)
 
+    def weight_at(self, place: Place) -> np.ndarray:
+        """Return what a squared error of one step costs at a place, to be broadcast with its symbols."""
+        return place.frequencies(self.weight)
+
     def _gain(
         self, chunk: Chunk, some: np.ndarray, target: np.ndarray, choice: tuple[np.ndarray, np.ndarray]
     ) -> np.ndarray:
         """What the cost changes by, (N,), if the symbols at flat positions `some` become the second of the choice."""
-        weight = np.broadcast_to(chunk.place.frequencies(self.weight), target.shape).ravel()[some]
+        weight = np.broadcast_to(self.weight_at(chunk.place), target.shape).ravel()[some]
         target, coding = target.ravel()[some], chunk.flat(some)
         ours, theirs = (
             weight * (target - symbols) ** 2 + self.config.lagrangian * self.tables.cost(symbols, *coding)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from hvaecodec.models.photo.layout import N_LEVELS
 from hvaecodec.models.photo.prior_walk import walk
 
 Decide = Callable[[Chunk], np.ndarray]  # chooses the symbols of a chunk, in its shape
+Walk = Callable[[Code, int], np.ndarray]  # has every chunk of so many levels coded and returns the symbols
 
 
 class Encoding(NamedTuple):
@@ -32,6 +34,11 @@ def encode_symbols(prior: ExactPrior, tables: Tables, frame: Frame, decide: Deci
     decide: chooses the symbols of every chunk, knowing their tables; `repeat` for symbols that there are already,
     `hvaecodec.codec.photo.search.Rounder` for better ones.
     """
+    return encode_walk(functools.partial(_walk, prior, frame), tables, decide)
+
+
+def encode_walk(walk_with: Walk, tables: Tables, decide: Decide) -> Encoding:
+    """Encode the symbols that `decide` chooses for the chunks of a walk; see `encode_symbols`."""
     encoders = [Encoder(tables) for _ in range(N_LEVELS)]
 
     def write(chunk: Chunk) -> np.ndarray:
@@ -39,7 +46,7 @@ def encode_symbols(prior: ExactPrior, tables: Tables, frame: Frame, decide: Deci
         encoders[chunk.stream_level].write(values.astype(np.int32).ravel(), *chunk.flat())
         return values
 
-    symbols = _walk(prior, frame, write, N_LEVELS)
+    symbols = walk_with(write, N_LEVELS)
     return Encoding([encoder.bytes() for encoder in encoders], [encoder.est_bits for encoder in encoders], symbols)
 
 
@@ -50,6 +57,11 @@ def decode_symbols(
 
     Symbols: int16 (3, 32, 32, rows, columns). Raises CorruptFile for streams that no encoder writes.
     """
+    return decode_walk(functools.partial(_walk, prior, frame), tables, streams)
+
+
+def decode_walk(walk_with: Walk, tables: Tables, streams: Sequence[bytes]) -> tuple[np.ndarray, list[float]]:
+    """Decode the symbols of a walk of as many levels as there are streams; see `decode_symbols`."""
     decoders = [Decoder(tables, stream) for stream in streams]
 
     def read(chunk: Chunk) -> np.ndarray:
@@ -60,7 +72,7 @@ def decode_symbols(
             )
         return values.reshape(chunk.coding.tables.shape)
 
-    symbols = _walk(prior, frame, read, len(streams))
+    symbols = walk_with(read, len(streams))
     return symbols, [decoder.est_bits for decoder in decoders]
 
 
