@@ -40,30 +40,42 @@ GENERATOR = "generator.safetensors"
 _COUNTS, _CURVATURE = 6, 7  # kinds of random draws
 
 
+class EntryCounter:
+    """Counts the entries of tables that pictures need while these are encoded with tables that are not fitted yet."""
+
+    def __init__(self) -> None:
+        self.tables = Tables(logistic_tables())
+        self.counts = np.zeros(len(self.tables.flat_bits), np.int64)
+
+    def counting(self, symbols: np.ndarray) -> Decide:
+        """Return a `Decide` that repeats symbols (3, 32, 32, rows, columns) and counts what each chunk needs."""
+
+        def decide(chunk: Chunk) -> np.ndarray:
+            values, (table, mean, sign) = chunk.place.take(symbols), chunk.coding
+            radius = self.tables.radius[table]
+            entry = (values - mean) * sign + radius
+            entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
+            self.counts += np.bincount((self.tables.starts[table] + entry).ravel(), minlength=len(self.counts))
+            return values
+
+        return decide
+
+    def by_table(self) -> list[np.ndarray]:
+        """Return the counts, int64, one array a table."""
+        return np.split(self.counts, self.tables.starts[1:-1])
+
+
 def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[tuple[np.ndarray, int]]) -> list[np.ndarray]:
     """Count how often each entry of each table occurs, int64, one array a table.
 
     pictures: symbols (3, 32, 32, rows, columns) and the step index of each.
     """
-    tables = Tables(logistic_tables())
-    counts = np.zeros(len(tables.flat_bits), np.int64)
-
-    def counting(symbols: np.ndarray) -> Decide:
-        def decide(chunk: Chunk) -> np.ndarray:
-            values, (table, mean, sign) = chunk.place.take(symbols), chunk.coding
-            radius = tables.radius[table]
-            entry = (values - mean) * sign + radius
-            entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
-            counts[:] += np.bincount((tables.starts[table] + entry).ravel(), minlength=len(counts))
-            return values
-
-        return decide
-
+    counter = EntryCounter()
     with torch.no_grad():
         for symbols, step_index in pictures:
             frame = Frame((symbols.shape[3], symbols.shape[4]), step_index)
-            encode_symbols(arithmetic, tables, frame, counting(symbols))
-    return np.split(counts, tables.starts[1:-1])
+            encode_symbols(arithmetic, counter.tables, frame, counter.counting(symbols))
+    return counter.by_table()
 
 
 def tables_for(

@@ -23,7 +23,7 @@ def fit_linear(net: PriorNet, coefficients: Tensor, noise: float) -> None:
     dc = coefficients[:, :, 0, 0]
     for kind in ("diagonal", "cross"):
         for scale_class in range(3):
-            getattr(net, f"dc_linear_{kind}")[scale_class] = _fit_dc(dc, kind, scale_class, noise)
+            getattr(net, f"dc_linear_{kind}")[scale_class] = fit_dc(dc, kind, scale_class, noise)
 
 
 def _fit_band(step: Step, band: Band, coefficients: Tensor, noise: float) -> Tensor:
@@ -41,7 +41,7 @@ def _fit_band(step: Step, band: Band, coefficients: Tensor, noise: float) -> Ten
     return weight.unflatten(2, (3, 3)).float()
 
 
-def _fit_dc(dc: Tensor, kind: str, scale_class: int, noise: float) -> Tensor:
+def fit_dc(dc: Tensor, kind: str, scale_class: int, noise: float) -> Tensor:
     """Return (3, 12) integer weights that sum to 2**LINEAR_SHIFT, fitted on lattices of the class's stride.
 
     The mean of the four nearest if the pictures are too small to have that stride.

@@ -1,0 +1,139 @@
+"""Training of the generator over tiles of different DCT blocks: partitions are chosen for every crop and step size."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hvaecodec.models.photo.block_generator import BlockGenerator
+from hvaecodec.models.photo.quantiser import step_table
+from hvaecodec.training.data import Ahead, Crops, Photos, corners
+from hvaecodec.training.loop import Moment
+from hvaecodec.training.photo.block_coding import Coded, code_plainly, in_steps, picture_of
+from hvaecodec.training.photo.block_searched import BlockEntry, BlockPool, BlockSearch
+from hvaecodec.training.photo.prior_task import VALID_INDICES, Batch
+from hvaecodec.training.place import HERE, Place
+from hvaecodec.training.recipes.photo import StepIndices
+from hvaecodec.training.recipes.photo_blocks import BlockGeneratorTraining
+from hvaecodec.training.validation import psnr_db
+
+VALID_PICTURES, VALID_ELBO = 40, 12
+_BATCHES, _ENTRIES = 4, 5  # kinds of random draws
+
+
+class BlockGeneratorTask:
+    """Trains a `BlockGenerator` on the CPU; a `loop.Task`.
+
+    search: needed where the configuration asks for searched symbols; ValueError without it.
+    """
+
+    def __init__(
+        self,
+        config: BlockGeneratorTraining,
+        photos: Photos,
+        place: Place = HERE,
+        *,
+        search: BlockSearch | None = None,
+    ) -> None:
+        if config.symbols == "searched" and search is None:
+            raise ValueError("training on searched symbols needs a search, and that a prior")
+        self.config, self.place, self.search = config, place, search
+        self.crops = Crops(photos.train, place.seed + 1)
+        self.delta = step_table()
+        torch.manual_seed(place.seed)
+        self.net = BlockGenerator(config.net)
+        self.batches = Ahead(self._make_batch, place.workers)
+        self.pool = BlockPool(config.pool, self._make_entry)
+        valid = photos.valid[:VALID_PICTURES]
+        self.valid = corners(valid, 2 * config.side) if valid else None
+
+    def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return squared error at temperature 0 relative to its usual size, plus a share of -ELBO, and the parts."""
+        c = self.config
+        x, coded, step_index = self._crops(moment, rng)
+        n = len(x)
+        with self.place.autocast():
+            out, nll, kls = self.net.train_step(x, coded.dequantised, coded.shapes, step_index, c.elbo_crops)
+        mse = ((out - x) ** 2).flatten(1).mean(1)[: n - c.elbo_crops]
+        distortion = (mse / (0.45 * self.delta[step_index[: len(mse)]] ** 1.25)).mean()
+        kl = sum(kls, torch.zeros_like(nll)) / x[0].numel()
+        warm = min(1.0, moment.step / c.kl_warm_up) if c.kl_warm_up else 1.0
+        elbo = (nll + (0.2 + 0.8 * warm) * kl).mean()
+        logs = {"distortion": distortion, "nll_nats": nll.mean(), "kl_nats": kl.mean()}
+        return distortion + c.elbo_weight * elbo, {name: value.detach() for name, value in logs.items()}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, Any]:
+        """Return, by step size, PSNR of the context alone, the generator's gain at temperature 0, and -ELBO's parts."""
+        if self.valid is None:
+            return {}
+        out = {}
+        for i in VALID_INDICES:
+            step_index = torch.full((len(self.valid),), i)
+            coded = code_plainly(self.valid, self.delta[step_index])
+            few = slice(0, VALID_ELBO)
+            with self.place.autocast():
+                x_hat = self.net(coded.dequantised, coded.shapes, step_index)
+                n = len(self.valid[few])
+                _, nll, kls = self.net.train_step(
+                    self.valid[few], coded.dequantised[few], coded.shapes[few], step_index[few], n
+                )
+            plain, psnr = psnr_db(coded.dequantised, self.valid), psnr_db(x_hat, self.valid)
+            per_pixel = math.log(2) * self.valid[0, 0].numel()
+            kl_bpp = [round(float(kl.mean()) / per_pixel, 4) for kl in kls]
+            nll_bpd = float(nll.mean()) / math.log(2)
+            out[f"{float(self.delta[i]):.1f}"] = {
+                "context_psnr_db": round(plain, 3),
+                "psnr_db": round(psnr, 3),
+                "gain_db": round(psnr - plain, 3),
+                "nll_bits_per_dim": round(nll_bpd, 4),
+                "kl_bpp": kl_bpp,
+                "elbo_bits_per_dim": round(nll_bpd + sum(kl_bpp) / 3, 4),
+            }
+        return out
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the pool of searched symbols, if it is used."""
+        return self.pool.state() if self.config.symbols == "searched" else {}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Put the pool back."""
+        self.pool.load_state(state)
+
+    def _crops(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, Coded, Tensor]:
+        """Return a step's pictures, what a decoder has of them, and their step indices, (B,)."""
+        c = self.config
+        if c.symbols == "searched":
+            entries = self.pool.pick(moment.step, c.crops // c.pool.crops, rng)
+            x = torch.cat([entry.pixels for entry in entries]).float()
+            step_index = torch.tensor([entry.step_index for entry in entries for _ in entry.pixels])
+            shapes = torch.cat([entry.shapes for entry in entries]).long()
+            symbols = torch.cat([entry.symbols for entry in entries]).float()
+            return x, Coded(picture_of(symbols, shapes, self.delta[step_index]), shapes), step_index
+        batch = self.batches[moment.step]
+        x, n = batch.pixels, len(batch.pixels)
+        step_index = torch.randint(*self._indices(batch.fine), (n,), generator=rng)
+        bound = torch.empty(n).uniform_(*c.dead, generator=rng)
+        dead = torch.where(torch.rand(n, generator=rng) < c.dropped, bound, 0.0)
+        return x, code_plainly(x, self.delta[step_index], dead), step_index
+
+    def _make_entry(self, number: int) -> BlockEntry:
+        assert self.search is not None
+        rng = self.place.rng(_ENTRIES, number)
+        fine = bool(rng.random() < self.config.fine_share)
+        pixels = self.crops.batch(self.config.pool.crops, self.config.side, fine, rng)
+        step_index = int(rng.integers(*self._indices(fine)))
+        coefficients, shapes, _ = in_steps(pixels, self.delta[step_index].expand(len(pixels)))
+        symbols = self.search(coefficients, shapes, step_index)
+        return BlockEntry(pixels.byte(), step_index, shapes.byte(), symbols)
+
+    def _indices(self, fine: bool) -> StepIndices:
+        return self.config.fine_indices if fine else self.config.indices
+
+    def _make_batch(self, number: int) -> Batch:
+        rng = self.place.rng(_BATCHES, number)
+        fine = bool(rng.random() < self.config.fine_share)
+        return Batch(self.crops.batch(self.config.crops, self.config.side, fine, rng), fine)
