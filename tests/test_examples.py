@@ -74,7 +74,8 @@ SMALL_BENCH = (
     (r"$", " --effort 1 --quality 50,70 --threads 1"),
 )
 PLACES = [
-    Place(r"hvaecodec (encode|decode) [^|]*(\| hvaecodec decode [^|]*)?", checks.pictures_are_whole),
+    Place(r"hvaecodec (encode|decode) (photos|files) .*", checks.folders_are_whole),
+    Place(r"hvaecodec (encode|decode) (?!photos |files )[^|]*(\| hvaecodec decode [^|]*)?", checks.pictures_are_whole),
     Place(r"(hvaecodec encode [^|]*\| )?hvaecodec info [^|]*", checks.info_is_printed),
     Place(r"hvaecodec models.*", checks.models_are_printed),
     Place(r"hvaecodec bench .*", checks.everything_named_is_measured, instead=SMALL_BENCH),
@@ -193,6 +194,8 @@ def test_lines_of_shell(source, folder, capsys, monkeypatch):
         (folder / "photo.hvc").write_bytes(hvaecodec.encode(PHOTO, effort=1))
     if source == "hvaecodec decode --help":  # its first line writes photo.png, and checks.nothing is replaced
         (folder / "photo.png").unlink()
+    if any(" photos " in line or " files " in line for line in ALL[source]):
+        checks.write_folders(encoded=not any("encode photos " in line for line in ALL[source]))
     if any(" DATA" in line for line in ALL[source]):
         smooth.write_pictures(folder / "DATA")
     for line in ALL[source]:

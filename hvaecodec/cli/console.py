@@ -12,9 +12,9 @@ from typing import Annotated, Any
 
 import typer
 
-from hvaecodec.codec.errors import CodecError
+from hvaecodec.codec.errors import words_of
 
-BAD_INPUT, WRONG_USAGE = 1, 2
+BAD_INPUT, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 PIPE = "-"  # as an input it is stdin, as an output stdout
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
@@ -25,8 +25,11 @@ Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists."
 
 
 def say(words: str) -> None:
-    """Print one line for the person, on stderr; line breaks in `words` become spaces."""
-    print(" ".join(words.splitlines()), file=sys.stderr)
+    """Print one line for the person, on stderr; line breaks in `words` become spaces.
+
+    Bytes in the name of a file that are no text become escapes.
+    """
+    print(" ".join(words.splitlines()).encode(errors="backslashreplace").decode(), file=sys.stderr)
 
 
 @contextmanager
@@ -49,7 +52,7 @@ def errors(debug: bool = False) -> Iterator[None]:
         except Exception as error:
             if debug:
                 raise
-            say(f"error: {_words(error)}")
+            say(f"error: {words_of(error)}")
             raise typer.Exit(WRONG_USAGE if isinstance(error, ValueError | TypeError) else BAD_INPUT) from error
 
 
@@ -93,16 +96,6 @@ def write_output(target: str, data: bytes, force: bool) -> None:
         sys.stdout.buffer.flush()
     else:
         write_atomically(target, data, force)
-
-
-def _words(error: Exception) -> str:
-    if isinstance(error, CodecError | ValueError | TypeError) and str(error):
-        return str(error)
-    if isinstance(error, MemoryError):
-        return "not enough memory for this picture"
-    if isinstance(error, OSError):
-        return str(error)
-    return f"unexpected {type(error).__name__}: {error}; --debug shows where"
 
 
 def _show_warning(message: Warning | str, *_rest: Any, **_more: Any) -> None:

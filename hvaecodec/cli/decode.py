@@ -1,10 +1,12 @@
-"""`hvaecodec decode` turns an .hvc file into an image."""
+"""`hvaecodec decode` turns an .hvc file into an image, or all files of a folder."""
 
 from __future__ import annotations
 
+import os
+from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,6 +23,10 @@ from hvaecodec.cli.console import (
     say,
     write_output,
 )
+from hvaecodec.cli.folders import FolderOptions, Jobs, Log, convert_folder, refuse_folder_options
+
+if TYPE_CHECKING:
+    from hvaecodec.codec.folders.work import DecodeWork
 
 EXAMPLES = """
 hvaecodec decode photo.hvc
@@ -28,22 +34,24 @@ hvaecodec decode photo.hvc -o sampled.png --temperature 1 --seed 3
 hvaecodec decode photo.hvc -o thumbnail.jpg --scale 1/8
 hvaecodec encode photo.png -o - | hvaecodec decode - -o through.png
 hvaecodec decode photo.hvc -o - > piped.png
+hvaecodec decode files --out decoded --jobs 2 --log decoded.jsonl
 """
 
 _SCALES = [Fraction(1, 2**k) for k in range(6)]
 
 
 def decode(
-    source: Annotated[str, typer.Argument(metavar="IN", help="An .hvc file, or - for stdin.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="An .hvc file, folder of them, or - for stdin.")],
     *,
     output: Annotated[
         str | None,
         typer.Option(
             "-o",
             "--output",
+            "--out",
             metavar="OUT",
-            help="Image file, its format by suffix, or - for a PNG to stdout. Without it photo.hvc becomes photo.png, "
-            "and stdin goes to stdout.",
+            help="Image file, its format by suffix, or - for a PNG to stdout; the folder for PNGs, if IN is one. "
+            "Without it photo.hvc becomes photo.png, and stdin goes to stdout.",
         ),
     ] = None,
     temperature: Annotated[
@@ -56,31 +64,41 @@ def decode(
         Literal["file", "latest"], typer.Option(help="The generator that the file names, or the newest installed.")
     ] = "file",
     model: Model = None,
+    jobs: Jobs = None,
+    log: Log = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Decompress an .hvc file into an image.
+    """Decompress an .hvc file into an image, or every .hvc file in and below a folder.
 
-    A file that exists is kept unless --force is given.
+    A file that exists is kept unless --force is given, so a folder goes on where it was stopped.
     """
     with errors(debug):
-        ratio = _parse_scale(scale)
-        from hvaecodec.codec.images import check_suffix, to_file
+        from hvaecodec.codec.folders.work import DecodeWork
+        from hvaecodec.codec.settings import Decoding
 
-        target = output_for(source, output, ".png")
-        suffix = ".png" if target == PIPE else Path(target).suffix
-        check_suffix(suffix)
-        check_output(source, target, force)
-        data = read_input(source)
-        from hvaecodec.codec import registry
+        work = DecodeWork(Decoding(temperature, seed, _parse_scale(scale), partial, generator), model)
+        if os.path.isdir(source):
+            convert_folder(source, work, FolderOptions(output, jobs, log, force, debug))
+        else:
+            refuse_folder_options(source, jobs, log)
+            _decode_file(source, output_for(source, output, ".png"), work, force)
 
-        with moving_bar(f"decoding {source}"):
-            image = registry.for_file(data, model).decode_with_metadata(
-                data, temperature=temperature, seed=seed, scale=ratio, partial=partial, generator=generator
-            )
-        write_output(target, to_file(image, suffix), force)
-        if target != PIPE:
-            say(f"{target}: {image.pixels.shape[1]} × {image.pixels.shape[0]} pixels")
+
+def _decode_file(source: str, target: str, work: DecodeWork, force: bool) -> None:
+    from hvaecodec.codec.images import check_suffix, to_file
+
+    suffix = ".png" if target == PIPE else Path(target).suffix
+    check_suffix(suffix)
+    check_output(source, target, force)
+    data = read_input(source)
+    from hvaecodec.codec import registry
+
+    with moving_bar(f"decoding {source}"):
+        image = registry.for_file(data, work.model).decode_with_metadata(data, **asdict(work.settings))
+    write_output(target, to_file(image, suffix), force)
+    if target != PIPE:
+        say(f"{target}: {image.pixels.shape[1]} × {image.pixels.shape[0]} pixels")
 
 
 def _parse_scale(text: str) -> float:

@@ -1,13 +1,18 @@
-"""`hvaecodec encode` turns an image into an .hvc file."""
+"""`hvaecodec encode` turns an image into an .hvc file, or all images of a folder."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import os
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hvaecodec.cli.bars import moving_bar
 from hvaecodec.cli.console import PIPE, Debug, Force, check_output, errors, output_for, read_input, say, write_output
+from hvaecodec.cli.folders import FolderOptions, Jobs, Log, convert_folder, refuse_folder_options
+
+if TYPE_CHECKING:
+    from hvaecodec.codec.folders.work import EncodeWork
 
 EXAMPLES = """
 hvaecodec encode photo.png
@@ -16,19 +21,22 @@ hvaecodec encode photo.png -o half.hvc --bpp 0.5
 hvaecodec encode photo.png -o fine.hvc --psnr 34
 hvaecodec encode photo.png -o tiny.hvc --model hqa-photo --quality 30
 hvaecodec encode - -o - --effort 1 < photo.png > piped.hvc
+hvaecodec encode photos --out files --jobs 2 --effort 1
 """
 
 
 def encode(
-    source: Annotated[str, typer.Argument(metavar="IN", help="Image file, or - for stdin.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="Image file, folder of them, or - for stdin.")],
     *,
     output: Annotated[
         str | None,
         typer.Option(
             "-o",
             "--output",
+            "--out",
             metavar="OUT",
-            help="The .hvc file, or - for stdout. Without it photo.png becomes photo.hvc, and stdin goes to stdout.",
+            help="The .hvc file, or - for stdout; the folder, if IN is one. Without it photo.png becomes photo.hvc, "
+            "and stdin goes to stdout.",
         ),
     ] = None,
     quality: Annotated[
@@ -40,28 +48,42 @@ def encode(
     model: Annotated[str, typer.Option(help="A name from `hvaecodec models`, or a folder of weights.")] = (
         "dct-vae-photo"
     ),
+    jobs: Jobs = None,
+    log: Log = None,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Compress an image into an .hvc file.
+    """Compress an image into an .hvc file, or every image in and below a folder.
 
-    A file that exists is kept unless --force is given.
+    A file that exists is kept unless --force is given, so a folder goes on where it was stopped.
     """
     with errors(debug):
         if sum(target is not None for target in (quality, bpp, psnr)) > 1:
             raise ValueError("give one of --quality, --bpp and --psnr")
-        target = output_for(source, output, ".hvc")
-        check_output(source, target, force)
-        data = read_input(source)
-        from hvaecodec.codec import registry
-        from hvaecodec.codec.images import read_image
+        from hvaecodec.codec.folders.work import EncodeWork
 
-        image = read_image(data, name="" if source == PIPE else source)
-        for note in image.notes:
-            say(f"note: {note}")
-        with moving_bar(f"encoding {source}"):
-            encoded = registry.load(model).encode(image, quality=quality, bpp=bpp, psnr=psnr, effort=effort)
-        write_output(target, encoded, force)
-        if target != PIPE:
-            height, width = image.pixels.shape[:2]
-            say(f"{target}: {len(encoded)} bytes, {8 * len(encoded) / (height * width):.3f} bpp")
+        work = EncodeWork(model, quality, bpp, psnr, effort)
+        if os.path.isdir(source):
+            convert_folder(source, work, FolderOptions(output, jobs, log, force, debug))
+        else:
+            refuse_folder_options(source, jobs, log)
+            _encode_file(source, output_for(source, output, ".hvc"), work, force)
+
+
+def _encode_file(source: str, target: str, work: EncodeWork, force: bool) -> None:
+    check_output(source, target, force)
+    data = read_input(source)
+    from hvaecodec.codec import registry
+    from hvaecodec.codec.images import read_image
+
+    image = read_image(data, name="" if source == PIPE else source)
+    for note in image.notes:
+        say(f"note: {note}")
+    with moving_bar(f"encoding {source}"):
+        encoded = registry.load(work.model).encode(
+            image, quality=work.quality, bpp=work.bpp, psnr=work.psnr, effort=work.effort
+        )
+    write_output(target, encoded, force)
+    if target != PIPE:
+        height, width = image.pixels.shape[:2]
+        say(f"{target}: {len(encoded)} bytes, {8 * len(encoded) / (height * width):.3f} bpp")

@@ -16,9 +16,9 @@ import typer
 from typer.exceptions import TyperException
 
 from hvaecodec import __version__, cli
-from hvaecodec.cli.console import say
+from hvaecodec.cli.console import INTERRUPTED, say
 
-_HELPERS = {"main", "bars", "console", "long_work"}
+_HELPERS = {"main", "bars", "console", "folder_log", "folder_progress", "folders", "long_work"}
 _ORDER = ["encode", "decode", "info", "models", "bench", "paper", "train"]
 
 app = typer.Typer(
@@ -71,5 +71,5 @@ def main() -> None:
         code = error.exit_code
     except (typer.Abort, KeyboardInterrupt):
         say("interrupted")
-        code = 130
+        code = INTERRUPTED
     sys.exit(code)

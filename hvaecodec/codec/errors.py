@@ -23,3 +23,14 @@ class ModelMismatch(CodecError):
 
 class CodecUnavailable(CodecError):
     """The codec or its weights are not installed."""
+
+
+def words_of(error: Exception) -> str:
+    """Return what an error says to a person: its own words, or where it has none or was not expected, what it is."""
+    if isinstance(error, CodecError | ValueError | TypeError) and str(error):
+        return str(error)
+    if isinstance(error, MemoryError):
+        return "not enough memory for this picture"
+    if isinstance(error, OSError):
+        return str(error)
+    return f"unexpected {type(error).__name__}: {error}; --debug shows where"

@@ -16,7 +16,7 @@ def read_bytes(path: str | os.PathLike[str]) -> bytes:
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as cause:  # ValueError: a zero byte in the name
-        raise CodecError(f"cannot read {path}: {_reason(cause)}") from cause
+        raise CodecError(f"cannot read {path}: {reason(cause)}") from cause
 
 
 def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
@@ -32,7 +32,7 @@ def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
         if not target.exists() and not os.access(target.parent, os.W_OK):
             raise CodecError(f"cannot write {path}: the folder {target.parent} is not writable")
     except (OSError, ValueError) as cause:
-        raise CodecError(f"cannot write {path}: {_reason(cause)}") from cause
+        raise CodecError(f"cannot write {path}: {reason(cause)}") from cause
 
 
 def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = False) -> None:
@@ -62,7 +62,7 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = Fa
     except FileExistsError as cause:
         raise CodecError(f"{path} exists and is kept; --force replaces it") from cause
     except OSError as cause:
-        raise CodecError(f"cannot write {path}: {_reason(cause)}") from cause
+        raise CodecError(f"cannot write {path}: {reason(cause)}") from cause
 
 
 def write_into_folder(path: Path, data: bytes, force: bool = False) -> Path:
@@ -70,6 +70,14 @@ def write_into_folder(path: Path, data: bytes, force: bool = False) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(path, data, force)
     return path
+
+
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder, with those above it, if there is none. Raises a CodecError that says why that failed."""
+    try:
+        os.makedirs(path or ".", exist_ok=True)
+    except OSError as cause:
+        raise CodecError(f"cannot make the folder {path}: {reason(cause)}") from cause
 
 
 def _write_synced(path: Path, data: bytes) -> None:
@@ -94,7 +102,8 @@ def _move_without_clobber(temporary: Path, target: Path) -> None:
             raise
 
 
-def _reason(cause: OSError | ValueError) -> str:
+def reason(cause: OSError | ValueError) -> str:
+    """Return why the system refused something, without the name that it refused: "no space left on device"."""
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror[0].lower() + cause.strerror[1:]
     return str(cause)

@@ -86,20 +86,21 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
 
     Raises CodecUnavailable if there is no such codec or its weights are missing.
     """
-    if isinstance(name_or_path, str) and name_or_path in CODECS:
-        try:
-            return _class_of(name_or_path).load(None)
-        except CodecUnavailable as cause:
-            if (WEIGHTS / name_or_path / "card.json").is_file():
-                raise
-            raise CodecUnavailable(
-                f"the weights of {name_or_path} are not in the package; give the folder that `hvaecodec train RECIPE "
-                "--export FOLDER` wrote, as --model FOLDER or with hvaecodec.load(FOLDER)"
-            ) from cause
-    folder = Path(name_or_path)
-    if not folder.is_dir():
-        raise CodecUnavailable(f"no codec {str(name_or_path)!r}; known are {', '.join(CODECS)}, or a folder of weights")
-    return _class_of(_read_card(folder)["codec"]).load(folder)
+    name, folder = _name_and_folder(name_or_path)
+    try:
+        return _class_of(name).load(folder)
+    except CodecUnavailable as cause:
+        if folder is not None or (WEIGHTS / name / "card.json").is_file():
+            raise
+        raise CodecUnavailable(
+            f"the weights of {name} are not in the package; give the folder that `hvaecodec train RECIPE "
+            "--export FOLDER` wrote, as --model FOLDER or with hvaecodec.load(FOLDER)"
+        ) from cause
+
+
+def check_known(name_or_path: str | PathLike[str]) -> None:
+    """Raise CodecUnavailable unless `load` knows this name, or a folder of weights for a codec; loads no weights."""
+    _class_of(_name_and_folder(name_or_path)[0])
 
 
 def has_fixed_rate(name_or_path: str | PathLike[str]) -> bool:
@@ -107,8 +108,7 @@ def has_fixed_rate(name_or_path: str | PathLike[str]) -> bool:
 
     No weights are loaded. Raises CodecUnavailable for a folder without a model card, or for an unknown codec.
     """
-    known = isinstance(name_or_path, str) and name_or_path in CODECS
-    return _class_of(str(name_or_path) if known else _read_card(Path(name_or_path))["codec"]).fixed_rate
+    return _class_of(_name_and_folder(name_or_path)[0]).fixed_rate
 
 
 def for_file(data: bytes, model: str | PathLike[str] | None = None) -> Codec:
@@ -120,9 +120,15 @@ def for_file(data: bytes, model: str | PathLike[str] | None = None) -> Codec:
     if model is None:
         return shared(name)
     codec = load(model)
+    check_written_by(codec, data, model)
+    return codec
+
+
+def check_written_by(codec: Codec, data: bytes, model: str | PathLike[str]) -> None:
+    """Raise ModelMismatch unless a file names this codec, which was loaded as `model`, CodecError if it is damaged."""
+    name = read_header(data).codec
     if codec.name != name:
         raise ModelMismatch(f"written by {name}, and {str(model)!r} is {codec.name}; give the weights it was made with")
-    return codec
 
 
 @cache
@@ -163,6 +169,16 @@ def info(data: bytes) -> dict[str, Any]:
 def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
     """Return the integers of a file as `hvaecodec.symbols` does."""
     return for_file(data).symbols(data, backend=backend)
+
+
+def _name_and_folder(name_or_path: str | PathLike[str]) -> tuple[str, Path | None]:
+    """Return a codec's name and the folder of its weights, None for those of the package. Raises CodecUnavailable."""
+    if isinstance(name_or_path, str) and name_or_path in CODECS:
+        return name_or_path, None
+    folder = Path(name_or_path)
+    if not folder.is_dir():
+        raise CodecUnavailable(f"no codec {str(name_or_path)!r}; known are {', '.join(CODECS)}, or a folder of weights")
+    return _read_card(folder)["codec"], folder
 
 
 def _class_of(name: str) -> type[Codec]:

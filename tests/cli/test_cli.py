@@ -212,8 +212,11 @@ def test_inputs_and_targets_that_cannot_be(run, photo, hvc, tmp_path, stand_in):
     (tmp_path / "folder").mkdir()
     for command, source in (("encode", photo), ("decode", hvc)):
         model = ["--model", stand_in] if command == "encode" else []
-        for bad_source in (tmp_path / "missing", tmp_path / "folder"):
-            assert "cannot read" in run(command, bad_source, "-o", tmp_path / "x.png", *model).error
+        for bad_source, problem in (
+            (tmp_path / "missing", "cannot read"),
+            (tmp_path / "folder", f"nothing to {command}"),
+        ):
+            assert problem in run(command, bad_source, "-o", tmp_path / "x.png", *model).error
         for target in ("folder", "nowhere/x.png", "photo.png/x.png"):
             for force in ([], ["--force"]):
                 done = run(command, source, "-o", tmp_path / target, *model, *force)

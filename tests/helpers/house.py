@@ -22,6 +22,7 @@ WALK = (
     "codec/photo/*.py",
     "codec/hqa/*.py",
     "codec/tiles/*.py",
+    "codec/folders/*.py",
     "codec/format/*.py",
     "codec/entropy/*.py",
     "codec/images/*.py",

@@ -47,6 +47,33 @@ def pictures_are_whole(line: str, printed: str) -> None:
                 assert np.mean(error**2) < 500, f"{name} is not the photo"
 
 
+def write_folders(encoded: bool) -> None:
+    """A folder of pictures for lines that encode one; with `encoded` one of files for lines that only decode one."""
+    for name in ("photos/one.png", "photos/below/two.png"):
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(PHOTO).save(name)
+    for name in ("files/one.hvc", "files/below/two.hvc") if encoded else ():
+        Path(name).parent.mkdir(parents=True, exist_ok=True)
+        Path(name).write_bytes(hvaecodec.encode(PHOTO, effort=1))
+
+
+def folders_are_whole(line: str, printed: str) -> None:
+    """Every file of the folder is converted to one of the same place and name, and the log has a line for each."""
+    words = shlex.split(line)
+    suffix = {"encode": ".hvc", "decode": ".png"}[words[1]]
+    out = Path(option(words, "--out") or words[2])
+    expected = {path.relative_to(words[2]).with_suffix(suffix) for path in Path(words[2]).rglob("*.*")}
+    assert {path.relative_to(out) for path in out.rglob("*.*")} == expected and len(expected) == 2
+    for path in expected:
+        if suffix == ".hvc":
+            info = hvaecodec.info((out / path).read_bytes())
+            assert (info["height"], info["width"]) == (HEIGHT, WIDTH)
+        else:
+            assert picture_size(out / path) == (WIDTH, HEIGHT)
+    if log := option(words, "--log"):
+        assert len([json.loads(row) for row in Path(log).read_text(encoding="utf-8").splitlines()]) == 2
+
+
 def info_is_printed(line: str, printed: str) -> None:
     facts = json.loads(printed) if "--json" in line else dict(row.split(maxsplit=1) for row in printed.splitlines())
     assert facts["codec"] == registry.DEFAULT and int(facts["width"]) == WIDTH and int(facts["n_bytes"]) > 200

@@ -1,0 +1,122 @@
+"""What is done with each file of a folder: an image is encoded, or a file is decoded."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass
+from typing import ClassVar, Protocol
+
+from hvaecodec.codec.files import read_bytes
+from hvaecodec.codec.folders.tree import FILES, PICTURES
+from hvaecodec.codec.settings import Decoding, check_quality, check_targets
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A file's new bytes. summary: what they are, in words. notes: a sentence for each thing to be said of it."""
+
+    data: bytes
+    summary: str
+    notes: tuple[str, ...] = ()
+
+
+class Work(Protocol):
+    """A piece of work that every worker does for many files; pickled once for each worker.
+
+    suffixes: the ends of the names of files that it takes, in lower case. new_suffix: that of what they become.
+    """
+
+    suffixes: ClassVar[frozenset[str]]
+    new_suffix: ClassVar[str]
+
+    def check(self) -> None:
+        """Raise ValueError or CodecError if the work cannot be done whatever the files are; loads no weights."""
+        ...
+
+    def prepare(self) -> None:
+        """Load, in the worker, what all files need. Raises CodecError."""
+        ...
+
+    def convert(self, path: str) -> Converted:
+        """Convert one file. Raises CodecError, ValueError or whatever comes up."""
+        ...
+
+
+@dataclass(frozen=True)
+class EncodeWork:
+    """Encode images; the settings are those of `hvaecodec.encode`."""
+
+    model: str | os.PathLike[str]
+    quality: float | None = None
+    bpp: float | None = None
+    psnr: float | None = None
+    effort: int = 2
+
+    suffixes: ClassVar[frozenset[str]] = PICTURES
+    new_suffix: ClassVar[str] = ".hvc"
+
+    def check(self) -> None:
+        """Raise ValueError for settings out of range, CodecError for a model that there is not."""
+        from hvaecodec.codec import registry
+
+        check_targets(self.quality, self.bpp, self.psnr, self.effort)
+        check_quality(50 if self.quality is None else self.quality)
+        registry.check_known(self.model)
+
+    def prepare(self) -> None:
+        """Load the codec. Raises CodecError."""
+        from hvaecodec.codec import registry
+
+        registry.shared(os.fspath(self.model))
+
+    def convert(self, path: str) -> Converted:
+        """Encode the image at a path. Raises CodecError or ValueError."""
+        from hvaecodec.codec import registry
+        from hvaecodec.codec.images import read_image
+
+        image = read_image(path)
+        data = registry.shared(os.fspath(self.model)).encode(
+            image, quality=self.quality, bpp=self.bpp, psnr=self.psnr, effort=self.effort
+        )
+        height, width = image.pixels.shape[:2]
+        return Converted(data, f"{len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp", image.notes)
+
+
+@dataclass(frozen=True)
+class DecodeWork:
+    """Decode files into PNGs. model: a folder of weights; without it each file's own codec of the package."""
+
+    settings: Decoding
+    model: str | None = None
+
+    suffixes: ClassVar[frozenset[str]] = FILES
+    new_suffix: ClassVar[str] = ".png"
+
+    def check(self) -> None:
+        """Raise CodecError for a model that there is not; the settings are checked already."""
+        from hvaecodec.codec import registry
+
+        if self.model is not None:
+            registry.check_known(self.model)
+
+    def prepare(self) -> None:
+        """Load the weights that were named, if any. Raises CodecError."""
+        from hvaecodec.codec import registry
+
+        if self.model is not None:
+            registry.shared(self.model)
+
+    def convert(self, path: str) -> Converted:
+        """Decode the file at a path. Raises CodecError."""
+        from hvaecodec.codec import registry
+        from hvaecodec.codec.images import to_file
+
+        data = read_bytes(path)
+        if self.model is None:
+            codec = registry.for_file(data)
+        else:
+            codec = registry.shared(self.model)
+            registry.check_written_by(codec, data, self.model)
+        image = codec.decode_with_metadata(data, **asdict(self.settings))
+        height, width = image.pixels.shape[:2]
+        return Converted(to_file(image, self.new_suffix), f"{width} × {height} pixels")
