@@ -8,8 +8,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 DEMO := runs/demo
+COMPRESSAI := .venv-compressai
 
-.PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean
+.PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean \
+	test-doors test-doors-compressai
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -18,6 +20,7 @@ help:
 	@echo "make test-data  the tests on real data; set HVAECODEC_DATA to its folder"
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
 	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
+	@echo "make test-doors  the doors to other libraries, against those libraries, in environments of their own"
 	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy, import-linter and make house alone"
@@ -91,6 +94,22 @@ test-report: $(VENV)/ready-browser install
 	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
 	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && \
 	$(PYTEST) -s -m "browser and slow" $(CURDIR)/tests
+
+test-doors: test-doors-compressai
+
+# CompressAI wants a numpy below 2, so it has an environment without our pin of it.
+$(COMPRESSAI)/ready: pyproject.toml constraints.txt
+	test -x $(COMPRESSAI)/bin/python || $(PYTHON) -m venv $(COMPRESSAI)
+	grep -v "^numpy==" constraints.txt > $(COMPRESSAI)/constraints.txt
+	$(COMPRESSAI)/bin/python -m pip --disable-pip-version-check --quiet install -c $(COMPRESSAI)/constraints.txt \
+		torchvision ".[compressai,test]"
+	touch $@
+
+test-doors-compressai: wheel $(COMPRESSAI)/ready
+	$(COMPRESSAI)/bin/python -m pip --disable-pip-version-check --quiet install --no-deps --force-reinstall \
+		build/wheel/hvaecodec-*.whl
+	cd build/empty && $(CURDIR)/$(COMPRESSAI)/bin/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) \
+		-p no:cacheprovider -m compressai $(CURDIR)/tests/integrations/test_compressai_eval.py
 
 # From the checkout, so that the records name its commit. Goes on where it was interrupted.
 results: $(VENV)/ready

@@ -247,6 +247,7 @@ PYTHON = {  # how the Python of a document is reduced, and what it leaves
         ((r'"jpeg"\], "photos"', '"jpeg@quality=20/80"], "pictures"'), (r"effort=1\)", "effort=1, quality=[50, 70])")),
         ("fd.png",),
     ),
+    "docs/doors.md": ((), ()),
     "docs/extending.md": ((), ()),  # signatures only
 }
 
