@@ -11,7 +11,7 @@ DEMO := runs/demo
 COMPRESSAI := .venv-compressai
 
 .PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean \
-	test-doors test-doors-compressai
+	test-doors test-doors-compressai dist
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -21,6 +21,7 @@ help:
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
 	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
 	@echo "make test-doors  the doors to other libraries, against those libraries, in environments of their own"
+	@echo "make dist       wheel and sdist in dist/, each installed and used in a clean environment"
 	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy, import-linter and make house alone"
@@ -110,6 +111,21 @@ test-doors-compressai: wheel $(COMPRESSAI)/ready
 		build/wheel/hvaecodec-*.whl
 	cd build/empty && $(CURDIR)/$(COMPRESSAI)/bin/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) \
 		-p no:cacheprovider -m compressai $(CURDIR)/tests/integrations/test_compressai_eval.py
+
+$(VENV)/ready-dist: $(VENV)/ready
+	$(PIP) install -c constraints.txt ".[dist]"
+	touch $@
+
+# The sdist, and from it the wheel; then each alone in an environment with nothing but what it asks for.
+dist: $(VENV)/ready-dist
+	rm -rf dist build hvaecodec.egg-info
+	$(BIN)/python -m build --outdir dist .
+	$(PYTHON) -m venv build/clean
+	build/clean/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt dist/hvaecodec-*.whl
+	cd build/clean && bin/python -I $(CURDIR)/tests/helpers/check_dist.py $(CURDIR)
+	build/clean/bin/python -m pip --disable-pip-version-check --quiet uninstall --yes hvaecodec
+	build/clean/bin/python -m pip --disable-pip-version-check --quiet install --no-deps dist/hvaecodec-*.tar.gz
+	cd build/clean && bin/python -I $(CURDIR)/tests/helpers/check_dist.py $(CURDIR)
 
 # From the checkout, so that the records name its commit. Goes on where it was interrupted.
 results: $(VENV)/ready
