@@ -3,13 +3,14 @@
 
 PYTHON ?= python3
 VENV := .venv
+EXTRAS := bench,perceptual,train,test
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 DEMO := runs/demo
 
-.PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean
+.PHONY: help demo test test-slow test-data test-browser test-report test-doors doors results docs lint house mutations wheel install clean
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -18,6 +19,7 @@ help:
 	@echo "make test-data  the tests on real data; set HVAECODEC_DATA to its folder"
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
 	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
+	@echo "make test-doors  the doors into numcodecs, zarr and dask, in an environment of its own, .venv-doors"
 	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy, import-linter and make house alone"
@@ -28,7 +30,7 @@ help:
 $(VENV)/ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (PyTorch is a large download) ..."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt ".[bench,perceptual,train,test]"
+	$(PIP) install -c constraints.txt ".[$(EXTRAS)]"
 	touch $@
 
 # The package is built afresh from a clean copy, so that no file of an older build is in the wheel.
@@ -91,6 +93,13 @@ test-report: $(VENV)/ready-browser install
 	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
 	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && \
 	$(PYTEST) -s -m "browser and slow" $(CURDIR)/tests
+
+# With these libraries and what they pin, which nobody else's environment should follow.
+test-doors:
+	@$(MAKE) --no-print-directory VENV=.venv-doors EXTRAS=doors,test doors
+
+doors: install
+	$(PYTEST) -m "doors and not slow" $(CURDIR)/tests/integrations
 
 # From the checkout, so that the records name its commit. Goes on where it was interrupted.
 results: $(VENV)/ready
