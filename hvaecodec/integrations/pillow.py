@@ -93,7 +93,7 @@ class HvcImageFile(ImageFile.ImageFile):
         return super().load()
 
     def load_seek(self, pos: int) -> None:
-        """Stay where the decoded pixels start; without this method Pillow would map the file itself as if it held them."""
+        """Stay where the decoded pixels start; without this method Pillow would map the file as if it held them."""
 
     def verify(self) -> None:
         """Check every length and checksum of the file without decoding it. Raises OSError."""
