@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 VENV := .venv
+EXTRAS := bench,perceptual,train,test
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproject.toml --rootdir $(CURDIR) -p no:cacheprovider
@@ -11,7 +12,7 @@ DEMO := runs/demo
 COMPRESSAI := .venv-compressai
 
 .PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean \
-	test-doors test-doors-compressai dist
+	test-doors test-doors-arrays test-doors-compressai doors dist
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -32,7 +33,7 @@ help:
 $(VENV)/ready: pyproject.toml constraints.txt
 	@echo "Setting up $(VENV) (PyTorch is a large download) ..."
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(PIP) install -c constraints.txt ".[bench,perceptual,train,test]"
+	$(PIP) install -c constraints.txt ".[$(EXTRAS)]"
 	touch $@
 
 # The package is built afresh from a clean copy, so that no file of an older build is in the wheel.
@@ -96,7 +97,7 @@ test-report: $(VENV)/ready-browser install
 	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && \
 	$(PYTEST) -s -m "browser and slow" $(CURDIR)/tests
 
-test-doors: test-doors-compressai
+test-doors: test-doors-arrays test-doors-compressai
 
 # CompressAI wants a numpy below 2, so it has an environment without our pin of it.
 $(COMPRESSAI)/ready: pyproject.toml constraints.txt
@@ -126,6 +127,13 @@ dist: $(VENV)/ready-dist
 	build/clean/bin/python -m pip --disable-pip-version-check --quiet uninstall --yes hvaecodec
 	build/clean/bin/python -m pip --disable-pip-version-check --quiet install --no-deps dist/hvaecodec-*.tar.gz
 	cd build/clean && bin/python -I $(CURDIR)/tests/helpers/check_dist.py $(CURDIR)
+
+# With these libraries and what they pin, which nobody else's environment should follow.
+test-doors-arrays:
+	@$(MAKE) --no-print-directory VENV=.venv-doors EXTRAS=doors,test doors
+
+doors: install
+	$(PYTEST) -m "doors and not slow" $(CURDIR)/tests/integrations
 
 # From the checkout, so that the records name its commit. Goes on where it was interrupted.
 results: $(VENV)/ready

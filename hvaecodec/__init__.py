@@ -29,6 +29,7 @@ __all__ = [
     "info",
     "load",
     "models",
+    "register_pillow",
     "symbols",
 ]
 
@@ -117,3 +118,14 @@ def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
     from hvaecodec.codec import registry
 
     return registry.symbols(data, backend=backend)
+
+
+def register_pillow() -> None:
+    """Register the format HVC with Pillow, so that `Image.open` and `save` know `.hvc` files; again does no harm.
+
+    Importing `hvaecodec.integrations.pillow` does the same. No numpy, torch or weights load before a picture needs
+    them.
+    """
+    from hvaecodec.integrations import pillow
+
+    pillow.register()

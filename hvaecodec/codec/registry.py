@@ -150,7 +150,9 @@ def models() -> list[dict[str, Any]]:
     return installed
 
 
-def encode(image: np.ndarray | Image.Image, model: str | PathLike[str] = DEFAULT, **settings: Any) -> bytes:
+def encode(
+    image: np.ndarray | Image.Image | LoadedImage, model: str | PathLike[str] = DEFAULT, **settings: Any
+) -> bytes:
     """Encode an image as `hvaecodec.encode` does; the settings are its keywords."""
     codec = shared(model) if isinstance(model, str) else load(model)
     return codec.encode(image, **settings)

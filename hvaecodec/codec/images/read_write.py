@@ -21,7 +21,7 @@ from hvaecodec.codec.images import exif as exif_tags
 from hvaecodec.codec.images.modes import note_wide_samples, to_plain_mode
 
 _MODE_OF_CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
-_limit_lock = threading.Lock()
+_limit_lock = threading.RLock()  # an image that loads may be an .hvc file with alpha, which has to be read too
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ def to_file(image: LoadedImage, suffix: str = ".png") -> bytes:
 def check_suffix(suffix: str) -> str:
     """Return Pillow's name of the format that a suffix stands for; no suffix is PNG. Raises ValueError."""
     form = Image.registered_extensions().get(suffix.lower() or ".png")  # the call also fills Image.SAVE
-    if form not in Image.SAVE:
+    if form not in Image.SAVE or form == "HVC":  # integrations.pillow may have registered ours
         raise ValueError(f"{suffix} is not an image format that can be written; try .png")
     return form
 

@@ -1,0 +1,109 @@
+"""A chunk of an array as an `.hvc` file: what the codecs of numcodecs and of zarr share."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from numbers import Real
+
+import numpy as np
+
+from hvaecodec.codec import registry
+from hvaecodec.codec.errors import CodecError, ModelMismatch
+from hvaecodec.codec.format.container import read_header, size_problem
+from hvaecodec.codec.format.wire_ids import CODECS
+from hvaecodec.codec.settings import check_targets
+
+_SAMPLES = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}
+_loading = threading.Lock()
+
+
+@dataclass(frozen=True)
+class ChunkCoding:
+    """How chunks are encoded; the fields are those of `hvaecodec.encode`, and what JSON can hold.
+
+    quality: 1..100. effort: 1, 2 or 3. model: the name of a codec or a folder of weights.
+    Raises ValueError for settings that cannot be.
+    """
+
+    quality: float = 50
+    effort: int = 2
+    model: str = registry.DEFAULT
+
+    def __post_init__(self) -> None:
+        if isinstance(self.quality, bool) or not isinstance(self.quality, Real):
+            raise ValueError(f"quality must be a number in 1..100, got {self.quality!r}")
+        quality = float(self.quality)
+        if not 1 <= quality <= 100:
+            raise ValueError(f"quality must lie in 1..100, got {self.quality}")
+        check_targets(quality, None, None, self.effort)
+        object.__setattr__(self, "quality", int(quality) if quality.is_integer() else quality)
+        object.__setattr__(self, "effort", int(self.effort))
+        object.__setattr__(self, "model", os.fspath(self.model))
+
+    def encode(self, chunk: np.ndarray) -> bytes:
+        """Encode a chunk, uint8 with a shape that `picture_shape` allows, into the bytes of a complete file.
+
+        Raises ValueError for another dtype, shape or order of memory, RuntimeError if there are no such weights.
+        """
+        check_dtype(chunk.dtype)
+        picture = chunk.reshape(picture_shape(chunk.shape))
+        if chunk.flags.f_contiguous and not chunk.flags.c_contiguous:
+            raise ValueError("chunk in Fortran order, expected order C; its rows are the rows of a picture")
+        with codec_errors():
+            return self._codec(self.model).encode(picture, quality=self.quality, effort=self.effort)
+
+    def decode(self, data: bytes) -> np.ndarray:
+        """Decode a complete file into its picture, uint8 (H, W), (H, W, 3) or, if it has alpha, (H, W, 2 or 4).
+
+        Raises RuntimeError for a file that is damaged, foreign or not decodable here.
+        """
+        with codec_errors():
+            name = read_header(data).codec
+            codec = self._codec(name if self.model in CODECS else self.model)
+            if codec.name != name:
+                raise ModelMismatch(f"chunk written by {name}, and the weights in {self.model} are of {codec.name}")
+            return codec.decode(data)
+
+    @staticmethod
+    def _codec(model: str) -> registry.Codec:
+        with _loading:  # threads that start together load the weights once
+            return registry.shared(model)
+
+
+def check_dtype(dtype: np.dtype) -> None:
+    """Raise ValueError for any dtype but uint8."""
+    if dtype != np.uint8:
+        raise ValueError(f"chunk of {dtype}, expected uint8 with values 0..255")
+
+
+def picture_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
+    """Return the shape of the picture that a chunk of this shape is: (H, W), or (H, W, 3) if its last side is 3.
+
+    Leading dimensions of 1 are left out. Raises ValueError for any other shape, or for a picture that is too large.
+    """
+    n_dims = 3 if len(shape) > 2 and shape[-1] == 3 else 2
+    if len(shape) < 2 or any(side != 1 for side in shape[:-n_dims]):
+        raise ValueError(f"chunk of shape {shape}, expected (H, W) or (H, W, 3), after dimensions of 1 if any")
+    if problem := size_problem(*shape[-n_dims:][:2]):
+        raise ValueError(problem)
+    return shape[-n_dims:]
+
+
+def shape_of_file(data: bytes) -> tuple[int, ...]:
+    """Return the shape of the picture in a file, by its header alone. Raises RuntimeError for a damaged header."""
+    with codec_errors():
+        header = read_header(data)
+    return (header.height, header.width, *_SAMPLES[header.mode])
+
+
+@contextmanager
+def codec_errors() -> Iterator[None]:
+    """Turn a CodecError into a RuntimeError with the same words, as codecs of arrays raise it."""
+    try:
+        yield
+    except CodecError as cause:
+        raise RuntimeError(str(cause)) from cause
