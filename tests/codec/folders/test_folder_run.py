@@ -11,6 +11,7 @@ from PIL import Image
 from hvaecodec.codec import files
 from hvaecodec.codec.folders.run import FullDisk, convert_tree
 from hvaecodec.codec.folders.tree import read_tree
+from hvaecodec.codec.format.container import unpack
 from hvaecodec.codec.images import read_image
 from hvaecodec.codec.settings import Decoding
 
@@ -163,7 +164,4 @@ def test_a_disk_that_really_is_full(tmp_path, encode):
 
 def read_hvc(path):
     """Whether a file is whole."""
-    folder_stand_in.register()
-    from hvaecodec.codec.format.container import unpack
-
     return unpack(path.read_bytes())
