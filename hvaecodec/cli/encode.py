@@ -73,17 +73,13 @@ def encode(
 def _encode_file(source: str, target: str, work: EncodeWork, force: bool) -> None:
     check_output(source, target, force)
     data = read_input(source)
-    from hvaecodec.codec import registry
     from hvaecodec.codec.images import read_image
 
     image = read_image(data, name="" if source == PIPE else source)
     for note in image.notes:
         say(f"note: {note}")
     with moving_bar(f"encoding {source}"):
-        encoded = registry.load(work.model).encode(
-            image, quality=work.quality, bpp=work.bpp, psnr=work.psnr, effort=work.effort
-        )
-    write_output(target, encoded, force)
+        encoded = work.encode(image)
+    write_output(target, encoded.data, force)
     if target != PIPE:
-        height, width = image.pixels.shape[:2]
-        say(f"{target}: {len(encoded)} bytes, {8 * len(encoded) / (height * width):.3f} bpp")
+        say(f"{target}: {encoded.summary}")

@@ -12,10 +12,10 @@ from numbers import Real
 import numpy as np
 
 from hvaecodec.codec import registry
-from hvaecodec.codec.errors import CodecError, ModelMismatch
+from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.format.container import read_header, size_problem
 from hvaecodec.codec.format.wire_ids import CODECS
-from hvaecodec.codec.settings import check_targets
+from hvaecodec.codec.settings import check_quality, check_targets
 
 _SAMPLES = {"L": (), "LA": (2,), "RGB": (3,), "RGBA": (4,)}
 _loading = threading.Lock()
@@ -37,8 +37,7 @@ class ChunkCoding:
         if isinstance(self.quality, bool) or not isinstance(self.quality, Real):
             raise ValueError(f"quality must be a number in 1..100, got {self.quality!r}")
         quality = float(self.quality)
-        if not 1 <= quality <= 100:
-            raise ValueError(f"quality must lie in 1..100, got {self.quality}")
+        check_quality(quality)
         check_targets(quality, None, None, self.effort)
         object.__setattr__(self, "quality", int(quality) if quality.is_integer() else quality)
         object.__setattr__(self, "effort", int(self.effort))
@@ -64,8 +63,7 @@ class ChunkCoding:
         with codec_errors():
             name = read_header(data).codec
             codec = self._codec(name if self.model in CODECS else self.model)
-            if codec.name != name:
-                raise ModelMismatch(f"chunk written by {name}, and the weights in {self.model} are of {codec.name}")
+            registry.check_written_by(codec, data, self.model)
             return codec.decode(data)
 
     @staticmethod

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from hvaecodec.codec.files import read_bytes
 from hvaecodec.codec.folders.tree import FILES, PICTURES
 from hvaecodec.codec.settings import Decoding, check_quality, check_targets
+
+if TYPE_CHECKING:
+    from hvaecodec.codec.images import LoadedImage
 
 
 @dataclass(frozen=True)
@@ -71,10 +74,14 @@ class EncodeWork:
 
     def convert(self, path: str) -> Converted:
         """Encode the image at a path. Raises CodecError or ValueError."""
-        from hvaecodec.codec import registry
         from hvaecodec.codec.images import read_image
 
-        image = read_image(path)
+        return self.encode(read_image(path))
+
+    def encode(self, image: LoadedImage) -> Converted:
+        """Encode an image. Raises CodecError or ValueError."""
+        from hvaecodec.codec import registry
+
         data = registry.shared(os.fspath(self.model)).encode(
             image, quality=self.quality, bpp=self.bpp, psnr=self.psnr, effort=self.effort
         )
