@@ -22,9 +22,13 @@ class Block(nn.Module):
         nn.init.normal_(self.mix.weight, std=0.2 * width**-0.5)
         zero_bias(self.mix)
 
-    def forward(self, h: Tensor, rate: Tensor) -> Tensor:
-        """Refine a state (B, width, rows, columns) at a rate (B, 8)."""
-        gain, shift = self.rate(rate)[:, :, None, None].chunk(2, 1)
+    def forward(self, h: Tensor, rate: Tensor, offset: Tensor | None = None) -> Tensor:
+        """Refine a state (B, width, rows, columns) at a rate (B, 8).
+
+        offset: added to the gains and then the shifts of all channels, (B or 1, 2 width), None for zero.
+        """
+        moved = self.rate(rate) if offset is None else self.rate(rate) + offset
+        gain, shift = moved[:, :, None, None].chunk(2, 1)
         y = self.conv(F.silu(h))
         return h + self.mix(F.silu(y * (1 + gain) + shift))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -16,8 +17,12 @@ from PIL import Image
 from torch import Tensor
 
 PHOTO_TARS = ("photos/train-full.tar", "photos/train-256.tar")
+MORE_TAR = "photos/train-free-more.tar"  # read where a source of it is named
 VALID_TAR = "photos/valid.tar"
 FREE_SOURCES = ("cid22", "clic", "elem")  # those whose repositories state a free licence
+MORE_SOURCES = ("flowers", "deepin", "popos", "lomiri", "mate", "plasma")  # of `MORE_TAR`, all of them free
+FREE_MORE_SOURCES = (*FREE_SOURCES, *MORE_SOURCES)
+MOST = {"flowers": 150}  # photos of a source that has many alike, so that it is not most of what is seen
 SUFFIXES = (".webp", ".png", ".jpg", ".jpeg")
 HELD_OUT = 20  # of a plain folder every 20th picture validates
 
@@ -38,14 +43,20 @@ def source_of(member: str) -> str:
 
 
 def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndarray]:
-    """Read every picture of a tar, uint8 (H, W, 3), in the order of the tar. sources: read only those of these."""
+    """Read every picture of a tar, uint8 (H, W, 3), in the order of the tar, of a source in `MOST` only the first ones.
+
+    sources: read only those of these.
+    """
+    files, counts = [], Counter[str]()
     with tarfile.open(path) as tar:
-        files = [
-            file.read()
-            for member in tar
-            if member.name.endswith(SUFFIXES) and (sources is None or source_of(member.name) in sources)
-            if (file := tar.extractfile(member)) is not None
-        ]
+        for member in tar:
+            source = source_of(member.name)
+            if not member.name.endswith(SUFFIXES) or (sources is not None and source not in sources):
+                continue
+            counts[source] += 1
+            file = tar.extractfile(member)
+            if file is not None and counts[source] <= MOST.get(source, counts[source]):
+                files.append(file.read())
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda data: _read(io.BytesIO(data)), files))
 
@@ -63,11 +74,13 @@ def _read(file: Path | io.BytesIO) -> np.ndarray:
 def load_photos(data: Path, sources: Sequence[str] | None = None) -> Photos:
     """Read the photos under `data`: the packs where they are, otherwise the pictures in the folder.
 
-    sources: only these of the packs. Raises FileNotFoundError without pictures, ValueError if a plain folder is to be
-    filtered by source.
+    sources: only these of the packs; the second pack of free photos is read where one of its sources is among them.
+    Raises FileNotFoundError without pictures, ValueError if a plain folder is to be filtered by source.
     """
     tars = [data / name for name in PHOTO_TARS if (data / name).is_file()]
     if tars:
+        if set(MORE_SOURCES) & set(sources or ()) and (data / MORE_TAR).is_file():
+            tars.append(data / MORE_TAR)
         train = [photo for tar in tars for photo in tar_photos(tar, sources)]
         valid = tar_photos(data / VALID_TAR) if (data / VALID_TAR).is_file() else []
         return Photos(train, valid)

@@ -22,7 +22,9 @@ from hvaecodec.bench.metrics import image_metrics
 # Short words for the published curves one asks for most.
 ALIASES = {
     "bpg": "bpg_444_x265_ycbcr",
+    "cool-chic": "cool-chic-v5.0",
     "factorized": "compressai-bmshj2018-factorized_mse_cuda",
+    "hpcm": "hpcm-large",
     "hyperprior": "compressai-bmshj2018-hyperprior_mse_cuda",
     "qarv": "qarv_base",
     "vtm": "vtm18.0",
@@ -121,17 +123,24 @@ def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:
     return len(images) == len(kodak.FILES) and {dataset for dataset, _ in images} == {"kodak"}
 
 
-def bd_rate(anchor: Curve, test: Curve) -> BDRate:
+def bd_rate(anchor: Curve, test: Curve, within: tuple[float, float] | None = None) -> BDRate:
     """Return how many per cent more bits `test` takes than `anchor` at equal distortion; negative is better.
+
+    within: take this range of distortion and no other.
 
     It is the mean difference of log-rate over the common range of distortion, D₁..D₂,
     100 (exp(∫ (log R_test - log R_anchor) dD / (D₂ - D₁)) - 1), of G. Bjøntegaard, "Calculation of average PSNR
     differences between RD-curves", ITU-T VCEG-M33, 2001. Where he fits a cubic polynomial, log-rate is interpolated by
     piecewise cubic Hermite polynomials (PCHIP: Fritsch and Carlson, SIAM J. Numer. Anal. 17(2), 1980), as is usual
     since.
-    Raises NoOverlap if the curves share no range of distortion or one of them has a single point.
+    Raises NoOverlap if the curves share no range of distortion, or not all of `within`, or one of them has a single
+    point.
     """
     low, high, log_anchor, log_test = _common(anchor, test)
+    if within is not None:
+        if within[0] < low or within[1] > high:
+            raise NoOverlap(f"{anchor.name} and {test.name} share {low:.1f}..{high:.1f} only")
+        low, high = within
     difference = (log_test.integrate(low, high) - log_anchor.integrate(low, high)) / (high - low)
     inside = [sum(low <= value <= high for value in curve.values) for curve in (anchor, test)]
     return BDRate(100 * math.expm1(float(difference)), low, high, *inside)

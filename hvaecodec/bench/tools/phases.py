@@ -32,7 +32,7 @@ def _phases() -> dict[str, list[tuple[Any, str]]]:
 
     layers = [name for name, value in vars(ExactArithmetic).items() if callable(value) and not name.startswith("_")]
     return {
-        "DCT and colour": [(transform, "to_coefficients"), (blocks, "dequantised_picture"), (blocks, "to_pixels")],
+        "DCT and colour": [(transform, "analyse"), (blocks, "dequantise"), (blocks, "to_pixels")],
         "prior's layers, in integers": [(ExactArithmetic, name) for name in layers],
         "tables from the prior's heads": [(chunk_coder, "coding_of_heads"), (chunk_coder, "coding_of_quarters")],
         "rounding by rate and distortion": [(search.Rounder, "__call__")],

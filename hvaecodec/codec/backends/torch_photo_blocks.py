@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.codec.backends.torch_photo_transform import as_rgb, dequantise, dequantised_picture, to_pixels
+from hvaecodec.codec.backends.torch_photo_transform import as_rgb, dequantise, to_pixels
+from hvaecodec.codec.photo.adaptation import unit
+from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.nets import ErrorGradient
 from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.models.dct import TILE
 from hvaecodec.models.philox import normals
@@ -66,54 +70,80 @@ def _widened(tiles: slice, n: int) -> slice:
     return slice(max(tiles.start - HALO, 0), min(tiles.stop + HALO, n))
 
 
-def render(
-    generator: Generator, symbols: np.ndarray, steps: Tensor, step_index: int, draws: Draws | None = None
-) -> np.ndarray:
-    """Return the generator's picture of symbols, uint8 (32 rows, 32 columns, 3).
+def render(generator: Generator, context: Context, steps: Tensor, draws: Draws | None = None) -> np.ndarray:
+    """Return the generator's picture of a context, uint8 (32 rows, 32 columns, 3).
 
-    symbols: (3, 32, 32, rows, columns). steps: (3, 32, 32), in grey levels. draws: None takes the latents' means.
+    steps: (7, 3, 32, 32), in grey levels. draws: None takes the latents' means.
     """
-    rows, columns = symbols.shape[-2:]
+    rows, columns = context.grid
     out = np.empty((rows * TILE, columns * TILE, 3), np.uint8)
     for block in _blocks((rows, columns)):
-        patch = symbols[..., block.outer[0], block.outer[1]]
+        part = context.window(*block.outer)
         noise = _Noise(draws, block) if draws else None
-        picture = run_generator(generator, dequantised_picture(patch, steps), step_index, noise)
+        picture = run_generator(generator, part, steps, draw=noise)
         out[block.pixels] = to_pixels(picture[..., block.window[0], block.window[1]])
     return out
 
 
-def error_gradient(
-    generator: Generator, symbols: np.ndarray, steps: Tensor, step_index: int, pixels: np.ndarray
-) -> tuple[float, np.ndarray]:
-    """Return the squared error of the temperature-0 picture, summed over RGB samples, and its gradient by symbol.
+def error_gradient(generator: Generator, context: Context, steps: Tensor, pixels: np.ndarray) -> ErrorGradient:
+    """Return the squared error of the temperature-0 picture, summed over RGB samples, and its gradients.
 
-    pixels: uint8 (H, W) or (H, W, 3), what was encoded; samples beyond it do not count. Gradient: float32, the shape
-    of `symbols`. The picture is not rounded or clipped.
+    pixels: uint8 (H, W) or (H, W, 3), what was encoded; samples beyond it do not count. The picture is not rounded or
+    clipped.
     """
-    total, gradient = 0.0, np.zeros(symbols.shape, np.float32)
-    for block in _blocks((symbols.shape[-2], symbols.shape[-1])):
-        patch = torch.from_numpy(np.ascontiguousarray(symbols[..., block.outer[0], block.outer[1]])).float()
+    total, gradient = 0.0, np.zeros(context.symbols.shape, np.float32)
+    rows = _rows(generator, context).requires_grad_()
+    for block in _blocks(context.grid):
+        part = context.window(*block.outer)
+        symbols = torch.from_numpy(part.symbols).float().requires_grad_()
         with torch.enable_grad():
-            picture = run_generator(generator, dequantise(patch.requires_grad_(), steps), step_index)
+            picture = run_generator(generator, part, steps, varied=Varied(symbols, rows))
             target = as_rgb(pixels[block.pixels])
             ours = picture[0, :, block.window[0], block.window[1]][:, : target.shape[1], : target.shape[2]]
             error = (ours - target).square().sum()
             error.backward()
         total += float(error.detach())
-        if patch.grad is not None:
-            gradient[..., block.outer[0], block.outer[1]] += patch.grad.numpy()
-    return total, gradient
+        if symbols.grad is not None:
+            gradient[..., block.outer[0], block.outer[1]] += symbols.grad.numpy()
+    by_row = np.zeros(len(rows)) if rows.grad is None else rows.grad.double().numpy()
+    return ErrorGradient(total, gradient, by_row)
 
 
-def run_generator(generator: Generator, dequantised: Tensor, step_index: int, draw: Draw | None = None) -> Tensor:
+class Varied(NamedTuple):
+    """What a gradient is asked of, in the place of what a context has.
+
+    symbols: float (3, 32, 32, rows, columns). rows: how much of each row of the generator's basis is added to its
+    offsets, float (64,) or (0,), None for what the adaptation says.
+    """
+
+    symbols: Tensor
+    rows: Tensor | None = None
+
+
+def run_generator(
+    generator: Generator, context: Context, steps: Tensor, *, draw: Draw | None = None, varied: Varied | None = None
+) -> Tensor:
     """Run the generator once, in bfloat16 where the processor multiplies it, whatever autocast the caller is in.
 
-    dequantised: RGB (1, 3, H, W) float, as the result is.
+    The result is RGB (1, 3, 32 rows, 32 columns) float.
     """
+    symbols, rows = varied or Varied(torch.from_numpy(context.symbols).float())
+    dequantised = dequantise(symbols, context.shapes, steps)
+    rows = _rows(generator, context) if rows is None else rows
+    changed = len(rows) and (rows.requires_grad or bool(rows.any()))
+    offsets = rows[None] @ generator.basis if changed else None
+    shapes, step_index = torch.from_numpy(context.shapes)[None], torch.tensor([context.step_index])
     with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-        picture: Tensor = generator(dequantised, torch.tensor([step_index]), draw)
+        picture: Tensor = generator(dequantised, shapes, step_index, draw, offsets)
         return picture
+
+
+def _rows(generator: Generator, context: Context) -> Tensor:
+    """How much of each row of the generator's basis the context's adaptation takes, float (rows,)."""
+    out = torch.zeros(len(generator.basis))
+    values = context.adaptation.coefficients[: len(out)]
+    out[: len(values)] = unit(context.adaptation.scale) * torch.from_numpy(values).float()
+    return out
 
 
 class _Noise:

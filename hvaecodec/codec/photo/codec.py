@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,9 +17,11 @@ from hvaecodec.codec.format.container import Container, unpack
 from hvaecodec.codec.format.file_info import check_level_count, check_weights, describe
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db
-from hvaecodec.codec.photo.chunk_coder import Frame
+from hvaecodec.codec.photo.adaptation import NONE
+from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.encoder import encode_picture
-from hvaecodec.codec.photo.streams import decode_symbols
+from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.slices import decode_slices
 from hvaecodec.codec.photo.targets import largest_within_bpp, smallest_reaching_psnr
 from hvaecodec.codec.photo.weights import Bitstream, PhotoWeights, load_weights
 from hvaecodec.codec.picture_decoder import PictureDecoder
@@ -111,25 +114,30 @@ class DctVaeCodec(PictureDecoder):
             warnings.warn(
                 f"the file is cut: {n_whole} of {n_all} levels decoded, finer detail is left out", stacklevel=3
             )
-        symbols, _ = self._decode_symbols(container)
-        step_index = container.header.step_index
+        context, _ = self._decode_context(container)
         if settings.size == TILE:
             generator = self.generators.choose(container.header.generator, settings.generator)
-            picture = self.weights.nets.render(symbols, step_index, generator, settings)
+            if self._base(generator) != self._base(container.header.generator):
+                context = replace(context, adaptation=NONE)  # it says nothing to another net
+            picture = self.weights.nets.render(context, generator, settings)
         else:
-            picture = self.weights.nets.thumbnail(symbols, step_index, settings.size)
+            picture = self.weights.nets.thumbnail(context, settings.size)
         return assemble(picture, container, settings.size)
 
-    def _decode_symbols(self, container: Container, backend: str = "torch") -> tuple[np.ndarray, list[float]]:
-        """Return the symbols of the levels that a container holds, zero below, and their estimated bits."""
+    def _base(self, generator: bytes) -> bytes:
+        """The digest of the generator below a texture; of one that is not here, its own."""
+        return self.generators.base(generator, "texture") if generator in self.generators.paths else generator
+
+    def _decode_context(self, container: Container, backend: str = "torch") -> tuple[Context, list[float]]:
+        """Return the context of the levels that a container holds, zero below, and their estimated bits."""
         header = container.header
         check_weights(header, self.bitstream.digest)
         if header.step_index >= N_INDICES:
             raise CorruptFile(f"step index {header.step_index} is outside 0..{N_INDICES - 1}")
         check_level_count(container, N_LEVELS)
         frame = Frame.of(header.height, header.width, header.step_index, grey=header.mode.startswith("L"))
-        prior = self.bitstream.prior if backend == "torch" else self.bitstream.prior_in(backend)
-        return decode_symbols(prior, self.bitstream.tables, frame, container.levels)
+        coder = self.bitstream.coder if backend == "torch" else self.bitstream.coder_in(backend)
+        return decode_slices(coder, frame, container.levels)
 
     # -- looking into files ---------------------------------------------------------------------------------------
 
@@ -139,29 +147,28 @@ class DctVaeCodec(PictureDecoder):
         Raises CodecError.
         """
         container = unpack(data)
-        _, bits = self._decode_symbols(container)
+        _, bits = self._decode_context(container)
         return describe(data, container, quality_of(container.header.step_index), bits)
 
-    def context_of(self, data: bytes) -> tuple[Any, int]:
-        """Return what the generator sees of a file: the dequantised picture, and the step index.
+    def generator_inputs(self, data: bytes) -> tuple[Any, ...]:
+        """Return what the generator sees of a file, in the order of its arguments, as tensors of the backend.
 
-        The picture is RGB (1, 3, 32 rows, 32 columns) float, a tensor of the backend. Raises CodecError.
+        They are the dequantised picture, RGB (1, 3, 32 rows, 32 columns) float; the maps of shapes, int64 (1, 2,
+        2 rows, 2 columns); and the step index, (1,). Raises CodecError.
         """
-        container = unpack(data)
-        symbols, _ = self._decode_symbols(container)
-        step_index = container.header.step_index
-        return self.weights.nets.context(symbols, step_index), step_index
+        context, _ = self._decode_context(unpack(data))
+        return self.weights.nets.inputs(context)
 
     def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
         """Return the decoded integers of a file, int16, as `levels_of` divides them.
 
         Level 0 is the DCs, (3, rows, columns); level j the bands H, V, D of k = 2**j, (3, 3, k / 2, k / 2, rows,
-        columns) as (channel, band, u, v, tile row, tile column). backend: "torch", or "numpy" for the plain reference
-        implementation. Raises CodecError.
+        columns) as (channel, band, u, v, tile row, tile column); what a place (u, v) means, the tile's blocks say.
+        backend: "torch", or "numpy" for the plain reference implementation. Raises CodecError.
         """
         check_backend(backend)
-        symbols, _ = self._decode_symbols(unpack(data), backend)
-        return levels_of(symbols)
+        context, _ = self._decode_context(unpack(data), backend)
+        return levels_of(context.symbols)
 
 
 CODEC = DctVaeCodec

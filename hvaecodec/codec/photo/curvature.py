@@ -15,6 +15,7 @@ import numpy as np
 from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec.weights import read_weights
+from hvaecodec.models.photo.block_shapes import SHAPES
 from hvaecodec.models.photo.quality import N_INDICES
 
 CURVATURE = "curvature.safetensors"
@@ -28,7 +29,7 @@ CHANNEL_WEIGHTS = (1.0, 1.0862, 0.8250)
 class Curvature:
     """The squared RGB error of small errors in coefficients through the generator, relative to that without it.
 
-    table: float32 (knots, 3, 32, 32), at the step indices KNOTS.
+    table: float32 (knots, 7, 3, 32, 32) by shape and place, at the step indices KNOTS.
     """
 
     table: np.ndarray
@@ -36,7 +37,7 @@ class Curvature:
     @classmethod
     def flat(cls) -> Curvature:
         """Return the curvature of no generator, for weights that come without a measurement."""
-        return cls(np.ones((len(KNOTS), 3, 32, 32), np.float32))
+        return cls(np.ones((len(KNOTS), len(SHAPES), 3, 32, 32), np.float32))
 
     @classmethod
     def load(cls, folder: Path) -> Curvature:
@@ -47,7 +48,7 @@ class Curvature:
         return cls(load_arrays(data)["curvature"].astype(np.float32))
 
     def at(self, step_index: int) -> np.ndarray:
-        """Return the curvature at a step index, (3, 32, 32) float32, between knots linear."""
+        """Return the curvature at a step index, (7, 3, 32, 32) float32, between knots linear."""
         position = float(np.interp(step_index, KNOTS, np.arange(len(KNOTS))))
         low = min(int(position), len(KNOTS) - 2)
         part = position - low
@@ -57,6 +58,6 @@ class Curvature:
 def channel_weights(s: np.ndarray) -> np.ndarray:
     """Return the mean squared RGB error of an error of one step, without a generator, in squared luma steps.
 
-    s: the relative steps S, (3, 32, 32); the result is float32 of that shape.
+    s: the relative steps S, (7, 3, 32, 32); the result is float32 of that shape.
     """
     return np.array(CHANNEL_WEIGHTS, np.float32)[:, None, None] * s.astype(np.float32) ** 2

@@ -16,13 +16,16 @@ from hvaecodec.codec.backends import load_backend
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.photo.curvature import Curvature
 from hvaecodec.codec.photo.nets import ExactPrior, PhotoNets
+from hvaecodec.codec.photo.shape_stream import ShapeCoder
+from hvaecodec.codec.photo.streams import SliceCoder
 from hvaecodec.codec.weights import BITSTREAM, bitstream_digest, read_weights
 from hvaecodec.models.photo.prior_layers import PriorConfig
+from hvaecodec.models.photo.shape_contexts import ShapeTables
 
 
 @dataclass(frozen=True)
 class Bitstream:
-    """What a file's digest names: the integer prior, its tables, the step table and S. digest: 4 bytes."""
+    """What a file's digest names: the integer prior, all tables, the step table and S. digest: 4 bytes."""
 
     digest: bytes
     config: PriorConfig
@@ -41,22 +44,19 @@ class Bitstream:
 
     @property
     def s(self) -> np.ndarray:
-        """The relative steps S, (3, 32, 32) float32."""
+        """The relative steps S by shape and place, (7, 3, 32, 32) float32."""
         return self.arrays["S"]
 
-    def steps(self, step_index: int) -> np.ndarray:
-        """Return the step of every coefficient at a step index, in grey levels, (3, 32, 32) float32."""
-        return self.delta[step_index] * self.s
-
     @cached_property
-    def prior(self) -> ExactPrior:
-        """The integer prior in the backend's arithmetic."""
-        return self.prior_in("torch")
+    def coder(self) -> SliceCoder:
+        """The coder of slices with the prior in the backend's arithmetic."""
+        return self.coder_in("torch")
 
-    def prior_in(self, library: str) -> ExactPrior:
-        """Return the integer prior in the arithmetic of a library, "torch" or "numpy", the plain reference."""
+    def coder_in(self, library: str) -> SliceCoder:
+        """Return the coder with the prior in the arithmetic of a library, "torch" or "numpy", the plain reference."""
         prior: ExactPrior = load_backend("photo", library).exact_prior(self.arrays, self.config)
-        return prior
+        tiles, quadrants = (self.arrays[f"shapes.{name}"].astype(np.int64) for name in ("tiles", "quadrants"))
+        return SliceCoder(prior, self.tables, ShapeCoder(ShapeTables(tiles, quadrants)))
 
     @cached_property
     def twin(self) -> Any:

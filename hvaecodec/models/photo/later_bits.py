@@ -2,8 +2,8 @@
 
 A symbol enters the prior's state through two features, sign(q) log(1 + |q|) and log(1 + |q|). The gradient of the
 picture's total bits by those features, through the float twin of the exact prior, foresees what a change of the symbol
-does, to first order: later bits ~ signed * sign(q) log(1 + |q|) + size * log(1 + |q|). The bits of the symbol itself
-come from its table.
+does, to first order: later bits ~ signed * sign(q) log(1 + |q|) + size * log(1 + |q|). The symbols of a first half of
+a band change those of the second half too. The bits of the symbol itself come from its table.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from hvaecodec.models.photo.bit_counter import BitCounter
-from hvaecodec.models.photo.layout import Step
+from hvaecodec.models.photo.layout import N_PLACES, Step
 from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.models.photo.prior_walk import walk
@@ -50,14 +50,16 @@ def float_twin(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> PriorNe
     return net.requires_grad_(False).eval()
 
 
-def later_bits(net: PriorNet, symbols: np.ndarray, step_index: int) -> np.ndarray:
+def later_bits(net: PriorNet, symbols: np.ndarray, shapes: np.ndarray, step_index: int) -> np.ndarray:
     """Return the later bits for each unit of the two features, signed and size: float32 (2, 3, 32, 32, rows, columns).
 
-    net: of `float_twin`. symbols: int16 (3, 32, 32, rows, columns). DCs and the last step have none.
+    net: of `float_twin`. symbols: int16 (3, 32, 32, rows, columns). shapes: maps of luma and chroma, int64 (2, 2 rows,
+    2 columns). DCs and the last step have none.
     """
     watcher = _Watcher(net, torch.from_numpy(symbols[None]).float())
     with torch.enable_grad(), torch.autocast("cpu", torch.bfloat16):
-        walk(net, (symbols.shape[-2], symbols.shape[-1]), torch.tensor([step_index]), watcher)
+        maps = torch.from_numpy(shapes[None])
+        walk(net, torch.tensor([step_index]), maps, watcher)
         torch.stack(watcher.levels).sum().backward()
     later = np.zeros((2, *symbols.shape), np.float32)
     for step, features in watcher.leaves:
@@ -69,9 +71,4 @@ def later_bits(net: PriorNet, symbols: np.ndarray, step_index: int) -> np.ndarra
 def _scatter(gradient: np.ndarray, step: Step, later: np.ndarray) -> None:
     """Write the gradient by a step's features, (2n, rows, columns), where its symbols are in `later`."""
     grid = gradient.shape[1:]
-    parts = gradient.reshape(2, step.size, *grid)
-    start = 0
-    for band in step.bands:
-        block = parts[:, start : start + band.n**2]
-        later[(slice(None), *band.where)] = block.reshape(2, band.n, band.n, *grid)
-        start += band.n**2
+    later.reshape(2, N_PLACES, *grid)[:, step.places] = gradient.reshape(2, step.size, *grid)

@@ -16,9 +16,11 @@ from torch import Tensor
 
 from hvaecodec.models.exact_bound import check_bound
 from hvaecodec.models.integer_rounding import weight_exponents
+from hvaecodec.models.photo.block_shapes import TILE_CLASSES
 from hvaecodec.models.photo.layout import Step
 from hvaecodec.models.photo.prior_layers import LINEAR_SHIFT, PriorConfig, layer_shapes
-from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch
+from hvaecodec.models.photo.prior_numpy import shape_features, tile_classes
+from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch, of_class
 from hvaecodec.models.photo.quality import N_INDICES
 
 LIMIT = 32767.0
@@ -53,12 +55,16 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
 
 def check_linear(name: str, weight: np.ndarray) -> None:
     """Raise ValueError unless the predictions of a linear table stay below 2**24 quarter symbols."""
-    if (np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * 32767 >= 2**34).any():
+    outputs = weight.shape[: max(1, weight.ndim - 3)]
+    if (np.abs(weight.astype(np.int64)).reshape(*outputs, -1).sum(-1) * 32767 >= 2**34).any():
         raise ValueError(f"predictions of {name} can exceed 2**24; fit them again")
 
 
 class ExactArithmetic:
-    """`prior_walk.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers."""
+    """`prior_walk.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers.
+
+    Maps of shapes are numpy arrays.
+    """
 
     def __init__(self, weights: Mapping[str, np.ndarray], config: PriorConfig, device: str = "cpu") -> None:
         self.config, self.device = config, device
@@ -133,14 +139,24 @@ class ExactArithmetic:
         """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
         return rate.expand(-1, -1, *like.shape[2:])
 
-    def linear(self, step: Step, symbols: Tensor) -> Tensor:
-        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
+    def shape_features(self, shapes: np.ndarray) -> Tensor:
+        """Return the one-hot features of maps (B, 2, 2 rows, 2 columns), (B, 56, rows, columns) of 32 and 0."""
+        return self.tensor(shape_features(shapes).astype(np.float32))
+
+    def take(self, features: Tensor, tiles: np.ndarray) -> Tensor:
+        """Take features (B, channels, rows, columns) at flat tile indices (N,): (B, channels, N, 1)."""
+        return features.flatten(2)[:, :, self.tensor(tiles)][..., None]
+
+    def linear(self, step: Step, symbols: Tensor, shapes: np.ndarray) -> Tensor:
+        """Predict a step's symbols with the weights of each tile's class, in quarter symbols (B, n, rows, columns)."""
+        classes = self.tensor(tile_classes(shapes)[:, step.map_number])
         means = []
         for i, band in enumerate(step.bands):
             patch = F.pad(linear_patch(step, band, symbols).double(), (1, 1, 1, 1), mode="replicate")
-            weight = self.tables[f"linear_{step.name}_{i}"].flatten(1)
-            means.append((weight @ F.unfold(patch, 3)).unflatten(2, symbols.shape[-2:]))
-        return _shift(torch.cat(means, 1))
+            weight = self.tables[f"linear_{step.name}_{i}"].flatten(0, 1).flatten(1)
+            every = (weight @ F.unfold(patch, 3)).unflatten(1, (TILE_CLASSES, -1)).unflatten(3, symbols.shape[-2:])
+            means.append(of_class(every, classes))
+        return to_quarters(torch.cat(means, 1))
 
     def nearest(self, quarter: Tensor) -> Tensor:
         """Round quarter symbols to whole symbols, half up."""
@@ -153,7 +169,7 @@ class ExactArithmetic:
     def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
         """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
         weight = self.tables[f"dc_linear_{kind}"][scale_class]
-        return _shift((near.double() * weight[None, :, None]).sum(-1, keepdim=True))
+        return to_quarters((near.double() * weight[None, :, None]).sum(-1, keepdim=True))
 
     def dc_features(self, near: Tensor, prediction: Tensor) -> Tensor:
         """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
@@ -172,6 +188,6 @@ class ExactArithmetic:
         return around(F.pad(dc, (1, 1, 1, 1), mode="replicate"), dc)
 
 
-def _shift(acc: Tensor) -> Tensor:
-    """Linear predictions to quarter symbols, rounding half up."""
+def to_quarters(acc: Tensor) -> Tensor:
+    """Round sums of linear predictions to quarter symbols, half up, float32 of their shape."""
     return torch.floor((acc + 2 ** (LINEAR_SHIFT - 3)) / 2 ** (LINEAR_SHIFT - 2)).float()

@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from hvaecodec.codec.backends.torch_hqa import indices_to_picture, picture_to_indices
-from hvaecodec.codec.backends.torch_photo_blocks import render
 from hvaecodec.codec.hqa.codec import HqaPhotoCodec
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.encoder import encode_picture
@@ -59,10 +58,9 @@ class DctCoded:
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
         """Code a photo and decode it at temperature 0."""
-        net = self.codec.generators.get(self.codec.generators.newest)
         coded = encode_picture(self.codec.weights, photo, setting, _EFFORT)
-        steps = torch.from_numpy(self.codec.bitstream.steps(setting))
-        return render(net, coded.symbols, steps, setting)[: photo.shape[0], : photo.shape[1]]
+        picture = self.codec.weights.nets.render(coded.context, self.codec.generators.newest, Decoding())
+        return picture[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:
         """Return the features of a step index."""

@@ -56,6 +56,18 @@ def test_the_overlap_and_its_points_are_told() -> None:
     assert (result.low, result.high, result.n_anchor, result.n_test) == (26.0, 35.0, 3, 3)
 
 
+def test_a_range_of_ones_own_is_taken_whole_or_not_at_all() -> None:
+    """Twice the rate below 30 dB, half of it above: each half of the range by itself, or nothing."""
+    anchor = curve([2.0**i for i in range(9)], [26.0 + i for i in range(9)])
+    test = curve([2.0 ** (i + (1 if i < 4 else -1)) for i in range(9)], [26.0 + i for i in range(9)])
+    assert bd_rate(anchor, test, (26.0, 28.0)).percent == pytest.approx(100, abs=1)
+    above = bd_rate(anchor, test, (32.0, 34.0))
+    assert above.percent == pytest.approx(-50, abs=1)
+    assert (above.low, above.high, above.n_anchor) == (32.0, 34.0, 3)
+    with pytest.raises(NoOverlap, match="share 26.0..34.0 only"):
+        bd_rate(anchor, test, (25.9, 30.0))
+
+
 def test_no_overlap_is_said_not_guessed() -> None:
     with pytest.raises(NoOverlap, match="share no distortion"):
         bd_rate(ANCHOR, curve([0.1, 0.2], [50.0, 51.0]))

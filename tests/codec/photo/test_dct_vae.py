@@ -12,6 +12,7 @@ import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partitions import random_shapes
 from PIL import Image
 from promises import PHOTO, SHAPES, psnr_db
 from skimage import data as photos
@@ -20,6 +21,7 @@ from hvaecodec import CodecError
 from hvaecodec.codec.errors import CorruptFile, ModelMismatch
 from hvaecodec.codec.format.container import pack, unpack
 from hvaecodec.codec.photo.codec import DctVaeCodec
+from hvaecodec.codec.photo.context import Context
 from hvaecodec.models.photo.layout import N_LEVELS
 
 
@@ -209,7 +211,7 @@ def test_search_pays_in_the_cost_it_minimises(codec, effort):
 
     def cost(at: int) -> float:
         encoding = encode_picture(codec.weights, PHOTO, 300, at, config)
-        error, _ = codec.weights.nets.error_gradient(encoding.symbols, 300, PHOTO)
+        error = codec.weights.nets.error_gradient(encoding.context, PHOTO).error
         return error / 3 + config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(encoding.est_bits)
 
     assert cost(effort) <= cost(1)
@@ -222,10 +224,11 @@ def test_gradient_of_the_generators_error(codec):
     symbols = np.zeros((3, 32, 32, 2, 2), np.int16)
     steps = 20 * torch.from_numpy(codec.bitstream.s)
     pixels = photos.astronaut()[:50, :60]
-    base, gradient = error_gradient(net, symbols, steps, 300, pixels)
+    context = Context(symbols, random_shapes((2, 2)), 300)
+    base = error_gradient(net, context, steps, pixels)
     symbols[0, 0, 1, 0, 0] = 1
-    up, _ = error_gradient(net, symbols, steps, 300, pixels)
+    up = error_gradient(net, context, steps, pixels).error
     symbols[0, 0, 1, 0, 0] = -1
-    down, _ = error_gradient(net, symbols, steps, 300, pixels)
-    assert (up - down) / 2 == pytest.approx(gradient[0, 0, 1, 0, 0], rel=0.05)
-    assert base > 0
+    down = error_gradient(net, context, steps, pixels).error
+    assert (up - down) / 2 == pytest.approx(base.by_symbol[0, 0, 1, 0, 0], rel=0.05)
+    assert base.error > 0

@@ -30,6 +30,7 @@ OFF = {
     "slower": 1.0,  # or fall after one that did not
     "later": 0.0,  # a symbol costs nothing later
     "reach": 0.0,  # targets stay where the coefficients are
+    "adapted": 0.0,  # the generator is the same for every picture
 }
 
 
@@ -49,7 +50,7 @@ def pixels_of(window: tuple[str, int, int, int]) -> np.ndarray:
 
 
 def squared_error(window: tuple[str, int, int, int], encoding: Encoding) -> float:
-    return codec().weights.nets.error_gradient(encoding.symbols, window[3], pixels_of(window))[0]
+    return codec().weights.nets.error_gradient(encoding.context, pixels_of(window)).error
 
 
 def cost(effort: int, config: SearchConfig = DEFAULTS, lagrangian: float = DEFAULTS.lagrangian) -> float:

@@ -1,5 +1,7 @@
 """The float twin agrees with the exact prior, and later bits to first order point the way that bits go."""
 
+import copy
+
 import numpy as np
 import pytest
 import tiny
@@ -7,13 +9,15 @@ import torch
 from skimage import data as photos
 
 from hvaecodec.codec.photo.chunk import StepPlace
-from hvaecodec.codec.photo.chunk_coder import Frame
-from hvaecodec.codec.photo.streams import encode_symbols, repeat
+from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.streams import repeat
 from hvaecodec.codec.photo.weights import load_weights
 from hvaecodec.models.photo.bit_counter import BitCounter
 from hvaecodec.models.photo.later_bits import later_bits
-from hvaecodec.models.photo.layout import STEPS
+from hvaecodec.models.photo.layout import N_PLACES, STEPS
 from hvaecodec.models.photo.prior_walk import walk
+from hvaecodec.models.photo.quantiser import step_table
+from hvaecodec.training.photo.coding import blocks_of
 
 INDEX = 500
 
@@ -29,40 +33,63 @@ def bitstream(weights):
 
 
 @pytest.fixture(scope="module")
-def symbols(weights):
-    return np.rint(weights.nets.coefficients(photos.astronaut()[:128, :128], INDEX)).astype(np.int16)
+def picture():
+    """Symbols, int16 (3, 32, 32, 4, 4), and their shapes, int64 (2, 8, 8)."""
+    pixels = torch.from_numpy(photos.astronaut()[:128, :128].copy()).permute(2, 0, 1)[None].float()
+    coefficients, shapes = blocks_of(pixels, step_table()[INDEX])
+    return torch.round(coefficients / step_table()[INDEX]).short()[0].numpy(), shapes[0].numpy()
 
 
-def test_float_twin_estimates_what_the_integers_cost(bitstream, symbols):
+def float_bits(bitstream, symbols, shapes):
+    """The bits by level under the float twin."""
     with torch.no_grad():
-        frame = Frame(symbols.shape[-2:], INDEX)
-        _, bits, _ = encode_symbols(bitstream.prior, bitstream.tables, frame, repeat(symbols))
-        floats = bitstream.twin.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([INDEX]))
+        parts = torch.from_numpy(symbols[None]).float(), torch.tensor([INDEX]), torch.from_numpy(shapes[None])
+        return [float(bits) for bits in bitstream.twin.bits(*parts)]
+
+
+def test_float_twin_estimates_what_the_integers_cost(bitstream, picture):
+    symbols, shapes = picture
+    with torch.no_grad():
+        bits = bitstream.coder.encode(Frame(symbols.shape[-2:], INDEX), shapes, repeat(symbols)).est_bits
+    floats = float_bits(bitstream, symbols, shapes)
     for level in range(1, 6):
-        assert float(floats[level]) == pytest.approx(bits[level], rel=0.05)
-    assert sum(float(level) for level in floats[1:]) == pytest.approx(sum(bits[1:]), rel=0.02)
+        assert floats[level] == pytest.approx(bits[level], rel=0.05)
+    assert sum(floats[1:]) == pytest.approx(sum(bits[1:]), rel=0.02)
 
 
-def test_later_bits_are_the_slope_of_the_bits_of_later_steps(bitstream, symbols):
-    later = later_bits(bitstream.twin, symbols, INDEX)
+def test_later_bits_are_the_slope_of_the_bits_of_later_steps(bitstream, picture):
+    symbols, shapes = picture
+    later = later_bits(bitstream.twin, symbols, shapes, INDEX)
     rng = np.random.default_rng(0)
     foreseen, happened = [], []
     for _ in range(40):
-        u, v = rng.integers(0, 2), 1  # level 1
+        u, v = rng.integers(4, 8), 3  # level 3: what is later has no linear predictions, which would change too
         at = (0, u, v, *rng.integers(0, 4, 2))
         changed = symbols.copy()
         changed[at] += 1
         before, after = float(symbols[at]), float(changed[at])
         features = [np.array([np.sign(q) * np.log1p(abs(q)), np.log1p(abs(q))]) for q in (before, after)]
         foreseen.append(later[(slice(None), *at)] @ (features[1] - features[0]))
-        with torch.no_grad():
-            totals = [
-                sum(float(b) for b in bitstream.twin.bits(torch.from_numpy(q[None]).float(), torch.tensor([INDEX]))[3:])
-                for q in (symbols, changed)
-            ]
+        totals = [sum(float_bits(bitstream, q, shapes)[4:]) for q in (symbols, changed)]
         happened.append(totals[1] - totals[0])
-    assert np.corrcoef(foreseen, happened)[0, 1] > 0.5
-    assert (later[:, :, 16:, 16:][:, 1:] == 0).all()  # the last step has nothing after it
+    assert np.corrcoef(foreseen, happened)[0, 1] > 0.8
+    flat = later.reshape(2, N_PLACES, -1)
+    assert (flat[:, STEPS[-1].places] == 0).all()  # the last step has nothing after it
+    assert all(flat[:, step.places].any() for step in STEPS[:-1])
+
+
+def test_the_first_half_of_a_band_costs_what_it_does_to_the_second(bitstream, picture):
+    """Through the heads of the second half too: a step of zero weights after it leaves only these."""
+    symbols, shapes = picture
+    net = copy.deepcopy(bitstream.twin)
+    first, second, last = STEPS[-3:]
+    assert (first.half, second.half) == (0, 1)
+    with torch.no_grad():
+        for step in (first, second):
+            net.weights[f"{step.name}_embed"].zero_()
+    later = later_bits(net, symbols, shapes, INDEX).reshape(2, N_PLACES, -1)
+    assert later[:, first.places].any()
+    assert not later[:, second.places].any() and not later[:, last.places].any()
 
 
 class Listener(BitCounter):
@@ -76,12 +103,12 @@ class Listener(BitCounter):
         self.heard.append((step, features))
 
 
-def test_the_walk_announces_every_embedding(bitstream, symbols):
+def test_the_walk_announces_every_embedding(bitstream, picture):
     """By step, in order, with the features of that step's symbols: sign(q) log(1 + |q|), then log(1 + |q|)."""
-    net = bitstream.twin
+    net, (symbols, shapes) = bitstream.twin, picture
     listener = Listener(net, torch.from_numpy(symbols[None]))
     with torch.no_grad():
-        walk(net, symbols.shape[-2:], torch.tensor([INDEX]), listener)
+        walk(net, torch.tensor([INDEX]), torch.from_numpy(shapes[None]), listener)
     assert [step for step, _ in listener.heard] == list(STEPS[:-1])
     for step, features in listener.heard:
         values = StepPlace(step, slice(None)).take(symbols)
