@@ -6,7 +6,7 @@ import io
 import re
 import tarfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -42,20 +42,30 @@ def source_of(member: str) -> str:
     return match[1] if match else ""
 
 
-def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndarray]:
-    """Read every picture of a tar, uint8 (H, W, 3), in the order of the tar, of a source in `MOST` only the first ones.
+def taken(names: Iterable[str], sources: Sequence[str] | None = None) -> set[str]:
+    """Return those names of a pack's pictures that are read, of a source in `MOST` only the first ones.
 
     sources: read only those of these.
     """
-    files, counts = [], Counter[str]()
-    with tarfile.open(path) as tar:
-        for member in tar:
-            source = source_of(member.name)
-            if not member.name.endswith(SUFFIXES) or (sources is not None and source not in sources):
-                continue
+    chosen, counts = set(), Counter[str]()
+    for name in names:
+        source = source_of(name)
+        if name.endswith(SUFFIXES) and (sources is None or source in sources):
             counts[source] += 1
-            file = tar.extractfile(member)
-            if file is not None and counts[source] <= MOST.get(source, counts[source]):
+            if counts[source] <= MOST.get(source, counts[source]):
+                chosen.add(name)
+    return chosen
+
+
+def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndarray]:
+    """Read the pictures of a tar that are `taken`, uint8 (H, W, 3), in the order of the tar."""
+    files = []
+    with tarfile.open(path) as tar:
+        members = tar.getmembers()
+        chosen = taken((member.name for member in members), sources)
+        for member in members:
+            file = tar.extractfile(member) if member.name in chosen else None
+            if file is not None:
                 files.append(file.read())
     with ThreadPoolExecutor() as pool:
         return list(pool.map(lambda data: _read(io.BytesIO(data)), files))
