@@ -22,9 +22,8 @@ from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.torch_weights import build_texture, float_tensors
 from hvaecodec.codec.weights import Generators
+from hvaecodec.models.photo.float_twin import float_twin as float_twin
 from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig, rate_features
-from hvaecodec.models.photo.later_bits import float_twin as float_twin
-from hvaecodec.models.photo.later_bits import later_bits
 from hvaecodec.models.photo.prior_exact import ExactArithmetic
 from hvaecodec.models.photo.prior_layers import PriorConfig
 
@@ -75,11 +74,6 @@ class TorchPhotoNets:
     def error_gradient(self, context: Context, pixels: np.ndarray) -> ErrorGradient:
         """Return the squared error of the newest generator's picture and its gradients."""
         return blocks.error_gradient(self.newest_generator(), context, self._steps(context), pixels)
-
-    @torch.no_grad()
-    def later_bits(self, context: Context) -> np.ndarray:
-        """Return what changes of symbols cost in finer levels, (2, *symbols.shape) float32."""
-        return later_bits(self.bitstream.twin, context.symbols, context.shapes, context.step_index)
 
     @torch.no_grad()
     def inputs(self, context: Context) -> tuple[Tensor, Tensor, Tensor]:

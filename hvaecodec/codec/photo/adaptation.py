@@ -74,8 +74,8 @@ def unit(scale: int) -> float:
 
 
 def scale_for(size: float) -> int:
-    """Return the scale whose unit is nearest to a size > 0 by its logarithm."""
-    return int(np.clip(round(2 * np.log2(size)) + UNIT_SCALE, 0, N_SCALES - 1))
+    """Return the scale whose unit is nearest to a size >= 0 by its logarithm."""
+    return int(np.clip(round(2 * np.log2(max(size, unit(0)))) + UNIT_SCALE, 0, N_SCALES - 1))
 
 
 def curvature(luma_step: float, n_pixels: int) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 
 from hvaecodec.codec.photo.chunk import Chunk
 from hvaecodec.codec.photo.frame import Frame
-from hvaecodec.codec.photo.search import Rounder, SearchConfig
+from hvaecodec.codec.photo.search import Rounder, SearchConfig, once
 from hvaecodec.codec.photo.source import Source
 from hvaecodec.codec.photo.weights import PhotoWeights
 from hvaecodec.models.photo.block_shapes import DIVIDED_BITS, NAME_BITS, SHAPES, WHOLE
@@ -38,6 +38,7 @@ class PricingRounder:
 
 def choose_by_price(weights: PhotoWeights, pixels: np.ndarray, frame: Frame, config: SearchConfig) -> np.ndarray:
     """Return maps of luma and chroma, int64 (2, 2 rows, 2 columns), for the pixels of a slice."""
+    config = once(config, frame.step_index, refined=False)  # what follows changes both prices and errors
     costs = [_quadrant_costs(weights, pixels, frame, number, config) for number in range(len(SHAPES))]
     maps = cheapest(np.stack(costs), config.lagrangian)
     if frame.grey:

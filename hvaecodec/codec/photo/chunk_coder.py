@@ -61,9 +61,6 @@ class ChunkCoder:
         values = StepPlace(step, slice(None)).take(self.symbols)
         return self.prior.tensor(values.astype(np.float32)[None])
 
-    def embedded(self, step: Step, features: Any) -> None:
-        """Nothing is done with the features."""
-
     def _code(self, place: Place, coding: Coding) -> None:
         place.put(self.symbols, self.code(Chunk(place, coding)))
 

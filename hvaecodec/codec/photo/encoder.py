@@ -25,8 +25,7 @@ def encode_picture(
 
     effort 0 rounds plainly (for comparison). 1 rounds by rate and distortion in one pass. 2 and 3 refine that and adapt
     the generator, through the newest generator, which is loaded only then; 3 also chooses the DCT blocks by what the
-    prior asks for them, and counts what a symbol costs later. Pictures above 64 megapixels are not refined, and above 4
-    nothing is counted later.
+    prior asks for them. Pictures above 64 megapixels are not refined.
     """
     frame = Frame.of(pixels.shape[0], pixels.shape[1], step_index, grey=pixels.ndim == 2)
     passes = config.passes[effort - 1] if effort else 0
@@ -40,7 +39,7 @@ def encode_picture(
         if refined:
             sources.append(source)
     if refined:
-        parts = Refiner(sources, pixels, config, with_later=effort == 3).refine(parts, passes)
+        parts = Refiner(sources, pixels, config).refine(parts, passes)
     return join_encodings(parts)
 
 

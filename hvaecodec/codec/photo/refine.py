@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hvaecodec.codec.photo.adaptation import DIRECTIONS, Adaptation, curvature, scale_for, unit
+from hvaecodec.codec.photo.adaptation import DIRECTIONS, RADIUS, Adaptation, curvature, scale_for, unit
 from hvaecodec.codec.photo.context import join
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.source import Source
 from hvaecodec.codec.photo.streams import Encoding
 
-MAX_LATER = 3 * 2**22  # coefficients; the gradient of the prior's bits keeps every activation
 MAX_REFINED = 2**26  # pixels; refining keeps five arrays of coefficients, which would not fit beside larger ones
+_STRIDES = (0.05, 2.0)  # least and most of a target's stride
 
 
 class Targets(NamedTuple):
@@ -26,16 +26,36 @@ class Targets(NamedTuple):
 
 
 class Trial(NamedTuple):
-    """Encodings of all slices, the targets they were rounded from, their cost, and where the gradient has each.
+    """Encodings of all slices, their cost, and where the gradient has what they were rounded from.
 
-    targets, proposals: float32 (3, 32, 32, rows, columns) of every slice, and those of the adaptation's coefficients,
-    float64 (64,), or (0,) where the generator takes none.
+    proposals: float32 (3, 32, 32, rows, columns) of every slice, and those of the adaptation's coefficients, float64
+    (64,), or (0,) where the generator takes none.
     """
 
     encodings: list[Encoding]
-    targets: Targets
     cost: float
     proposals: Targets
+
+
+class Strides:
+    """How far every target of a slice moves, relative to the pace: farther where it goes on, less where it turns back.
+
+    What a coefficient gains alone it may lose with its neighbours, and it then swings around where they are best
+    together. That is seen in the sign of its way, as in Rprop (Riedmiller and Braun, 1993).
+    """
+
+    def __init__(self, size: tuple[int, ...]) -> None:
+        self.factors, self.signs = np.ones(size, np.float32), np.zeros(size, np.int8)
+
+    def update(self, way: np.ndarray, config: SearchConfig) -> np.ndarray:
+        """Return the factors, float32, for the next move, whose whole way is `way`."""
+        signs = np.sign(way).astype(np.int8)
+        turns = signs * self.signs
+        self.factors[turns > 0] *= np.float32(config.onward)
+        self.factors[turns < 0] *= np.float32(config.turned)
+        np.clip(self.factors, *_STRIDES, out=self.factors)
+        self.signs = signs
+        return self.factors
 
 
 @dataclass(frozen=True)
@@ -57,28 +77,33 @@ class Refiner:
     The coefficients of the adaptation are found alike; their w is the one that bases are scaled for.
 
     All coefficients move at once, which the sum over single coefficients does not foresee. So they go a part of the
-    way, least where their own curvature is low beside what they share with others (`slowness`); and a walk that made
-    things worse is taken back and tried again at a slower pace.
+    way, least where their own curvature is low beside what they share with others (`slowness`), less with every pass,
+    and as far as their `Strides` say. Every walk goes on from the one before, whatever it cost: on the way from one
+    valley to a lower one most pictures pass higher ground. The cheapest is kept.
     """
 
     sources: list[Source]  # of all slices of the picture
     pixels: np.ndarray  # uint8 (H, W) or (H, W, 3)
     config: SearchConfig
-    with_later: bool  # whether rounding counts what a symbol costs later
 
     def refine(self, start: list[Encoding], passes: int) -> list[Encoding]:
         """Return the cheapest of `start` and the encodings of so many further walks, slice by slice."""
-        pace = self.config.pace
-        best = self.judge(start, Targets([source.coefficients for source in self.sources], np.zeros(DIRECTIONS)))
-        for _ in range(passes):
-            trial = self._try(best, pace)
-            if trial.cost < best.cost:
-                best, pace = trial, pace * self.config.faster
-            else:
-                pace *= self.config.slower
-        return best.encodings
+        strides = [Strides(source.coefficients.shape) for source in self.sources]
+        adapting = Strides((DIRECTIONS,))
+        targets = Targets([source.coefficients for source in self.sources], np.zeros(DIRECTIONS))
+        trial = self.judge(start)
+        best, lowest = trial.encodings, trial.cost
+        for pace in np.geomspace(*self.config.paces, passes).tolist():
+            moves = zip(self.sources, targets.symbols, trial.proposals.symbols, strides, strict=True)
+            symbols = [self._moved(*move, pace) for move in moves]
+            coefficients = self._adapted(targets.coefficients, trial.proposals.coefficients, adapting, pace)
+            targets = Targets(symbols, coefficients)
+            trial = self.judge(self._walk(targets))
+            if trial.cost < lowest:
+                best, lowest = trial.encodings, trial.cost
+        return best
 
-    def judge(self, encodings: list[Encoding], targets: Targets) -> Trial:
+    def judge(self, encodings: list[Encoding]) -> Trial:
         """Return the cost of encodings of all slices, and where the gradient would have what they were rounded from."""
         weights, adaptation = self.sources[0].weights, encodings[0].context.adaptation
         gradient = weights.nets.error_gradient(join([encoding.context for encoding in encodings]), self.pixels)
@@ -92,7 +117,7 @@ class Refiner:
         coefficients = -gradient.by_row / (2 * self._curvature * unit(self._scale))
         coefficients[: len(adaptation.coefficients)] += adaptation.coefficients
         cost = gradient.error + self._bit * sum(sum(encoding.est_bits) for encoding in encodings)
-        return Trial(encodings, targets, cost, Targets(proposals, coefficients))
+        return Trial(encodings, cost, Targets(proposals, coefficients))
 
     @cached_property
     def _luma_step(self) -> float:
@@ -114,33 +139,30 @@ class Refiner:
         """The scale at which finer coefficients would not pay: there unit^2 w / 12 ln 4 is the price of a bit."""
         return scale_for(float(np.sqrt(12 * self._bit / (self._curvature * np.log(4)))))
 
-    def _try(self, best: Trial, pace: float) -> Trial:
-        """Walk once more, from targets that have moved."""
-        parts = zip(self.sources, best.targets.symbols, best.proposals.symbols, strict=True)
-        symbols = [self._move(*part, pace) for part in parts]
-        coefficients, proposal = (
-            best.targets.coefficients[: len(best.proposals.coefficients)],
-            best.proposals.coefficients,
-        )
-        coefficients = coefficients + min(1.0, self.config.adapted * pace) * (proposal - coefficients)
-        adaptation = Adaptation.of(self._scale, coefficients)
-        walks = zip(self.sources, symbols, best.encodings, strict=True)
-        encodings = [self._walk(*walk, adaptation) for walk in walks]
-        return self.judge(encodings, Targets(symbols, coefficients))
-
-    def _move(self, source: Source, targets: np.ndarray, proposal: np.ndarray, pace: float) -> np.ndarray:
-        """New targets: part of the way from the best trial's to its proposal, within reach of the coefficients."""
+    def _moved(
+        self, source: Source, targets: np.ndarray, proposal: np.ndarray, strides: Strides, pace: float
+    ) -> np.ndarray:
+        """Return a slice's new targets, which stay within reach of the coefficients."""
+        proposal -= targets  # the whole way, in place
         part = np.sqrt(np.minimum(source.curvature.whole(), 1))  # slowness
-        np.minimum(np.float32(1), np.float32(pace) * part, out=part)
-        targets = targets + part * (proposal - targets)
+        part *= np.float32(pace) * strides.update(proposal, self.config)
+        targets = targets + np.minimum(np.float32(1), part, out=part) * proposal
         coefficients, reach = source.coefficients, self.config.reach
         np.clip(targets, coefficients - reach, coefficients + reach, out=targets)
         return targets
 
-    def _walk(self, source: Source, targets: np.ndarray, last: Encoding, adaptation: Adaptation) -> Encoding:
-        """Encode a slice with symbols rounded from targets; what they cost later is that around the last ones."""
-        later = None
-        if self.with_later and targets.size <= MAX_LATER:
-            later = source.weights.nets.later_bits(last.context)
-        tables = source.weights.bitstream.tables
-        return source.encode(Rounder(targets, source.weight, tables, self.config, later), adaptation)
+    def _adapted(self, targets: np.ndarray, proposal: np.ndarray, strides: Strides, pace: float) -> np.ndarray:
+        """Return the adaptation's new coefficients, none where the generator takes none."""
+        if not len(proposal):
+            return proposal
+        way = proposal - targets
+        part = np.minimum(1, self.config.adapted * pace * strides.update(way, self.config))
+        return (targets + part * way).clip(-RADIUS, RADIUS)
+
+    def _walk(self, targets: Targets) -> list[Encoding]:
+        """Encode all slices with symbols rounded from targets."""
+        adaptation, encodings = Adaptation.of(self._scale, targets.coefficients), []
+        for source, symbols in zip(self.sources, targets.symbols, strict=True):
+            rounder = Rounder(symbols, source.weight, source.weights.bitstream.tables, self.config)
+            encodings.append(source.encode(rounder, adaptation))
+        return encodings

@@ -55,9 +55,6 @@ class BitCounter:
         self._count(step.stream_level, values, prediction, self.net.conv(f"{step.name}.head", state))
         return values
 
-    def embedded(self, step: Step, features: Tensor) -> None:
-        """Nothing is done with the features."""
-
     def _count(self, stream_level: int, values: Tensor, prediction: Tensor | None, head: Tensor) -> None:
         bits = symbol_bits(values, prediction, head.float(), self.net.rounding)
         self.levels[stream_level] = self.levels[stream_level] + bits

@@ -105,9 +105,6 @@ class Coder(Protocol):
         prediction: quarter symbols, None where there is no linear prediction.
         """
 
-    def embedded(self, step: Step, features: Array) -> None:
-        """Hear by which features, (B, 2n, rows, columns), the symbols of a step are about to enter the state."""
-
 
 def walk(a: Arithmetic, step_index: Array, shapes: Array, coder: Coder, *, n_levels: int = N_LEVELS) -> None:
     """Walk down the pyramid of a grid of tiles, coarse to fine, and let `coder` code every symbol.
@@ -132,7 +129,6 @@ def walk(a: Arithmetic, step_index: Array, shapes: Array, coder: Coder, *, n_lev
         symbols = coder.code_step(step, prediction, a.join(known))
         if step is not STEPS[-1]:
             features = a.features(symbols)
-            coder.embedded(step, features)
             parts = [features] if prediction is None else [features, a.features(symbols - a.nearest(prediction))]
             state = a.add(state, a.conv(f"{step.name}.embed", a.join(parts)))
 

@@ -92,5 +92,5 @@ def test_low_curvature_makes_files_smaller_and_a_pass_that_hurts_is_not_kept(tmp
         error = ((picture.astype(float) - PHOTO) ** 2).sum()
         return error + 3 * config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(encoding.est_bits)
 
-    wild = SearchConfig(passes=(0, 3, 3), pace=50.0)  # far beyond where the gradient holds
+    wild = SearchConfig(passes=(0, 3, 3), paces=(50.0, 50.0))  # far beyond where the gradient holds
     assert cost(encoded(2, low, wild), wild) <= 1.001 * cost(encoded(1, low, wild), wild)  # rounding to 8 bits aside

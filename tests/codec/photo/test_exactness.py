@@ -188,9 +188,6 @@ class Recorder:
         values = np.stack([StepPlace(step, slice(None)).take(item) for item in self.symbols])
         return self.a.tensor(values.astype(np.float32))
 
-    def embedded(self, step, features):
-        self._keep(features)
-
     def _keep(self, *arrays):
         self.record += [self.a.numpy(x).astype(np.int64) for x in arrays if x is not None]
 

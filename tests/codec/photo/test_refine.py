@@ -9,7 +9,7 @@ import tiny
 from hvaecodec.codec.photo.context import join
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ErrorGradient
-from hvaecodec.codec.photo.refine import Refiner, Targets
+from hvaecodec.codec.photo.refine import Refiner, Strides
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.source import Source
 from hvaecodec.codec.photo.streams import repeat
@@ -34,10 +34,6 @@ class Quadratic:
         return ErrorGradient(float((w * away**2).sum()), (2 * w * away).astype(np.float32), np.zeros(0))
 
 
-def targets_of(*sources):
-    return Targets([source.coefficients for source in sources], np.zeros(0))
-
-
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     weights = load_weights(tiny.write_weights(tmp_path_factory.mktemp("weights")), "generator.safetensors")
@@ -49,14 +45,14 @@ def source(tmp_path_factory):
 
 def test_the_proposal_is_the_minimum_of_the_error(source):
     encoding = source.encode(repeat(np.ones(IDEAL.shape, np.int16)))
-    trial = Refiner([source], PIXELS, CONFIG, with_later=False).judge([encoding], targets_of(source))
+    trial = Refiner([source], PIXELS, CONFIG).judge([encoding])
     np.testing.assert_allclose(trial.proposals.symbols[0], IDEAL, atol=1e-4)
 
 
 def test_the_cost_is_what_the_rounder_minimises(source):
     """In squared grey levels over three channels: 3 delta^2 times the rounder's sum."""
     encoding = source.encode(Rounder(IDEAL, source.weight, source.weights.bitstream.tables, CONFIG))
-    trial = Refiner([source], PIXELS, CONFIG, with_later=False).judge([encoding], targets_of(source))
+    trial = Refiner([source], PIXELS, CONFIG).judge([encoding])
     error = (source.weight.whole() * (encoding.context.symbols - IDEAL) ** 2).sum()
     ours = error + CONFIG.lagrangian * sum(encoding.est_bits)
     delta = float(source.weights.bitstream.delta[STEP_INDEX])
@@ -65,18 +61,25 @@ def test_the_cost_is_what_the_rounder_minimises(source):
 
 def test_refinement_comes_nearer_to_the_ideal_and_never_back(source):
     once = source.encode(Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, CONFIG))
-    refiner = Refiner([source], PIXELS, replace(CONFIG, reach=1e6), with_later=False)
-    costs = [refiner.judge(refiner.refine([once], passes), targets_of(source)).cost for passes in range(6)]
+    refiner = Refiner([source], PIXELS, replace(CONFIG, reach=1e6))
+    costs = [refiner.judge(refiner.refine([once], passes)).cost for passes in range(6)]
     assert costs == sorted(costs, reverse=True) and costs[-1] < 0.5 * costs[0]
 
 
 def test_targets_stay_within_reach_of_the_coefficients(source):
     once = source.encode(repeat(np.rint(source.coefficients).astype(np.int16)))
-    refiner = Refiner([source], PIXELS, replace(CONFIG, reach=0.1, pace=50.0), with_later=False)
+    refiner = Refiner([source], PIXELS, replace(CONFIG, reach=0.1, paces=(50.0, 50.0)))
     (refined,) = refiner.refine([once], 1)
     assert (refined.context.symbols != once.context.symbols).any()
     away = np.abs(refined.context.symbols - source.coefficients)
     assert away.max() <= 1.1 + 1e-3  # a target within 0.1 of the coefficient, and the farther of its two neighbours
+
+
+def test_strides_grow_on_the_way_and_shrink_where_it_turns_back():
+    config, strides = replace(CONFIG, onward=1.5, turned=0.25), Strides((3,))
+    ways = [(1, 1, 0), (2, -1, 1), (1, -1, 1), (1, 1, -1)]
+    factors = [strides.update(np.array(way, np.float32), config).copy() for way in ways]
+    assert np.array_equal(factors, [[1, 1, 1], [1.5, 0.25, 1], [2, 0.375, 1.5], [2, 0.09375, 0.375]])  # 2 is the most
 
 
 def test_slices_move_as_one_picture(source):
@@ -87,12 +90,12 @@ def test_slices_move_as_one_picture(source):
         analysis = weights.nets.analyse(PIXELS[32 * top : 32 * top + 32], STEP_INDEX)
         sources.append(Source.of(weights, Frame((1, 2), STEP_INDEX), analysis, CONFIG))
     once = [each.encode(repeat(np.rint(each.coefficients).astype(np.int16))) for each in sources]
-    parts = Refiner(sources, PIXELS, CONFIG, with_later=False).judge(once, targets_of(*sources))
+    parts = Refiner(sources, PIXELS, CONFIG).judge(once)
     joined = join([each.context for each in once])
     whole_source = Source.of(weights, Frame((2, 2), STEP_INDEX), weights.nets.analyse(PIXELS, STEP_INDEX), CONFIG)
     assert np.array_equal(whole_source.shapes, joined.shapes)
     whole = whole_source.encode(repeat(joined.symbols))
-    trial = Refiner([whole_source], PIXELS, CONFIG, with_later=False).judge([whole], targets_of(whole_source))
+    trial = Refiner([whole_source], PIXELS, CONFIG).judge([whole])
     np.testing.assert_allclose(
         np.concatenate(parts.proposals.symbols, 3), trial.proposals.symbols[0], rtol=1e-4, atol=1e-3
     )

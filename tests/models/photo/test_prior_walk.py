@@ -66,9 +66,6 @@ class Recorder:
         self.means += [] if prediction is None else [np.asarray(prediction)]
         return self.symbols.reshape(len(self.symbols), 3072, *GRID)[:, step.places]
 
-    def embedded(self, step, features) -> None:
-        """Nothing is done with the features."""
-
 
 def heads_of(arithmetic, symbols: np.ndarray, shapes: np.ndarray, index: np.ndarray) -> list[np.ndarray]:
     coder = Recorder(arithmetic.tensor(symbols), arithmetic.conv)
