@@ -72,7 +72,8 @@ def encode(
     model: the name of a codec or a folder of weights. quality: 1..100, a real number, monotone in rate; 50 without
     it, bpp (bits of the whole file per pixel) and psnr (dB, on 8-bit values), of which one may be stated. effort: 1
     fast, 2, 3 smallest.
-    Raises ValueError or TypeError for wrong arguments, CodecError for a damaged PIL image.
+    What a PIL image holds and the file will not is a UserWarning each. Raises ValueError or TypeError for wrong
+    arguments, CodecError for a damaged PIL image.
     """
     from hvaecodec.codec import registry
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from contextlib import suppress
 from numbers import Real
 from typing import IO, Any
@@ -147,7 +148,8 @@ def save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     Options: quality, effort, bpp, psnr and model as for `hvaecodec.encode`; icc_profile and exif (bytes, or an
     `Image.Exif`) in place of those of the image, None for neither. Modes are converted, and pixels turned upright as
     the EXIF says, as `hvaecodec encode` does it. Nothing is written before the file is complete.
-    Raises ValueError or TypeError for wrong options, OSError for a picture that cannot be encoded or written.
+    Each loss is a UserWarning, as for `hvaecodec.encode`. Raises ValueError or TypeError for wrong options, OSError for
+    a picture that cannot be encoded or written.
     """
     from hvaecodec.codec import images, registry
 
@@ -155,8 +157,6 @@ def save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     settings = {name: _number(name, options[name]) for name in _TARGETS if options.get(name) is not None}
     try:
         loaded = images.from_any(_with_metadata(image, options))
-        if options.get("exif") and not loaded.exif:
-            raise ValueError("exif is not an EXIF block")
         data = registry.encode(loaded, options.get("model") or registry.DEFAULT, **settings)
     except CodecError as cause:
         raise OSError(str(cause)) from cause
@@ -191,7 +191,18 @@ def _with_metadata(image: Image.Image, options: dict[str, Any]) -> Image.Image:
     image = image.copy()
     for key, value in stated.items():
         image.info[key] = value.tobytes() if isinstance(value, Image.Exif) else value
+    if stated.get("exif"):
+        _check_exif(image.info["exif"])
     return image
+
+
+def _check_exif(block: bytes) -> None:
+    from hvaecodec.codec.images.exif import reset_orientation
+
+    try:
+        reset_orientation(block)
+    except (struct.error, ValueError, TypeError) as cause:
+        raise ValueError("exif is not an EXIF block") from cause
 
 
 def _write_whole(fp: IO[bytes], data: bytes) -> None:

@@ -414,6 +414,7 @@ def test_what_the_system_refuses_is_its_own_error(saved, tmp_path, stand_in):
 # -- saving ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.* converted to")
 @pytest.mark.parametrize(
     "mode", ["1", "P", "PA", "La", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB", "I;16", "I", "F"]
 )
