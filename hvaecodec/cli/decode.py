@@ -15,6 +15,7 @@ from hvaecodec.cli.console import (
     PIPE,
     Debug,
     Force,
+    MaxPixels,
     Model,
     check_output,
     errors,
@@ -24,6 +25,7 @@ from hvaecodec.cli.console import (
     write_output,
 )
 from hvaecodec.cli.folders import FolderOptions, Jobs, Log, convert_folder, refuse_folder_options
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 
 if TYPE_CHECKING:
     from hvaecodec.codec.folders.work import DecodeWork
@@ -63,6 +65,7 @@ def decode(
     generator: Annotated[
         Literal["file", "latest"], typer.Option(help="The generator that the file names, or the newest installed.")
     ] = "file",
+    max_pixels: MaxPixels = DECODED_PIXELS,
     model: Model = None,
     jobs: Jobs = None,
     log: Log = None,
@@ -77,7 +80,7 @@ def decode(
         from hvaecodec.codec.folders.work import DecodeWork
         from hvaecodec.codec.settings import Decoding
 
-        work = DecodeWork(Decoding(temperature, seed, _parse_scale(scale), partial, generator), model)
+        work = DecodeWork(Decoding(temperature, seed, _parse_scale(scale), partial, generator, max_pixels), model)
         if os.path.isdir(source):
             convert_folder(source, work, FolderOptions(output, jobs, log, force, debug))
         else:
@@ -95,7 +98,8 @@ def _decode_file(source: str, target: str, work: DecodeWork, force: bool) -> Non
     from hvaecodec.codec import registry
 
     with moving_bar(f"decoding {source}"):
-        image = registry.for_file(data, work.model).decode_with_metadata(data, **asdict(work.settings))
+        codec = registry.for_file(data, work.model, max_pixels=work.settings.max_pixels)
+        image = codec.decode_with_metadata(data, **asdict(work.settings))
     write_output(target, to_file(image, suffix), force)
     if target != PIPE:
         say(f"{target}: {image.pixels.shape[1]} × {image.pixels.shape[0]} pixels")

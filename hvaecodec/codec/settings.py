@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from hvaecodec.codec.format.limits import DECODED_PIXELS, check_max_pixels
+
 
 def check_quality(quality: float) -> None:
     """Raise ValueError unless the quality is a real number in 1..100."""
@@ -52,8 +54,10 @@ class Decoding:
     scale: float | Fraction = 1
     partial: bool = False
     generator: str = "file"
+    max_pixels: int = DECODED_PIXELS
 
     def __post_init__(self) -> None:
+        check_max_pixels(self.max_pixels)
         thumbnail_size(self.scale)
         if not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature must lie in 0..2, got {self.temperature}")

@@ -20,6 +20,7 @@ from hvaecodec.codec.errors import CodecError, CorruptFile
 from hvaecodec.codec.format.container import read_header, unpack
 from hvaecodec.codec.format.fields import compare_crc
 from hvaecodec.codec.format.header import MAGIC, VERSION, Stream, StreamTable, read_stream_table
+from hvaecodec.codec.format.limits import MAX_PIXELS
 from hvaecodec.codec.format.wire_ids import EXIF, ICC
 
 FORMAT = "HVC"
@@ -113,7 +114,9 @@ class HvcImageFile(ImageFile.ImageFile):
         try:
             if read_header(data) != table.header:
                 raise CorruptFile("the file was changed after it was opened")
-            return registry.decode(data, scale=1 / self._shrink, partial=ImageFile.LOAD_TRUNCATED_IMAGES).tobytes()
+            # no limit of ours: Pillow looked at the size, by its own, when it opened the file
+            settings = {"partial": ImageFile.LOAD_TRUNCATED_IMAGES, "max_pixels": MAX_PIXELS}
+            return registry.decode(data, scale=1 / self._shrink, **settings).tobytes()
         except CodecError as cause:
             raise OSError(self._named(cause)) from cause
 

@@ -120,7 +120,7 @@ class DecodeWork:
 
         data = read_bytes(path)
         if self.model is None:
-            codec = registry.for_file(data)
+            codec = registry.for_file(data, max_pixels=self.settings.max_pixels)
         else:
             codec = registry.shared(self.model)
             registry.check_written_by(codec, data, self.model)

@@ -18,7 +18,8 @@ from PIL import ExifTags, Image
 
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.files import read_bytes
-from hvaecodec.codec.format.container import MAGIC, size_problem
+from hvaecodec.codec.format.container import MAGIC
+from hvaecodec.codec.format.limits import size_problem
 from hvaecodec.codec.images import png
 from hvaecodec.codec.images.exif import read_exif
 from hvaecodec.codec.images.modes import to_plain_pixels

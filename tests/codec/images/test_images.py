@@ -246,7 +246,6 @@ def test_missing_file_and_directory(tmp_path):
         (np.zeros((1, 4, 4, 3), np.uint8), ValueError),
         (np.zeros(4, np.uint8), ValueError),
         (np.zeros((1, 65536), np.uint8), ValueError),
-        (np.broadcast_to(np.uint8(0), (40000, 40000)), ValueError),
         (Image.new("RGB", (0, 5)), ValueError),
         (np.zeros((4, 4, 3)), TypeError),
         (np.zeros((4, 4), bool), TypeError),
@@ -275,7 +274,7 @@ def test_another_alpha_stream_is_corrupt(data):
 
 def test_alpha_of_another_size_is_refused_before_it_is_decoded():
     data = images.encode_alpha(np.zeros((6, 5), np.uint8))
-    with pytest.raises(CorruptFile, match="6 x 5 L, expected 5 x 6 L"):
+    with pytest.raises(CorruptFile, match="6 x 5 pixels, expected 5 x 6"):
         images.decode_alpha(data, 5, 6)
     for end in range(len(data) - 20):
         with pytest.raises(CorruptFile):
