@@ -276,3 +276,8 @@ def test_y_of_photographs_takes_three_quarters_of_the_next_best(data_dir):
         Image.fromarray(picture).save(file, "WEBP", lossless=True, method=6)
         ours, webp = ours + len(data), webp + len(file.getvalue())
     assert ours < 0.75 * webp
+
+
+@pytest.mark.parametrize("shape", [(33, 20, 2), (40, 35, 4)])
+def test_bytes_that_nobody_reads_are_refused(codec, shape):
+    promises.check_unread_bytes(codec, codec.encode(promises.noise(shape)))
