@@ -21,6 +21,7 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback o
 Model = Annotated[
     str | None, typer.Option(help="Folder of weights that the file was made with, if they are not the package's.")
 ]
+NoMetadata = Annotated[bool, typer.Option("--no-metadata", help="Leave the ICC profile and the EXIF out.")]
 MaxPixels = Annotated[
     int,
     typer.Option(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -17,6 +16,7 @@ from hvaecodec.cli.console import (
     Force,
     MaxPixels,
     Model,
+    NoMetadata,
     check_output,
     errors,
     output_for,
@@ -67,6 +67,7 @@ def decode(
     ] = "file",
     max_pixels: MaxPixels = DECODED_PIXELS,
     model: Model = None,
+    no_metadata: NoMetadata = False,
     jobs: Jobs = None,
     log: Log = None,
     force: Force = False,
@@ -80,7 +81,8 @@ def decode(
         from hvaecodec.codec.folders.work import DecodeWork
         from hvaecodec.codec.settings import Decoding
 
-        work = DecodeWork(Decoding(temperature, seed, _parse_scale(scale), partial, generator, max_pixels), model)
+        settings = Decoding(temperature, seed, _parse_scale(scale), partial, generator, max_pixels)
+        work = DecodeWork(settings, model, metadata=not no_metadata)
         if os.path.isdir(source):
             convert_folder(source, work, FolderOptions(output, jobs, log, force, debug))
         else:
@@ -99,7 +101,7 @@ def _decode_file(source: str, target: str, work: DecodeWork, force: bool) -> Non
 
     with moving_bar(f"decoding {source}"):
         codec = registry.for_file(data, work.model, max_pixels=work.settings.max_pixels)
-        image = codec.decode_with_metadata(data, **asdict(work.settings))
+        image = work.decode(codec, data)
     write_output(target, to_file(image, suffix), force)
     if target != PIPE:
         say(f"{target}: {image.pixels.shape[1]} × {image.pixels.shape[0]} pixels")

@@ -18,6 +18,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from hvaecodec.codec.errors import CodecError, CorruptFile
 from hvaecodec.codec.format.container import read_header, unpack
+from hvaecodec.codec.format.exif_block import reset_orientation, upright_block
 from hvaecodec.codec.format.fields import compare_crc
 from hvaecodec.codec.format.header import MAGIC, VERSION, Stream, StreamTable, read_stream_table
 from hvaecodec.codec.format.limits import MAX_PIXELS
@@ -61,7 +62,10 @@ class HvcImageFile(ImageFile.ImageFile):
         for key, kind in _METADATA.items():
             with suppress(CorruptFile):  # `load` says what is wrong with it
                 if kind in streams:
-                    self.info[key] = _PREFIX.get(key, b"") + self._payload(streams[kind])
+                    payload = self._payload(streams[kind])
+                    block = upright_block(payload) if kind == EXIF else payload
+                    if block is not None:
+                        self.info[key] = _PREFIX.get(key, b"") + block
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
         """Have the picture decoded at the smallest of 1/2 .. 1/32 of its size that is no smaller than `size`.
@@ -200,8 +204,6 @@ def _with_metadata(image: Image.Image, options: dict[str, Any]) -> Image.Image:
 
 
 def _check_exif(block: bytes) -> None:
-    from hvaecodec.codec.images.exif import reset_orientation
-
     try:
         reset_orientation(block)
     except (struct.error, ValueError, TypeError) as cause:

@@ -11,6 +11,7 @@ from PIL import Image
 
 from hvaecodec.codec import images
 from hvaecodec.codec.format.container import Container, Header, pack, read_header, unpack
+from hvaecodec.codec.format.exif_block import upright_block
 from hvaecodec.codec.format.limits import check_max_pixels, refuse_above, warn_above_half
 from hvaecodec.codec.format.wire_ids import ALPHA, EXIF, ICC
 from hvaecodec.codec.images import LoadedImage
@@ -85,7 +86,8 @@ def assemble(picture: np.ndarray, container: Container, size: int) -> LoadedImag
         if size < 32:
             alpha = shrink(alpha, height, width)
         picture = np.dstack([picture, alpha])
-    return LoadedImage(np.ascontiguousarray(picture), container.extra(ICC), container.extra(EXIF))
+    exif = container.extra(EXIF)
+    return LoadedImage(np.ascontiguousarray(picture), container.extra(ICC), upright_block(exif) if exif else None)
 
 
 def shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:

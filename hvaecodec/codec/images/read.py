@@ -10,7 +10,7 @@ import io
 import os
 import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 import numpy as np
@@ -21,7 +21,7 @@ from hvaecodec.codec.files import read_bytes
 from hvaecodec.codec.format.container import MAGIC
 from hvaecodec.codec.format.limits import size_problem
 from hvaecodec.codec.images import png
-from hvaecodec.codec.images.exif import read_exif
+from hvaecodec.codec.images.metadata import note_what_is_left_out, read_exif
 from hvaecodec.codec.images.modes import to_plain_pixels
 from hvaecodec.codec.images.notes import Notes
 from hvaecodec.codec.images.transparency import StoredSamples
@@ -52,10 +52,17 @@ class LoadedImage:
     notes: tuple[str, ...] = ()
     losses: tuple[str, ...] = ()
 
+    def without_metadata(self) -> LoadedImage:
+        """Return the same pixels without ICC profile and EXIF."""
+        return replace(self, icc=None, exif=None)
 
-def read_image(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = "") -> LoadedImage:
+
+def read_image(
+    source: str | os.PathLike[str] | bytes | BinaryIO, name: str = "", *, metadata: bool = True
+) -> LoadedImage:
     """Read an image file from a path, its bytes or an open file; `name` is what errors call it.
 
+    metadata: whether ICC profile and EXIF are kept.
     Raises CodecError, its cause kept, for anything that is not a whole image of legal size.
     """
     if isinstance(source, str | os.PathLike):
@@ -69,7 +76,7 @@ def read_image(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = ""
         raise CodecError(f"{name}this is an .hvc file already, expected an image")
     try:
         with Image.open(io.BytesIO(data)) as image:
-            return _from_pil(image, data)
+            return from_pil(image, data, metadata=metadata)
     except CodecError as cause:
         raise type(cause)(f"{name}{cause}") from cause
     except Image.DecompressionBombError as cause:
@@ -112,7 +119,7 @@ def _from_image(image: Image.Image) -> LoadedImage:
     if problem := size_problem(image.height, image.width):
         raise ValueError(problem)
     try:
-        loaded = _from_pil(image, _unread_file(image))
+        loaded = from_pil(image, _unread_file(image))
     except CodecError:
         raise
     except Exception as cause:  # a file opened lazily; see read_image
@@ -122,8 +129,11 @@ def _from_image(image: Image.Image) -> LoadedImage:
     return loaded
 
 
-def _from_pil(image: Image.Image, data: bytes | None) -> LoadedImage:
-    """Load an image; data: the bytes of its file, if they are there. Raises whatever Pillow does for a damaged one."""
+def from_pil(image: Image.Image, data: bytes | None = None, *, metadata: bool = True) -> LoadedImage:
+    """Load an image, with ICC profile and EXIF if `metadata`. data: the bytes of its file, if they are there.
+
+    Raises CodecError for a size that no file holds, and whatever Pillow does for a damaged image.
+    """
     if problem := size_problem(image.height, image.width):
         raise CodecError(problem)
     if data is not None and data.startswith(png.SIGNATURE):
@@ -133,13 +143,16 @@ def _from_pil(image: Image.Image, data: bytes | None) -> LoadedImage:
     # Pixels first, by this copy: what else is asked of an image may load them too, and swallow a damaged one's error.
     plain = image.copy()
     _note_frames(image, notes)
-    exif, orientation = read_exif(image, notes)
+    exif, orientation = read_exif(image, notes if metadata else Notes())
     if orientation in _UPRIGHT or turned_by_pillow:
         notes.add("turned upright as its EXIF orientation says")
     pixels, icc = to_plain_pixels(plain, image.info.get("icc_profile") or None, stored, notes)
     if orientation in _UPRIGHT:
         pixels = _transpose(pixels, _UPRIGHT[orientation])
-    return LoadedImage(np.ascontiguousarray(pixels), icc, exif, tuple(notes.every), tuple(notes.losses))
+    if metadata:
+        note_what_is_left_out(image, exif, notes)
+    loaded = LoadedImage(np.ascontiguousarray(pixels), icc, exif, tuple(notes.every), tuple(notes.losses))
+    return loaded if metadata else loaded.without_metadata()
 
 
 def _transpose(pixels: np.ndarray, method: Image.Transpose) -> np.ndarray:

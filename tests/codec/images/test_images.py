@@ -11,8 +11,8 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from hvaecodec.codec import images
 from hvaecodec.codec.errors import CodecError, CorruptFile
+from hvaecodec.codec.format.exif_block import reset_orientation
 from hvaecodec.codec.images import LoadedImage, from_any, read_image, to_file
-from hvaecodec.codec.images.exif import reset_orientation
 
 RNG = np.random.default_rng(7)
 RGB = RNG.integers(0, 256, (6, 5, 3), dtype=np.uint8)
