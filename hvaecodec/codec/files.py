@@ -5,18 +5,59 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from hvaecodec.codec.errors import CodecError
 
+LONGEST = 1 << 30  # bytes of a file or stream that is read whole
+_PART = 1 << 22
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Read a whole file. Raises a CodecError that says in one line why that failed."""
+
+def read_bytes(path: str | os.PathLike[str], limit: int = LONGEST) -> bytes:
+    """Read a whole file, or a pipe to its end. Raises a CodecError that says in one line why that failed.
+
+    limit: bytes, more are refused. So is a device, such as /dev/zero, which may have no end.
+    """
     try:
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as cause:  # ValueError: a zero byte in the name
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and not os.path.samefile(path, os.devnull):
+                raise ValueError("it is a device, not a file")
+            return read_limited(file, limit)
+    except (OSError, ValueError) as cause:  # ValueError: a zero byte in the name, or too long
         raise CodecError(f"cannot read {path}: {reason(cause)}") from cause
+
+
+def read_limited(stream: BinaryIO, limit: int = LONGEST) -> bytes:
+    """Read a stream to its end. Raises ValueError if it has more bytes than `limit`."""
+    parts, total = [], 0
+    while part := stream.read(min(_PART, limit + 1 - total)):
+        parts.append(part)
+        total += len(part)
+    if total > limit:
+        raise ValueError(f"it has more than {limit} bytes")
+    return b"".join(parts)
+
+
+def read_regular(path: str | os.PathLike[str], limit: int = LONGEST) -> bytes:
+    """Read a whole file that is a regular file, without waiting for what a pipe of that name might hold.
+
+    Raises OSError, or ValueError if it is something else or has more than `limit` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        if status.st_size > limit:
+            raise ValueError(f"it has more than {limit} bytes")
+        with open(descriptor, "rb", closefd=False) as file:
+            return read_limited(file, limit)
+    finally:
+        os.close(descriptor)
 
 
 def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
