@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from hvaecodec.bench.data import DatasetError, kodak
+from hvaecodec.codec.files import printable
 
 DATA_VARIABLE = "HVAECODEC_DATA"  # a folder with kodak/ and photos/, or with the Kodak files themselves
 
@@ -110,7 +111,10 @@ def _folder(folder: Path) -> list[NamedImage]:
 def _files(paths: list[Path]) -> list[NamedImage]:
     stems = [path.stem for path in paths]
     names = [path.stem if stems.count(path.stem) == 1 else path.name for path in paths]
-    return [NamedImage(name, functools.partial(Image.open, path)) for name, path in zip(names, paths, strict=True)]
+    return [
+        NamedImage(printable(name), functools.partial(Image.open, path))
+        for name, path in zip(names, paths, strict=True)
+    ]
 
 
 def _tar(path: Path) -> list[NamedImage]:
