@@ -114,6 +114,8 @@ def bench(
             records = api.run(
                 dataset, codecs, metrics=metrics, data=data, out=folder, fresh=fresh, progress=progress, **sweep
             )
+        for name, notes in {record["image"]: record["notes"] for record in records if "notes" in record}.items():
+            say(f"note: {name}: {'; '.join(notes)}")
         shown: Options = {
             "metrics": metrics,
             "anchor": anchor or _first_baseline(records),

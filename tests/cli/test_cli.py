@@ -333,7 +333,7 @@ main.main()
 
 
 def shell(line: str, folder: Path, **environment: str) -> subprocess.CompletedProcess:
-    """Run a line of bash in a folder, where `ours` is the command of this package with a codec that needs no weights."""
+    """Run a line of bash in a folder, where `ours` is our command with a codec that needs no weights."""
     line = f'ours() {{ "{sys.executable}" -c "$CODE" "$@"; }}; {line}'
     variables = os.environ | {"CODE": WITH_STAND_IN, "PYTHONPATH": os.pathsep.join([str(HELPERS), *sys.path])}
     command = ["bash", "-c", line]

@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +58,11 @@ def record_key(record: Record) -> str:
     """Return what says of which measurement a record is: two records with equal keys measure the same."""
     parts = [record.get(name) for name in ("codec", "settings", "version", "image", "pixels")]
     return json.dumps(parts, sort_keys=True)
+
+
+def of_pictures(records: Iterable[Record]) -> list[Record]:
+    """Return the records of pictures that could be read; means are over these, and the others are failures by name."""
+    return [record for record in records if record.get("pixels", "") is not None]
 
 
 def pixel_digest(x: np.ndarray) -> str:

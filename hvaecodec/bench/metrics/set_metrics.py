@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import frechet, inception, metric_weights
 from hvaecodec.bench.metrics.frechet import TooFewPatches
 from hvaecodec.bench.show.curves import Curve
@@ -126,6 +127,7 @@ def score_sets(records: Sequence[Record], store: FeatureStore, metric_names: Seq
     A distance that cannot be had is null, and `not_measured` says why. Rates are means over the images, null if one of
     them was not decoded.
     """
+    records = of_pictures(records)
     images = list(dict.fromkeys((record["image"], record["pixels"]) for record in records))
     groups: dict[str, list[Record]] = {}
     for record in records:

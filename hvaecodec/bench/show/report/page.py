@@ -13,6 +13,7 @@ from string import Template
 from typing import Any
 
 from hvaecodec.bench.measure.machine import processor
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics, set_metrics
 from hvaecodec.bench.show.report import page_curves
 from hvaecodec.bench.show.report.packed_images import PackedPictures
@@ -37,6 +38,7 @@ def render_page(
     plots: from `page_curves.all_plots`. tables: the first stands open, the others are folded. command: what made the
     records, if known.
     """
+    records = of_pictures(records)
     summary, *others = tables
     names = ", ".join(dict.fromkeys(record["dataset"] for record in records))
     n_images = len({record["image"] for record in records})
