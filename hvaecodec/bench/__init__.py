@@ -118,7 +118,7 @@ def run(
     images = datasets.load_dataset(dataset, data)[:limit]
     earlier, add_record = record_files.open_records(out, fresh)
     store = set_metrics.FeatureStore(Path(out), of_set) if out is not None and of_set else None
-    with runner.torch_threads(threads):
+    with record_files.alone_in(out), runner.torch_threads(threads):
         return runner.measure_codecs(
             images,
             codec_specs,

@@ -46,6 +46,7 @@ def measure_sweep(
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(runner.torch_threads(threads))
         earlier, add_record = record_files.open_records(folder, fresh)
+        stack.enter_context(record_files.alone_in(folder))
         features = set_metrics.FeatureStore(folder, of_set) if of_set else None
         records = runner.measure_codecs(
             pictures[:limit],

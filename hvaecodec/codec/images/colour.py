@@ -1,4 +1,4 @@
-"""The colour of a picture, read in one way by all who need pixels: what is measured or trained on is what is encoded."""
+"""The colour of a picture, read in one way by all who need pixels: what is measured, or trained on, is encoded."""
 
 from __future__ import annotations
 
@@ -24,7 +24,8 @@ def read_colour(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = "
 def colour_of(image: Any) -> LoadedImage:
     """Return a picture that Python code passes around as `read_colour` returns a file's.
 
-    image: what `from_any` takes, or an array of another kind that Pillow knows; one of 16 bits is scaled to 8. Raises TypeError or ValueError for anything else, CodecError for a damaged PIL image.
+    image: what `from_any` takes, or an array of another kind that Pillow knows; one of 16 bits is scaled to 8.
+    Raises TypeError or ValueError for anything else, CodecError for a damaged PIL image.
     """
     if not isinstance(image, LoadedImage | Image.Image):
         image = np.asarray(image)
