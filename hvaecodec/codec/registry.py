@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
 from hvaecodec.codec.format.container import read_header
 from hvaecodec.codec.format.wire_ids import CODECS
-from hvaecodec.codec.weight_files import read_card, usable
+from hvaecodec.codec.weight_folders import read_card, usable
 
 if TYPE_CHECKING:
     import numpy as np

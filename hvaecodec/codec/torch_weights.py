@@ -12,7 +12,7 @@ from torch import nn
 from torch.overrides import TorchFunctionMode
 
 from hvaecodec.codec.config_fields import config_from
-from hvaecodec.codec.weight_files import config_of
+from hvaecodec.codec.weight_folders import config_of
 from hvaecodec.models.texture import Texture, TextureConfig
 
 CALLS_PER_TENSOR = 60  # of functions of torch while a net is made; ours need up to 18

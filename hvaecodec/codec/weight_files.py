@@ -1,29 +1,22 @@
-"""Files of weights, read as a stranger may have made them: what does not fit is refused, in one line.
+"""Files of weights, read as a stranger may have made them: regular files of bearable size, whose numbers are finite.
 
-A folder of weights is data and never code. A name in it is a plain name; a file is a regular file of bearable size; a
-number in it is finite. Nothing here imports torch, so that every backend reads by the same rules.
+Nothing here imports torch, so that every backend reads by the same rules.
 """
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from safetensors import safe_open
 from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.files import read_regular, reason
+from hvaecodec.codec.files import read_regular
+from hvaecodec.codec.weight_folders import usable
 
 MAX_WEIGHTS = 1 << 30  # bytes of a file of weights
-MAX_JSON = 1 << 20  # bytes of a card, characters of a config
-_PLAIN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.safetensors")
-_WORDS = 300  # characters of a cause that a message repeats: it may quote what a stranger wrote
 
 
 class Weights(NamedTuple):
@@ -32,53 +25,6 @@ class Weights(NamedTuple):
     data: bytes
     metadata: dict[str, str]
     arrays: dict[str, np.ndarray]
-
-
-@contextmanager
-def usable(what: str) -> Iterator[None]:
-    """Turn whatever goes wrong while weights are made use of into a CodecUnavailable of one line.
-
-    what: what cannot be done then, as "cannot use the weights in FOLDER". Errors of ours pass through.
-    """
-    try:
-        yield
-    except CodecUnavailable:
-        raise
-    except Exception as cause:  # damage has too many names to list them: KeyError, RecursionError, RuntimeError ...
-        raise CodecUnavailable(f"{what}: {_words_of(cause)}") from cause
-
-
-def _words_of(cause: Exception) -> str:
-    """Return what went wrong on one short line, whatever the weights wrote into it."""
-    if isinstance(cause, KeyError) and cause.args:
-        words = f"there is no {cause.args[0]!r}"
-    else:
-        words = reason(cause) if isinstance(cause, OSError) else str(cause)
-    shown = "".join(letter if letter.isprintable() else " " for letter in words or type(cause).__name__)
-    return " ".join(shown.split())[:_WORDS]
-
-
-def plain_name(name: Any) -> str:
-    """Return the name of a file of weights in its folder. Raises CodecUnavailable unless it is a plain name of one."""
-    if not isinstance(name, str) or not _PLAIN.fullmatch(name):
-        raise CodecUnavailable(f"{str(name)[:_WORDS]!r} is not the name of a file in a folder of weights")
-    return name
-
-
-def read_card(folder: Path) -> dict[str, Any]:
-    """Read the model card of a folder of weights. Raises CodecUnavailable."""
-    with usable(f"cannot use the weights in {folder}: the model card card.json"):
-        card = json.loads(read_regular(folder / "card.json", MAX_JSON).decode("utf-8"))
-        if not isinstance(card, dict):
-            raise ValueError("is not an object")
-        return card
-
-
-def config_of(metadata: Mapping[str, str]) -> Any:
-    """Return what a file says of its net, read from JSON. Raises ValueError or RecursionError."""
-    if len(metadata["config"]) > MAX_JSON:
-        raise ValueError(f"its config is longer than {MAX_JSON} characters")
-    return json.loads(metadata["config"])
 
 
 def read_weights(path: Path) -> Weights:
@@ -93,12 +39,11 @@ def read_tables(path: Path) -> Weights:
     """Read a file of weights, which need not have a config. Raises CodecUnavailable."""
     with usable(f"cannot read the weights {path}"):
         data = read_regular(path, MAX_WEIGHTS)
-        with safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
         arrays = load_arrays(data)
+        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])  # which safetensors has checked
         for name, array in arrays.items():
             _check_numbers(name, array)
-        return Weights(data, metadata, arrays)
+        return Weights(data, header.get("__metadata__") or {}, arrays)
 
 
 def _check_numbers(name: str, array: np.ndarray) -> None:

@@ -16,7 +16,8 @@ import numpy as np
 
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.files import read_regular
-from hvaecodec.codec.weight_files import MAX_WEIGHTS, Weights, plain_name, read_tables, read_weights, usable
+from hvaecodec.codec.weight_files import MAX_WEIGHTS, Weights, read_tables, read_weights
+from hvaecodec.codec.weight_folders import plain_name, usable
 
 BITSTREAM = "bitstream.safetensors"
 GENERATORS = "generator*.safetensors"

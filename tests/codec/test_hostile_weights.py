@@ -18,7 +18,7 @@ from safetensors import safe_open
 from safetensors.numpy import save_file
 
 from hvaecodec import CodecError
-from hvaecodec.codec import registry, weight_files
+from hvaecodec.codec import registry, weight_folders
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.files import read_bytes
 from hvaecodec.codec.torch_weights import build_net
@@ -339,10 +339,10 @@ def test_building_a_net_draws_no_random_number_and_keeps_its_weights():
 def test_words_of_a_stranger_stay_on_one_line():
     with (
         pytest.raises(CodecUnavailable, match=r"^cannot: there is no 'a\\x1b\[2Jb'$"),
-        weight_files.usable("cannot"),
+        weight_folders.usable("cannot"),
     ):
         raise KeyError("a\x1b[2Jb")
-    with pytest.raises(CodecUnavailable) as caught, weight_files.usable("cannot"):
+    with pytest.raises(CodecUnavailable) as caught, weight_folders.usable("cannot"):
         raise ValueError("\x1b[31m\n" + "x" * 5000)
     assert len(str(caught.value)) == 308 and str(caught.value).isprintable()
 

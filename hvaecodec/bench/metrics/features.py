@@ -16,7 +16,8 @@ import numpy as np
 
 from hvaecodec.bench.metrics import frechet
 from hvaecodec.codec.registry import WEIGHTS
-from hvaecodec.codec.weight_files import config_of, read_card, read_weights, usable
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, read_card, usable
 
 if TYPE_CHECKING:
     from hvaecodec.models.feature_nets import FeatureNet

@@ -20,7 +20,7 @@ from hvaecodec.codec.hqa.weights import HqaBitstream, check_index_prior
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.torch_guard import exact_float32, has_bfloat16
 from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors
-from hvaecodec.codec.weight_files import config_of, usable
+from hvaecodec.codec.weight_folders import config_of, usable
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.hqa.index_exact import ExactIndexArithmetic
 from hvaecodec.models.hqa.index_prior import CODES, N_TABLES, IndexPriorConfig

@@ -22,7 +22,7 @@ from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors
-from hvaecodec.codec.weight_files import config_of
+from hvaecodec.codec.weight_folders import config_of
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.generator import Generator, GeneratorConfig, rate_features
 from hvaecodec.models.photo.later_bits import float_twin as float_twin

@@ -12,7 +12,8 @@ from safetensors.torch import save
 
 from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.torch_weights import build_net, float_tensors, half_precision
-from hvaecodec.codec.weight_files import config_of, read_weights, usable
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
 from hvaecodec.models.hqa.build import Config, make_stack
 from hvaecodec.models.hqa.stack import HqaStack, LayerConfig
 from hvaecodec.models.hqa.vqvae import VqVaeConfig

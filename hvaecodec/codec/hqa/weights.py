@@ -15,7 +15,8 @@ import numpy as np
 from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.entropy.bits import BitTables
 from hvaecodec.codec.exact_arrays import check_frequencies, check_layer, take
-from hvaecodec.codec.weight_files import config_of, read_weights, usable
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
 from hvaecodec.codec.weights import BITSTREAM, bitstream_digest
 from hvaecodec.models.hqa.index_numpy import NumpyIndexArithmetic
 from hvaecodec.models.hqa.index_prior import CODES, N_TABLES, IndexPriorConfig, layer_shapes

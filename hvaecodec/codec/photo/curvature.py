@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hvaecodec.codec.weight_files import read_weights, usable
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import usable
 from hvaecodec.models.photo.block_shapes import SHAPES
 from hvaecodec.models.photo.quality import N_INDICES
 

@@ -18,7 +18,8 @@ from hvaecodec.codec.photo.curvature import Curvature
 from hvaecodec.codec.photo.nets import ExactPrior, PhotoNets
 from hvaecodec.codec.photo.shape_stream import ShapeCoder
 from hvaecodec.codec.photo.streams import SliceCoder
-from hvaecodec.codec.weight_files import config_of, read_weights, usable
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
 from hvaecodec.codec.weights import BITSTREAM, bitstream_digest
 from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.models.photo.shape_contexts import ShapeTables

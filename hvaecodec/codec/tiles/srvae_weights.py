@@ -13,7 +13,8 @@ from safetensors.torch import save
 
 from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.torch_weights import build_net, float_tensors, half_precision
-from hvaecodec.codec.weight_files import config_of, read_weights, usable
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.srvae.config import SrVaeConfig, VaeConfig
 from hvaecodec.models.srvae.srvae import SingleVae, SrVae, make
