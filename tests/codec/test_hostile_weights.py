@@ -20,7 +20,7 @@ from safetensors.numpy import save_file
 from hvaecodec import CodecError
 from hvaecodec.codec import registry, weight_folders
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.files import read_bytes
+from hvaecodec.codec.files import read_bytes, read_regular
 from hvaecodec.codec.torch_weights import build_net
 from hvaecodec.codec.weights import BITSTREAM, TEXTURED, generators_in
 from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig
@@ -345,6 +345,13 @@ def test_words_of_a_stranger_stay_on_one_line():
     with pytest.raises(CodecUnavailable) as caught, weight_folders.usable("cannot"):
         raise ValueError("\x1b[31m\n" + "x" * 5000)
     assert len(str(caught.value)) == 308 and str(caught.value).isprintable()
+
+
+def test_what_is_no_regular_file_is_not_read(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path / "pipe", tmp_path, "/dev/zero", os.devnull):
+        with pytest.raises(ValueError, match="not a regular file"):
+            read_regular(path, 100)
 
 
 def test_whole_files_have_an_end(tmp_path):
