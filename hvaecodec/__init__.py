@@ -62,7 +62,7 @@ def encode(
     model: str | PathLike[str] = "dct-vae-photo",
     *,
     quality: float | None = None,
-    effort: int = 2,
+    effort: int | None = None,
     bpp: float | None = None,
     psnr: float | None = None,
 ) -> bytes:
@@ -110,7 +110,7 @@ def info(data: bytes) -> dict[str, Any]:
     return registry.info(data)
 
 
-def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
+def symbols(data: bytes, backend: str | None = None) -> list[np.ndarray]:
     """Return the decoded integers of a file, one array per level, coarse to fine.
 
     backend: "torch", or "numpy" for the plain reference implementation. Raises CodecError as `info` does.

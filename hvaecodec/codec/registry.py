@@ -45,7 +45,7 @@ class Codec(Protocol):
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -76,7 +76,7 @@ class Codec(Protocol):
         """Describe what a file holds, as `hvaecodec.info` does. Raises CodecError."""
         ...
 
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str | None = None) -> list[np.ndarray]:
         """Return the decoded integers of a file, one array per level, coarse to fine. Raises CodecError."""
         ...
 
@@ -168,7 +168,7 @@ def info(data: bytes) -> dict[str, Any]:
     return for_file(data).info(data)
 
 
-def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
+def symbols(data: bytes, backend: str | None = None) -> list[np.ndarray]:
     """Return the integers of a file as `hvaecodec.symbols` does."""
     return for_file(data).symbols(data, backend=backend)
 

@@ -9,7 +9,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from hvaecodec.models.texture import Texture, TextureConfig
+from hvaecodec.codec.add_texture import DrawTexture, Noise
+from hvaecodec.codec.torch_guard import has_bfloat16
+from hvaecodec.models.texture import Texture
+from hvaecodec.models.texture_config import TextureConfig
 
 
 def float_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
@@ -39,3 +42,14 @@ def build_texture(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray])
     net = Texture(TextureConfig(**json.loads(metadata["config"])))
     net.load_state_dict(float_tensors(arrays))
     return net.eval().requires_grad_(False)
+
+
+def texture_drawer(net: Texture, rate: torch.Tensor) -> DrawTexture:
+    """Return what runs a texture's net at a rate, (1, 8); in bfloat16 where the processor multiplies it."""
+
+    def draw(picture: np.ndarray, noise: Noise) -> np.ndarray:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+            texture = net(torch.from_numpy(picture), rate, lambda *place: torch.from_numpy(noise(*place)))
+        return np.asarray(texture.numpy())
+
+    return draw

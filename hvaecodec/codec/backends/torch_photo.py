@@ -5,7 +5,6 @@ Whatever autocast or grad mode a caller is in, the results are the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,10 +18,12 @@ from hvaecodec.codec.backends import torch_photo_blocks as blocks
 from hvaecodec.codec.backends import torch_photo_transform as transform
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
+from hvaecodec.codec.photo.render import Draws
 from hvaecodec.codec.settings import Decoding
-from hvaecodec.codec.torch_weights import build_texture, float_tensors
+from hvaecodec.codec.torch_weights import build_texture, float_tensors, texture_drawer
 from hvaecodec.codec.weights import Generators
-from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig, rate_features
+from hvaecodec.models.photo.generator import Generator, rate_features
+from hvaecodec.models.photo.generator_config import generator_config
 from hvaecodec.models.photo.later_bits import float_twin as float_twin
 from hvaecodec.models.photo.later_bits import later_bits
 from hvaecodec.models.photo.prior_exact import ExactArithmetic
@@ -46,9 +47,7 @@ def load_nets(folder: Path, newest: str, bitstream: Bitstream) -> TorchPhotoNets
 
 def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Generator:
     """Build a generator in inference form, float32, from the metadata and the arrays of its file."""
-    raw = json.loads(metadata["config"])
-    raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
-    net = Generator(GeneratorConfig(**raw))
+    net = Generator(generator_config(metadata["config"]))
     tensors = float_tensors(arrays)
     net.basis = tensors.pop(BASIS, net.basis)
     net.load_state_dict(tensors)
@@ -56,7 +55,9 @@ def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray
 
 
 class TorchPhotoNets:
-    """`PhotoNets` over the generators of a folder; each is loaded when it is first asked for."""
+    """`PhotoNets` and `GradientNets` over the generators of a folder; each is loaded when it is first asked for."""
+
+    max_effort = 3
 
     def __init__(self, bitstream: Bitstream, generators: Generators) -> None:
         self.bitstream, self.generators = bitstream, generators
@@ -101,13 +102,13 @@ class TorchPhotoNets:
         drawing, steps = self.generators.drawing(generator), self._steps(context)
         temperature, seed = settings.temperature, settings.seed
         if drawing.texture is None:
-            draws = blocks.Draws(temperature, seed) if temperature else None
+            draws = Draws(temperature, seed) if temperature else None
             return blocks.render(drawing.net, context, steps, draws)
         smooth = blocks.render(drawing.net, context, steps)
         if not temperature:
             return smooth
         rate = rate_features(torch.tensor([context.step_index]))
-        return add_texture(smooth, drawing.texture, rate, temperature, seed)
+        return add_texture(smooth, texture_drawer(drawing.texture, rate), temperature, seed)
 
     @property
     def _s(self) -> Tensor:

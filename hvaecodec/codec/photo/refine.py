@@ -81,7 +81,7 @@ class Refiner:
     def judge(self, encodings: list[Encoding], targets: Targets) -> Trial:
         """Return the cost of encodings of all slices, and where the gradient would have what they were rounded from."""
         weights, adaptation = self.sources[0].weights, encodings[0].context.adaptation
-        gradient = weights.nets.error_gradient(join([encoding.context for encoding in encodings]), self.pixels)
+        gradient = weights.gradients.error_gradient(join([encoding.context for encoding in encodings]), self.pixels)
         proposals, top = [], 0
         for source, encoding in zip(self.sources, encodings, strict=True):
             proposal = gradient.by_symbol[..., top : top + source.frame.grid[0], :]
@@ -141,6 +141,6 @@ class Refiner:
         """Encode a slice with symbols rounded from targets; what they cost later is that around the last ones."""
         later = None
         if self.with_later and targets.size <= MAX_LATER:
-            later = source.weights.nets.later_bits(last.context)
+            later = source.weights.gradients.later_bits(last.context)
         tables = source.weights.bitstream.tables
         return source.encode(Rounder(targets, source.weight, tables, self.config, later), adaptation)

@@ -64,7 +64,7 @@ class FixedRateCodec(PictureDecoder):
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -125,7 +125,7 @@ class FixedRateCodec(PictureDecoder):
         _, bits = self._read_integers(container)
         return describe(data, container, QUALITY, [bits])
 
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str | None = None) -> list[np.ndarray]:
         """Return the decoded integers of a file, one int16 array. Both backends are numpy here. Raises CodecError."""
         check_backend(backend)
         return [self._read_integers(unpack(data))[0].astype(np.int16)]

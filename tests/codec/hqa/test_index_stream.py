@@ -13,7 +13,7 @@ from matrix import BATCHES, CONFIGURATIONS, IN_PROCESS, switched
 from reference_decoder import RangeDecoder, starts_of
 
 import hvaecodec
-from hvaecodec.codec.backends.torch_hqa import Nets
+from hvaecodec.codec.backends.torch_hqa import TorchHqaNets
 from hvaecodec.codec.entropy.bits import BitEncoder, BitTables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.hqa import index_stream
@@ -50,7 +50,7 @@ def bitstream(folder):
 
 @pytest.fixture(scope="module")
 def arithmetic(bitstream, folder):
-    return Nets(bitstream, folder, "generator.safetensors").arithmetic
+    return TorchHqaNets(bitstream, folder, "generator.safetensors").arithmetic
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +106,8 @@ def test_bytes_and_indices_in_this_process(bitstream, arithmetic, indices, strea
 
 
 def test_the_numpy_reference_writes_and_reads_the_same(bitstream, indices, stream):
-    assert encode_indices(bitstream.reference(2), bitstream.tables, indices)[0] == stream
-    decoded, _ = decode_indices(bitstream.reference(2), bitstream.tables, stream, GRID)
+    assert encode_indices(bitstream.arithmetic_in("numpy", 2), bitstream.tables, indices)[0] == stream
+    decoded, _ = decode_indices(bitstream.arithmetic_in("numpy", 2), bitstream.tables, stream, GRID)
     np.testing.assert_array_equal(decoded, indices)
 
 
@@ -125,7 +125,7 @@ def test_plain_integers_decode_a_whole_grid(bitstream, indices, stream, monkeypa
             return bits
 
     monkeypatch.setattr(index_stream, "BitDecoder", lambda _, data: Plain(data))
-    decoded, _ = decode_indices(bitstream.reference(2), bitstream.tables, stream, GRID)
+    decoded, _ = decode_indices(bitstream.arithmetic_in("numpy", 2), bitstream.tables, stream, GRID)
     np.testing.assert_array_equal(decoded, indices)
 
 
