@@ -73,9 +73,9 @@ def cut_blocks(grid: tuple[int, int]) -> Iterator[Block]:
             yield Block((y, x), (_widened(y, rows), _widened(x, columns)), grid)
 
 
-def strips(rows: int, columns: int) -> Iterator[slice]:
-    """Cut a grid of tiles into rows of at most STRIP_TILES tiles that are transformed at once."""
-    at_once = max(1, STRIP_TILES // columns)
+def strips(rows: int, columns: int, tiles: int | None = None) -> Iterator[slice]:
+    """Cut a grid of tiles into rows of at most so many tiles, STRIP_TILES without a number."""
+    at_once = max(1, (tiles or STRIP_TILES) // columns)
     for top in range(0, rows, at_once):
         yield slice(top, min(top + at_once, rows))
 
