@@ -71,8 +71,9 @@ def encode(
     image: a PIL image or a uint8 array: (H, W) grey, (H, W, 2) grey + alpha, (H, W, 3) RGB, (H, W, 4) RGBA.
     model: the name of a codec or a folder of weights. quality: 1..100, a real number, monotone in rate; 50 without
     it, bpp (bits of the whole file per pixel) and psnr (dB, on 8-bit values), of which one may be stated. effort: 1
-    fast, 2, 3 smallest.
-    Raises ValueError or TypeError for wrong arguments, CodecError for a damaged PIL image.
+    fast, 2, 3 smallest; None is 2, or 1 where PyTorch is not installed.
+    Raises ValueError or TypeError for wrong arguments, CodecError for a damaged PIL image or an effort that needs
+    PyTorch where it is not installed.
     """
     from hvaecodec.codec import registry
 
@@ -113,7 +114,8 @@ def info(data: bytes) -> dict[str, Any]:
 def symbols(data: bytes, backend: str | None = None) -> list[np.ndarray]:
     """Return the decoded integers of a file, one array per level, coarse to fine.
 
-    backend: "torch", or "numpy" for the plain reference implementation. Raises CodecError as `info` does.
+    backend: "torch", "onnx", or "numpy" for the plain reference implementation; None is the one that serves. All give
+    the same. Raises CodecError as `info` does.
     """
     from hvaecodec.codec import registry
 

@@ -9,9 +9,11 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from hvaecodec.codec.backends import library_in_use, torch_is_needed
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
 from hvaecodec.codec.format.container import read_header
 from hvaecodec.codec.format.wire_ids import CODECS
+from hvaecodec.codec.settings import effort_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +29,13 @@ class Codec(Protocol):
     """What the class of a codec offers, which its module declares as `CODEC`.
 
     Arrays are uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). name: the key in `wire_ids.CODECS`. fixed_rate: every
-    quality gives the same file. card: the model card.
+    quality gives the same file. searches: whether a higher effort makes other files. card: the model card.
     """
 
     name: str
     lossless: bool
     fixed_rate: bool
+    searches: bool
     card: dict[str, Any]
 
     @classmethod
@@ -111,6 +114,15 @@ def has_fixed_rate(name_or_path: str | PathLike[str]) -> bool:
     return _class_of(_name_and_folder(name_or_path)[0]).fixed_rate
 
 
+def check_effort(name_or_path: str | PathLike[str], effort: int | None) -> None:
+    """Raise CodecUnavailable if a codec, by name or folder of weights, cannot encode at an effort here.
+
+    None is always there. No weights are loaded.
+    """
+    if _class_of(_name_and_folder(name_or_path)[0]).searches:
+        effort_of(effort, library_in_use())
+
+
 def for_file(data: bytes, model: str | PathLike[str] | None = None) -> Codec:
     """Return the codec that a file names, loaded once and shared, or a fresh one with weights of one's own.
 
@@ -187,7 +199,12 @@ def _class_of(name: str) -> type[Codec]:
     """Import a codec's module and return the class that it declares as its `CODEC`. Raises CodecUnavailable."""
     if name not in CODECS:
         raise CodecUnavailable(f"codec {name!r} is not part of this version; known are {', '.join(CODECS)}")
-    return cast("type[Codec]", import_module(CODECS[name].module).CODEC)
+    try:
+        return cast("type[Codec]", import_module(CODECS[name].module).CODEC)
+    except ModuleNotFoundError as cause:
+        if cause.name != "torch":
+            raise
+        raise torch_is_needed(name) from cause
 
 
 def _read_card(folder: Path) -> dict[str, Any]:

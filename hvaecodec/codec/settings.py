@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
-from hvaecodec.codec.backends import torch_is_needed
+from hvaecodec.codec.backends import MAX_EFFORT, torch_is_needed
 
 
 def check_quality(quality: float) -> None:
@@ -40,11 +40,12 @@ def check_backend(backend: str | None) -> None:
         raise ValueError(f"backend must be torch, onnx or numpy, got {backend!r}")
 
 
-def effort_of(effort: int | None, highest: int) -> int:
+def effort_of(effort: int | None, library: str) -> int:
     """Return the effort to encode with: the one that was asked for, or without one the highest that there is up to 2.
 
-    highest: the highest effort that the library which runs the nets has. Raises CodecUnavailable for one above it.
+    library: what runs the nets, see `hvaecodec.codec.backends`. Raises CodecUnavailable for an effort that it has not.
     """
+    highest = MAX_EFFORT[library]
     if effort is None:
         return min(2, highest)
     if effort > highest:

@@ -15,6 +15,7 @@ from hvaecodec.models.dct_numpy import TO_RGB, TO_YCC
 
 TILE = 32
 
+
 def _mix(x: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
     return torch.einsum("oc,bchw->bohw", torch.tensor(rows, dtype=x.dtype, device=x.device), x)
 

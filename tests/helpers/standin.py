@@ -22,6 +22,7 @@ class StandIn:
     name = NAME
     lossless = True
     fixed_rate = False
+    searches = False
     card = {"codec": NAME}
 
     @classmethod

@@ -16,7 +16,7 @@ from typing import Any
 from hvaecodec.codec.errors import CodecUnavailable
 
 VARIABLE = "HVAECODEC_BACKEND"
-LIBRARIES = ("torch", "onnx")  # onnx is ONNX Runtime for what has gradients in training, and numpy for the rest
+MAX_EFFORT = {"torch": 3, "onnx": 1}  # of every library, the highest effort of encoding; above 1 there are gradients
 
 
 def library_in_use() -> str:
@@ -25,8 +25,8 @@ def library_in_use() -> str:
     Raises CodecUnavailable if HVAECODEC_BACKEND names another one, or torch where it is not installed.
     """
     library = os.environ.get(VARIABLE) or ("torch" if torch_is_installed() else "onnx")
-    if library not in LIBRARIES:
-        raise CodecUnavailable(f"{VARIABLE} is {library!r}; it must be {' or '.join(LIBRARIES)}, or not be set")
+    if library not in MAX_EFFORT:
+        raise CodecUnavailable(f"{VARIABLE} is {library!r}; it must be {' or '.join(MAX_EFFORT)}, or not be set")
     if library == "torch":
         require_torch(f"{VARIABLE}=torch")
     return library
@@ -56,7 +56,7 @@ def torch_is_needed(what: str) -> CodecUnavailable:
 def load_backend(family: str, library: str) -> Any:
     """Return the module by which a library runs a family of codecs, such as "photo" or "hqa".
 
-    library: one of `LIBRARIES`, or "numpy" for the plain reference of the integers alone. The module is imported at the
+    library: "torch", "onnx", which is ONNX Runtime and numpy, or "numpy" for the plain reference of the integers alone. The module is imported at the
     first call. Raises ModuleNotFoundError where there is none.
     """
     return import_module(f"{__name__}.{library}_{family}")

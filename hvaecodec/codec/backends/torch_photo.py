@@ -57,8 +57,6 @@ def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray
 class TorchPhotoNets:
     """`PhotoNets` and `GradientNets` over the generators of a folder; each is loaded when it is first asked for."""
 
-    max_effort = 3
-
     def __init__(self, bitstream: Bitstream, generators: Generators) -> None:
         self.bitstream, self.generators = bitstream, generators
 

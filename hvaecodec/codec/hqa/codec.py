@@ -45,6 +45,7 @@ class HqaPhotoCodec(PictureDecoder):
     name = "hqa-photo"
     lossless = False
     fixed_rate = False
+    searches = False
 
     def __init__(self, bitstream: HqaBitstream, nets: HqaNets, card: dict[str, Any]) -> None:
         self.bitstream, self.nets, self.card = bitstream, nets, card

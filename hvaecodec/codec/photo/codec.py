@@ -45,6 +45,7 @@ class DctVaeCodec(PictureDecoder):
     name = "dct-vae-photo"
     lossless = False
     fixed_rate = False
+    searches = True
 
     def __init__(self, weights: PhotoWeights, card: dict[str, Any]) -> None:
         self.weights, self.card = weights, card
@@ -89,7 +90,7 @@ class DctVaeCodec(PictureDecoder):
         or a target that no quality reaches, CodecUnavailable for an effort that needs PyTorch.
         """
         check_targets(quality, bpp, psnr, effort)
-        effort = effort_of(effort, self.weights.nets.max_effort)
+        effort = effort_of(effort, self.bitstream.library)
         loaded = images.from_any(image)
         encode = partial(self._encode, loaded)
         if bpp is not None:

@@ -51,13 +51,9 @@ class ErrorGradient:
 
 
 class PhotoNets(Protocol):
-    """The nets of one folder of weights, and the transforms in floats around them.
-
-    max_effort: the highest effort that they serve, 1, or 3 with gradients.
-    """
+    """The nets of one folder of weights, and the transforms in floats around them."""
 
     generators: Generators
-    max_effort: int
 
     def analyse(self, pixels: np.ndarray, step_index: int, shapes: np.ndarray | None = None) -> Analysis:
         """Transform a uint8 (H, W) or (H, W, 3) picture under maps of shapes; without them it chooses them, fast."""

@@ -35,6 +35,7 @@ class FixedRateCodec(PictureDecoder):
     name: str
     lossless = False
     fixed_rate = True
+    searches = False
 
     def __init__(self, digest: bytes, generators: Generators, card: dict[str, Any]) -> None:
         self.digest, self.generators, self.card = digest, generators, card

@@ -12,6 +12,7 @@ from hvaecodec.models.photo.block_shapes import DIVIDED_BITS, NAME_BITS, SHAPES,
 from hvaecodec.models.photo.partition_numpy import BIT, CHANNEL_ENERGY, DEAD
 from hvaecodec.models.photo.quantiser import shape_weights
 
+
 def choose_shapes(ycc: Tensor, step: Tensor) -> Tensor:
     """Choose the maps of shapes of luma and of chroma, int64 (B, 2, 2 h, 2 w).
 
