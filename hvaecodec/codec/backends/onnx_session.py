@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import threading
+import weakref
 from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
 
 import numpy as np
-import onnxruntime
 
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.graphs import Graph
 
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _QUIET = 3  # errors alone are logged
+_nets: weakref.WeakSet[Net] = weakref.WeakSet()
 
 
 class Net:
     """A net that is called with its inputs by name, and returns its only output.
 
-    It may be called from several threads. In a process that was forked it begins anew, as its threads stay behind.
+    It may be called from several threads, and in a process that was forked.
     """
 
     def __init__(self, graph: Graph, arrays: Mapping[str, np.ndarray]) -> None:
@@ -29,22 +34,27 @@ class Net:
                 raise CodecUnavailable(f"the weights do not fit their config: {name} must be {shape}, {has}")
         self.model = graph.model
         self.weights = {name: np.ascontiguousarray(arrays[name], dtype=np.float32) for name in graph.weights}
-        self._lock, self._process = threading.Lock(), 0
-        self._session: onnxruntime.InferenceSession | None = None
+        self._lock = threading.Lock()
+        self._session: Any = None
+        _nets.add(self)
 
     def __call__(self, **inputs: np.ndarray) -> np.ndarray:
         """Run the net."""
-        (output,) = self._own_session().run(None, inputs)
+        with self._lock:
+            session = self._session = self._session or self._start()
+        (output,) = session.run(None, inputs)
         return np.asarray(output)
 
-    def _own_session(self) -> onnxruntime.InferenceSession:
-        if self._session is None or self._process != os.getpid():
-            with self._lock:
-                if self._session is None or self._process != os.getpid():
-                    self._session, self._process = self._start(), os.getpid()
-        return self._session
+    def begin_anew(self) -> None:
+        """Forget the session in a process that was forked, where its threads are not, so that the next call makes one.
 
-    def _start(self) -> onnxruntime.InferenceSession:
+        The session itself stays for ever: to end it would be to wait for those threads.
+        """
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._session))
+        self._lock, self._session = threading.Lock(), None
+
+    def _start(self) -> Any:
+        onnxruntime = _runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _QUIET
         options.intra_op_num_threads = threads()
@@ -54,9 +64,33 @@ class Net:
         return onnxruntime.InferenceSession(self.model, options, providers=["CPUExecutionProvider"])
 
 
+def _runtime() -> Any:
+    """Import ONNX Runtime, without the telemetry that its builds have.
+
+    It would send events to its makers, keep a number for the machine in the user's cache, and hang a forked process as
+    it exits. It reads the variable as it loads; where the host has loaded it, or says something itself, that holds.
+    """
+    if _NO_TELEMETRY in os.environ:
+        return import_module("onnxruntime")
+    os.environ[_NO_TELEMETRY] = "1"
+    try:
+        return import_module("onnxruntime")
+    finally:
+        os.environ.pop(_NO_TELEMETRY, None)
+
+
 def threads() -> int:
     """Return on how many threads nets run: what OMP_NUM_THREADS says, else one for each processor we may use."""
     said = os.environ.get("OMP_NUM_THREADS", "")
     if said.isdigit() and int(said) > 0:
         return int(said)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _begin_all_anew() -> None:
+    for net in list(_nets):
+        net.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_all_anew)
