@@ -101,6 +101,12 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
         ) from cause
 
 
+def locate(name_or_path: str | PathLike[str]) -> tuple[str, Path]:
+    """Return a codec's name and the folder of its weights, from a name or such a folder. Raises CodecUnavailable."""
+    name, folder = _name_and_folder(name_or_path)
+    return name, folder or WEIGHTS / name
+
+
 def check_known(name_or_path: str | PathLike[str]) -> None:
     """Raise CodecUnavailable unless `load` knows this name, or a folder of weights for a codec; loads no weights."""
     _class_of(_name_and_folder(name_or_path)[0])

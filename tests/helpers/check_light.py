@@ -52,8 +52,9 @@ def check_pillow() -> None:
     """Save, open and cut down a file through Pillow."""
     import io
 
-    import hvaecodec
     from PIL import Image
+
+    import hvaecodec
 
     hvaecodec.register_pillow()
     buffer = io.BytesIO()

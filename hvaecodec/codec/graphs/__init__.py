@@ -26,6 +26,7 @@ WRITERS = {
     "texture": ("texture", "write_texture"),
     "hqa-encoder": ("hqa", "write_encoder"),
     "hqa-decoder": ("hqa", "write_decoder"),
+    "hqa-picture": ("hqa", "write_picture"),  # for exports
 }
 
 

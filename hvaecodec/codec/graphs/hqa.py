@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from hvaecodec.codec.graphs.layers import conv
 from hvaecodec.codec.graphs.writer import FLOAT, INT64, GraphWriter
 from hvaecodec.models.hqa.layer_config import LayerConfig
@@ -28,6 +30,31 @@ def write_decoder(config: LayerConfig, bottom: bool) -> GraphWriter:
     indices = g.input("indices", INT64, (1, "rows", "columns"))
     g.output("target", decoded(g, config, bottom, indices), (1, config.outputs or config.inputs, "height", "width"))
     return g
+
+
+def write_picture(configs: Sequence[LayerConfig]) -> GraphWriter:
+    """Write the graph that takes the `indices` of the last of some layers, bottom first, to a `picture` in 0..1.
+
+    Every layer below is decoded by its nearest codes. Names are those of a whole stack, `layers.0.` first.
+    """
+    g = GraphWriter("hqa-photo")
+    values = g.input("indices", INT64, (1, "rows", "columns"))
+    for number in range(len(configs) - 1, -1, -1):
+        prefix = f"layers.{number}."
+        values = decoded(g, configs[number], number == 0, values, prefix)
+        if number:
+            values = _nearest(g, configs[number - 1], values, f"layers.{number - 1}.")
+    g.output("picture", values, (1, configs[0].outputs or configs[0].inputs, "height", "width"))
+    return g
+
+
+def _nearest(g: GraphWriter, config: LayerConfig, z_e: str, prefix: str) -> str:
+    """The indices of the nearest codes of z_e, int64 (1, h, w)."""
+    codes = g.weight(f"{prefix}codebook", config.codes, config.dim)
+    cells = g.node("Transpose", z_e, perm=[0, 2, 3, 1])
+    cross = g.node("Mul", g.node("MatMul", cells, g.node("Transpose", codes, perm=[1, 0])), g.number(2))
+    lengths = g.node("ReduceSum", g.node("Mul", codes, codes), g.constant([1]), keepdims=0)
+    return g.node("ArgMax", g.node("Sub", cross, lengths), axis=3, keepdims=0)
 
 
 def decoded(g: GraphWriter, config: LayerConfig, bottom: bool, indices: str, prefix: str = "") -> str:
