@@ -56,7 +56,7 @@ def torch_is_needed(what: str) -> CodecUnavailable:
 def load_backend(family: str, library: str) -> Any:
     """Return the module by which a library runs a family of codecs, such as "photo" or "hqa".
 
-    library: "torch", "onnx", which is ONNX Runtime and numpy, or "numpy" for the plain reference of the integers alone. The module is imported at the
-    first call. Raises ModuleNotFoundError where there is none.
+    library: "torch", "onnx", which is ONNX Runtime and numpy, or "numpy" for the plain reference of the integers alone.
+    The module is imported at the first call. Raises ModuleNotFoundError where there is none.
     """
     return import_module(f"{__name__}.{library}_{family}")

@@ -46,7 +46,7 @@ def load_nets(folder: Path, newest: str, bitstream: Bitstream) -> OnnxPhotoNets:
 
 @dataclass(frozen=True)
 class OnnxGenerator:
-    """A generator: its sizes, its net, and the directions in its offsets that files name, float32 (64 or 0, offsets)."""
+    """A generator: its sizes and its net. basis: the directions in its offsets that files name, float32 (n, k)."""
 
     config: GeneratorConfig
     net: Net

@@ -63,8 +63,9 @@ def scaled_grey(g: GraphWriter, picture: str) -> str:
     return g.node("Div", g.node("Sub", picture, g.number(128)), g.number(GREY_SCALE))
 
 
-def rate_block(g: GraphWriter, name: str, h: str, rate: str, width: int, offset: str | None = None) -> str:
-    """Refine a state as `models.rate_block.Block` does. offset: (1, 2 width)."""
+def rate_block(g: GraphWriter, name: str, state: tuple[str, int], rate: str, offset: str | None = None) -> str:
+    """Refine a state as `models.rate_block.Block` does. state: the value and its width. offset: (1, 2 width)."""
+    h, width = state
     moved = linear(g, f"{name}.rate", rate, HATS, 2 * width)
     if offset is not None:
         moved = g.node("Add", moved, offset)

@@ -108,7 +108,7 @@ def _refined(g: GraphWriter, number: int, scale: ScaleConfig, h: str, moved_by: 
         return h
     parts = g.split("Split", offsets, outputs=scale.blocks, axis=1, num_outputs=scale.blocks)
     for i, part in enumerate(parts):
-        h = rate_block(g, f"scales.{number}.blocks.{i}", h, rate, scale.width, part)
+        h = rate_block(g, f"scales.{number}.blocks.{i}", (h, scale.width), rate, part)
     return h
 
 

@@ -29,11 +29,11 @@ def write_texture(config: TextureConfig) -> GraphWriter:
     rate = g.input("rate", FLOAT, (1, HATS))
     h = _into(g, "into_quarter", picture, (4, config.quarter, 1), config.noise)
     for i in range(config.quarter_blocks):
-        h = rate_block(g, f"at_quarter.{i}", h, rate, config.quarter)
+        h = rate_block(g, f"at_quarter.{i}", (h, config.quarter), rate)
     h = unfolded(g, conv(g, "up", h, (config.quarter, 4 * config.half)), 2)
     h = g.node("Add", h, _into(g, "into_half", picture, (2, config.half, 3), config.noise))
     for i in range(config.half_blocks):
-        h = rate_block(g, f"at_half.{i}", h, rate, config.half)
+        h = rate_block(g, f"at_half.{i}", (h, config.half), rate)
     change = conv(g, "out", silu(g, h), (config.half, 12), 3)
     change = g.node("Mul", change, over_grid(g, linear(g, "gain", rate, HATS, 12)))
     texture = g.node("Mul", unfolded(g, change, 2), g.number(GREY_SCALE))

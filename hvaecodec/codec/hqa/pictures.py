@@ -44,7 +44,9 @@ class LayerNets(Protocol):
 class HqaLayers(Protocol):
     """The layers of a generator, the bottom one first, and how pictures enter and leave."""
 
-    layers: Sequence[LayerNets]
+    @property
+    def layers(self) -> Sequence[LayerNets]:
+        """The layers."""
 
     def enter(self, pixels: np.ndarray) -> Values:
         """Convert uint8 (H, W) or (H, W, 3) to (1, 3, H, W) in 0..1."""

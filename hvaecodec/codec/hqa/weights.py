@@ -25,8 +25,8 @@ from hvaecodec.models.hqa.index_sampler import IndexArithmetic, IndexSampler
 class HqaBitstream:
     """The bitstream weights that a file's digest names.
 
-    digest: 4 bytes. arrays: those of layer n, counted from 1, under `layer<n>.`, and `bit_tables`. library: what computes
-    with them, see `hvaecodec.codec.backends`.
+    digest: 4 bytes. arrays: those of layer n, counted from 1, under `layer<n>.`, and `bit_tables`. library: what
+    computes with them, see `hvaecodec.codec.backends`.
     """
 
     digest: bytes

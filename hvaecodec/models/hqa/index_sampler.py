@@ -37,8 +37,8 @@ class IndexSampler:
         """Load the priors.
 
         layers: the integers of each layer, the bottom one first, as `index_trainable.export_integers` gives them.
-        bit_tables: int32 (33, 2), see `index_prior.bit_tables`. arithmetic: what evaluates a layer's network. Raises ValueError if the priors do not see the layer
-        above, or if a layer's partial sums can reach 2**24.
+        bit_tables: int32 (33, 2), see `index_prior.bit_tables`. arithmetic: what evaluates a layer's network. Raises
+        ValueError if the priors do not see the layer above, or if a layer's partial sums can reach 2**24.
         """
         if not config.above:
             raise ValueError("a sampler's priors see the layer above, these do not")
@@ -51,8 +51,8 @@ class IndexSampler:
     ) -> np.ndarray:
         """Draw the indices of a layer, int16 (2 rows, 2 columns), given those of the layer above, (rows, columns).
 
-        layer_number: 0 is the bottom. temperature: above 0, divides the logits. backend: "numpy" for the plain reference,
-        None for the arithmetic that was chosen.
+        layer_number: 0 is the bottom. temperature: above 0, divides the logits. backend: "numpy" for the plain
+        reference, None for the arithmetic that was chosen.
         """
         a: Arithmetic = self.priors[layer_number]
         if backend == "numpy":
