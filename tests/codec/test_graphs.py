@@ -128,10 +128,31 @@ sys.exit(os.waitstatus_to_exitcode(os.wait()[1]))
 @pytest.mark.parametrize("child", ["busy", "idle"])
 def test_a_net_lives_through_a_fork(child):
     """A session ends by waiting for its threads, which a fork leaves behind: for ever, if the child did that."""
-    tests = Path(__file__).parents[1]
-    environment = os.environ | {"OMP_NUM_THREADS": "2"}
-    environment["PYTHONPATH"] = os.pathsep.join([str(tests), str(tests / "helpers"), environment.get("PYTHONPATH", "")])
+    environment = _environment() | {"OMP_NUM_THREADS": "2"}
     subprocess.run([sys.executable, "-c", FORKED, child], env=environment, check=True, timeout=120)
+
+
+QUIET = """
+import os
+from codec.test_graphs import SMALL, Net, graph_of, texture_arrays, texture_inputs
+
+os.environ.pop("ORT_DISABLE_TELEMETRY")  # which the tests set
+Net(graph_of("texture", SMALL), texture_arrays())(**texture_inputs())
+assert "ORT_DISABLE_TELEMETRY" not in os.environ
+"""
+
+
+def test_onnx_runtime_tells_nobody_about_us(tmp_path):
+    """With its telemetry on, ONNX Runtime writes a number for the machine into the cache as it loads."""
+    environment = _environment() | {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    subprocess.run([sys.executable, "-c", QUIET], env=environment, check=True, timeout=120)
+    assert not any(tmp_path.rglob("*onnxruntime*"))
+
+
+def _environment() -> dict[str, str]:
+    tests = Path(__file__).parents[1]
+    path = os.pathsep.join([str(tests), str(tests / "helpers"), os.environ.get("PYTHONPATH", "")])
+    return os.environ | {"PYTHONPATH": path}
 
 
 def test_threads_are_those_that_the_environment_says(monkeypatch):
