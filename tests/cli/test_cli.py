@@ -162,7 +162,8 @@ def test_export(run, tmp_path, monkeypatch):
         assert run("export", "onnx", *words, "-o", str(tmp_path / "none.onnx")).code in (1, 2)
     monkeypatch.setitem(sys.modules, "onnx", None)
     without = run("export", "onnx", "hqa-photo", "-o", str(tmp_path / "none.onnx"))
-    assert without.code == 1 and without.err == "error: an export needs the package onnx: pip install 'hvaecodec[onnx]'\n"
+    assert without.code == 1
+    assert without.err == "error: an export needs the package onnx: pip install 'hvaecodec[onnx]'\n"
     assert not (tmp_path / "none.onnx").exists()
 
 
