@@ -102,6 +102,7 @@ def run(
     from hvaecodec.bench.data import datasets
     from hvaecodec.bench.measure import record_files, runner, specs
     from hvaecodec.bench.metrics import set_metrics
+    from hvaecodec.codec.settings import check_quality
 
     check(metrics=metrics)
     of_image, of_set = set_metrics.split_names(usable(metrics))
@@ -112,10 +113,12 @@ def run(
         raise ValueError(f"a codec is named twice in {', '.join(spec.label for spec in codec_specs)}")
     if effort is not None and effort not in (1, 2, 3):
         raise ValueError(f"effort is 1, 2 or 3, not {effort}")
+    for value in quality or ():
+        check_quality(value)
     images = datasets.load_dataset(dataset, data)[:limit]
     earlier, add_record = record_files.open_records(out, fresh)
     store = set_metrics.FeatureStore(Path(out), of_set) if out is not None and of_set else None
-    with runner.torch_threads(threads):
+    with record_files.alone_in(out), runner.torch_threads(threads):
         return runner.measure_codecs(
             images,
             codec_specs,

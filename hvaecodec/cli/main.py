@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from hvaecodec import __version__, cli
-from hvaecodec.cli.console import INTERRUPTED, say
+from hvaecodec.cli.console import INTERRUPTED, open_streams, say
 
 _HELPERS = {"main", "bars", "console", "folder_log", "folder_progress", "folders", "long_work"}
 _ORDER = ["encode", "decode", "info", "models", "bench", "paper", "train"]
@@ -64,6 +64,7 @@ for _name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__
 
 def main() -> None:
     """Run the command of this process and exit: 0 done, 1 bad input, 2 wrong usage, 130 interrupted."""
+    open_streams()
     try:
         code = app(standalone_mode=False)
     except TyperException as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from importlib import import_module
 from os import PathLike
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
 from hvaecodec.codec.format.container import read_header
 from hvaecodec.codec.format.wire_ids import CODECS
+from hvaecodec.codec.weight_folders import read_card, usable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -88,7 +88,8 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
     """
     name, folder = _name_and_folder(name_or_path)
     try:
-        return _class_of(name).load(folder)
+        with usable(f"cannot use the weights of {name} in {folder or WEIGHTS / name}"):
+            return _class_of(name).load(folder)
     except CodecUnavailable as cause:
         if folder is not None or (WEIGHTS / name / "card.json").is_file():
             raise
@@ -146,7 +147,7 @@ def models() -> list[dict[str, Any]]:
     for name in CODECS:
         folder = WEIGHTS / name
         has_card = (folder / "card.json").is_file()
-        installed.append({"name": name, "installed": has_card, "card": _read_card(folder) if has_card else None})
+        installed.append({"name": name, "installed": has_card, "card": read_card(folder) if has_card else None})
     return installed
 
 
@@ -180,7 +181,10 @@ def _name_and_folder(name_or_path: str | PathLike[str]) -> tuple[str, Path | Non
     folder = Path(name_or_path)
     if not folder.is_dir():
         raise CodecUnavailable(f"no codec {str(name_or_path)!r}; known are {', '.join(CODECS)}, or a folder of weights")
-    return _read_card(folder)["codec"], folder
+    codec = read_card(folder).get("codec")
+    if not isinstance(codec, str):
+        raise CodecUnavailable(f"cannot use the weights in {folder}: the model card card.json names no codec")
+    return codec, folder
 
 
 def _class_of(name: str) -> type[Codec]:
@@ -188,13 +192,3 @@ def _class_of(name: str) -> type[Codec]:
     if name not in CODECS:
         raise CodecUnavailable(f"codec {name!r} is not part of this version; known are {', '.join(CODECS)}")
     return cast("type[Codec]", import_module(CODECS[name].module).CODEC)
-
-
-def _read_card(folder: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        if not isinstance(card, dict) or not isinstance(card.get("codec"), str):
-            raise ValueError('it is not an object with a "codec"')
-        return card
-    except (OSError, ValueError) as cause:
-        raise CodecUnavailable(f"cannot use the weights in {folder}: card.json: {cause}") from cause

@@ -5,10 +5,18 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from fractions import Fraction
+from numbers import Real
+
+
+def check_number(name: str, value: object) -> None:
+    """Raise TypeError unless a setting is a real number; a text of digits is none. name: of the setting."""
+    if not isinstance(value, Real) or isinstance(value, bool):
+        raise TypeError(f"{name} is a number, not {value!r}")
 
 
 def check_quality(quality: float) -> None:
-    """Raise ValueError unless the quality is a real number in 1..100."""
+    """Raise ValueError unless the quality is a real number in 1..100, TypeError unless it is a number."""
+    check_number("quality", quality)
     if not 1 <= quality <= 100:
         raise ValueError(f"quality must lie in 1..100, got {quality}")
 
@@ -21,6 +29,9 @@ def check_targets(quality: float | None, bpp: float | None, psnr: float | None, 
     """
     if sum(target is not None for target in (quality, bpp, psnr)) > 1:
         raise ValueError("give one of quality, bpp and psnr, not several")
+    for name, target in (("quality", quality), ("bpp", bpp), ("psnr", psnr)):
+        if target is not None:
+            check_number(name, target)
     if bpp is not None and not 0 < bpp < math.inf:
         raise ValueError(f"bpp must be above 0, got {bpp}")
     if psnr is not None and not math.isfinite(psnr):
@@ -54,6 +65,8 @@ class Decoding:
     generator: str = "file"
 
     def __post_init__(self) -> None:
+        for name in ("temperature", "seed", "scale"):
+            check_number(name, getattr(self, name))
         thumbnail_size(self.scale)
         if not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature must lie in 0..2, got {self.temperature}")

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tarfile
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,6 +15,9 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
+
+from hvaecodec.codec.errors import CodecError
+from hvaecodec.codec.images.colour import read_colour, rgb
 
 PHOTO_TARS = ("photos/train-full.tar", "photos/train-256.tar")
 MORE_TAR = "photos/train-free-more.tar"  # read where a source of it is named
@@ -58,7 +61,7 @@ def taken(names: Iterable[str], sources: Sequence[str] | None = None) -> set[str
 
 
 def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndarray]:
-    """Read the pictures of a tar that are `taken`, uint8 (H, W, 3), in the order of the tar."""
+    """Read the pictures of a tar that are `taken`, uint8 (H, W, 3), in the order of the tar; warn of what is none."""
     files = []
     with tarfile.open(path) as tar:
         members = tar.getmembers()
@@ -66,19 +69,33 @@ def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndar
         for member in members:
             file = tar.extractfile(member) if member.name in chosen else None
             if file is not None:
-                files.append(file.read())
+                files.append((file.read(), f"{member.name} in {path}"))
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda data: _read(io.BytesIO(data)), files))
+        return _whole(pool.map(lambda file: _read(*file), files))
 
 
 def folder_photos(path: Path) -> list[np.ndarray]:
-    """Read every picture under a folder, uint8 (H, W, 3), in the order of their names."""
-    return [_read(p) for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES]
+    """Read every picture under a folder, uint8 (H, W, 3), in the order of their names, and warn of what is none."""
+    return _whole(_read(p, "") for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES)
 
 
-def _read(file: Path | io.BytesIO) -> np.ndarray:
-    with Image.open(file) as image:
-        return np.asarray(image.convert("RGB"))
+def _read(source: Path | bytes, name: str) -> np.ndarray | CodecError:
+    """Read a picture as `encode` does, its alpha left out, as uint8 (H, W, 3); or return why it cannot be read."""
+    try:
+        return rgb(read_colour(source, name).pixels)
+    except CodecError as error:
+        return error
+
+
+def _whole(pictures: Iterable[np.ndarray | CodecError]) -> list[np.ndarray]:
+    """Return the pictures that could be read, and warn of each of the others."""
+    whole = []
+    for picture in pictures:
+        if isinstance(picture, CodecError):
+            warnings.warn(f"a picture is left out: {picture}", stacklevel=3)
+        else:
+            whole.append(picture)
+    return whole
 
 
 def load_photos(data: Path, sources: Sequence[str] | None = None) -> Photos:

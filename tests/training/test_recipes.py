@@ -55,8 +55,11 @@ def test_a_misspelt_recipe_or_preset_is_an_error():
         find_recipe("dct-vae-photo", "cpus")
     with pytest.raises(ValueError, match="one of"):
         find_recipe("dct-vae-photo", minutes=1, steps=1)
-    with pytest.raises(ValueError, match="positive"):
+    with pytest.raises(ValueError, match="steps are at least 1"):
         find_recipe("dct-vae-photo", steps=0)
+    for minutes in (0, -1, float("nan"), float("inf")):
+        with pytest.raises(ValueError, match="minutes are a number above 0"):
+            find_recipe("dct-vae-photo", minutes=minutes)
 
 
 def test_the_ablation_differs_in_its_latents_alone():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics, set_metrics
 from hvaecodec.bench.show import curves
 from hvaecodec.bench.show.curves import Curve
@@ -47,7 +48,7 @@ class ResultTable(Sequence[Record]):
         """
         scores = {_key(entry): entry for entry in sets}
         groups: dict[str, list[Record]] = {}
-        for record in records:
+        for record in of_pictures(records):
             groups.setdefault(_key(record), []).append(record)
         rows = [_row(group, scores.get(key, {}), metrics, base_labels) for key, group in groups.items()]
         return cls(rows, records, sets, metrics)

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from hvaecodec.codec.errors import CodecUnavailable
 
 FOLDER_VARIABLE = "HVAECODEC_METRIC_WEIGHTS"  # a folder with the files below
 URL_VARIABLE = "HVAECODEC_METRIC_WEIGHTS_URL"  # a mirror of all of them
+MAX_BYTES = 1 << 30  # twice the largest of the files below
 _TIMEOUT_S = 20
 
 
@@ -86,13 +87,16 @@ def _download(weights: Weights, target: Path) -> Path:
     import requests
 
     url = (os.environ.get(URL_VARIABLE) or weights.url).rstrip("/") + "/" + weights.file
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(f".{os.getpid()}.part")
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_old_parts(target)
         with requests.get(url, stream=True, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
             answer.raise_for_status()
-            answer.raw.decode_content = True
-            shutil.copyfileobj(answer.raw, file)
+            for piece in answer.iter_content(1 << 20):  # its errors are requests', also where the connection breaks
+                file.write(piece)
+                if file.tell() > MAX_BYTES:
+                    raise CodecUnavailable(f"{url} has more than {MAX_BYTES} bytes, which no weights of ours have")
         _checked(part, weights)
         part.replace(target)
     except OSError as cause:  # requests' errors are OSErrors
@@ -103,7 +107,17 @@ def _download(weights: Weights, target: Path) -> Path:
     return target
 
 
+def _remove_old_parts(target: Path) -> None:
+    """Remove what downloads of a day ago and more left, which were killed."""
+    for part in target.parent.glob(f"{target.stem}.*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > 86400:
+                part.unlink()
+
+
 def _checked(path: Path, weights: Weights) -> Path:
+    if not path.is_file() or path.stat().st_size > MAX_BYTES:
+        raise CodecUnavailable(f"{path} is no file of at most {MAX_BYTES} bytes")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
     if digest.hexdigest() != weights.sha256:

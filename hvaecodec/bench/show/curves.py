@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from hvaecodec.bench.data import kodak
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics
 
 # Short words for the published curves one asks for most.
@@ -75,7 +76,7 @@ def from_records(records: Iterable[dict[str, Any]], metric: str, estimated: bool
     estimated: whether rates come from `est_bits` instead of file sizes; codecs without them have no curve.
     Raises ValueError for an unknown metric.
     """
-    records = list(records)
+    records = of_pictures(records)
     images = {record["image"] for record in records}
     curves = {}
     for name in dict.fromkeys(record["codec"] for record in records):

@@ -34,7 +34,7 @@ def write_tables_and_plots(
     out.mkdir(parents=True, exist_ok=True)
     text = tables.to_markdown(tables.all_tables(records, metric_names, anchor, published, sets))
     paths = {"table": out / "table.md"}
-    paths["table"].write_text(text, encoding="utf-8")
+    paths["table"].write_text(text, encoding="utf-8", errors="backslashreplace")
     for name in on_plots:
         if curves.from_records(records, name):
             path = out / f"rd_{name.replace('-', '_')}.png"

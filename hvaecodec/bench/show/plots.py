@@ -9,16 +9,30 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics, set_metrics
 from hvaecodec.bench.show import curves
 from hvaecodec.bench.show.curves import Curve
+from hvaecodec.codec.files import printable
 
 _COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
 _GREYS = ("-", "--", "-.", ":")
 
 
 class NotebookFigure(Figure):
-    """A figure that a notebook shows as a picture, with pyplot or without."""
+    """A figure that a notebook shows as a picture, with pyplot or without.
+
+    Names of codecs and of folders stand in it as they are: a dollar sign begins no formula.
+    """
+
+    def savefig(self, *args: Any, **options: Any) -> None:
+        """Write the picture as matplotlib's `Figure.savefig` does."""
+        for axes in self.axes:
+            legend = axes.get_legend()
+            for text in [axes.title, *axes.texts, *(legend.get_texts() if legend else ())]:
+                text.set_parse_math(False)
+                text.set_text("\n".join(printable(line) for line in text.get_text().split("\n")))
+        super().savefig(*args, **options)
 
     def _repr_png_(self) -> bytes:
         sink = io.BytesIO()
@@ -150,7 +164,7 @@ def _draw_published(axes: Any, curve: Curve, index: int) -> None:
 
 def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: float) -> None:
     names = ", ".join(dict.fromkeys(record["dataset"] for record in records))
-    n_images = len({record["image"] for record in records})
+    n_images = len({record["image"] for record in of_pictures(records)})
     axes.set_title(f"{names}: mean of {n_images} images, whole files decoded by a fresh decoder", fontsize=11)
     axes.set_xlabel("rate (bits per pixel of the whole file)")
     axes.set_ylabel(image_metrics.get(metric).label)

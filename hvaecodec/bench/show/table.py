@@ -28,12 +28,14 @@ class Table:
     def rich(self) -> RichTable:
         """Return the table as rich draws it in a terminal."""
         from rich.table import Table as RichTable
+        from rich.text import Text  # brackets in a cell are brackets, no markup
 
-        table = RichTable(title=self.title, caption="\n".join(self.notes) or None, title_justify="left")
+        notes = Text("\n".join(self.notes)) if self.notes else None
+        table = RichTable(title=Text(self.title), caption=notes, title_justify="left")
         for index, name in enumerate(self.header):
-            table.add_column(name, justify="right" if index else "left")
+            table.add_column(Text(name), justify="right" if index else "left")
         for row in self.rows:
-            table.add_row(*row)
+            table.add_row(*map(Text, row))
         return table
 
 

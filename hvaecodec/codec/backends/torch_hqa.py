@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -12,18 +11,22 @@ import torch
 from torch import Tensor
 
 from hvaecodec.codec.add_texture import add_texture
+from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.exact_arrays import check_frequencies, take
 from hvaecodec.codec.hqa import blocks
 from hvaecodec.codec.hqa.blocks import Block, cut_blocks, index_grid, refine
-from hvaecodec.codec.hqa.weights import HqaBitstream
+from hvaecodec.codec.hqa.weights import HqaBitstream, check_index_prior
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.torch_guard import exact_float32, has_bfloat16
-from hvaecodec.codec.torch_weights import build_texture, float_tensors
+from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors
+from hvaecodec.codec.weight_folders import config_of, usable
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.hqa.index_exact import ExactIndexArithmetic
-from hvaecodec.models.hqa.index_prior import IndexPriorConfig
+from hvaecodec.models.hqa.index_prior import CODES, N_TABLES, IndexPriorConfig
 from hvaecodec.models.hqa.index_sampler import IndexSampler
 from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, LayerConfig, choose
+from hvaecodec.models.integers import TOTAL_BITS
 from hvaecodec.models.philox import uniforms
 from hvaecodec.models.texture import layer_features
 
@@ -65,21 +68,23 @@ class Nets:
 
     def _build_stack(self, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> HqaStack:
         """Build the encoders and decoders of a generator's file with the bitstream's codes: float32, frozen."""
-        configs = [LayerConfig(**raw) for raw in json.loads(metadata["config"])]
+        configs = [config_from(LayerConfig, raw) for raw in config_of(metadata)]
         n_layers = self.bitstream.n_layers
         if len(configs) != n_layers:
             raise CodecUnavailable(f"the generator has {len(configs)} layers, the bitstream weights {n_layers}")
-        stack = HqaStack([HqaLayer(config, bottom=layer == 0) for layer, config in enumerate(configs)])
+        if any((config.stride, config.codes) != (2, CODES) for config in configs):
+            raise ValueError(f"every layer halves the grid and has {CODES} codes")
         state = float_tensors(arrays)
         for layer in range(n_layers):
             codebook = self.bitstream.layer(layer)["codebook"]
             state[f"layers.{layer}.codebook"] = torch.from_numpy(codebook.astype(np.float32))
-            state[f"layers.{layer}.seen"] = torch.ones(())
-        try:
-            stack.load_state_dict(state)
-        except RuntimeError as cause:
-            raise CodecUnavailable(f"the generator does not fit the bitstream weights: {cause}") from cause
-        return stack.freeze()
+            state[f"layers.{layer}.seen"] = torch.ones((), dtype=torch.int64)
+        with usable("the generator does not fit the bitstream weights"):
+            return build_net(lambda: _stack_of(configs), state).freeze()
+
+
+def _stack_of(configs: Sequence[LayerConfig]) -> HqaStack:
+    return HqaStack([HqaLayer(config, bottom=layer == 0) for layer, config in enumerate(configs)])
 
 
 def build_sampler(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> IndexSampler:
@@ -93,7 +98,11 @@ def build_sampler(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray])
         layers.setdefault(layer, {})[part] = array
     tables = layers.pop("bit_tables")[""]
     ordered = [layers[f"layer{number + 1}"] for number in range(len(layers))]
-    return IndexSampler(ordered, tables, IndexPriorConfig(**json.loads(metadata["config"])))
+    config = config_from(IndexPriorConfig, config_of(metadata))
+    for layer_arrays in ordered:
+        check_index_prior(layer_arrays, config)
+    check_frequencies("bit_tables", take({"bit_tables": tables}, "bit_tables", np.int32, N_TABLES, 2), TOTAL_BITS)
+    return IndexSampler(ordered, tables, config)
 
 
 def picture_to_indices(

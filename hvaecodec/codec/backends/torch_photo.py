@@ -5,7 +5,6 @@ Whatever autocast or grad mode a caller is in, the results are the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +16,21 @@ from torch import Tensor
 from hvaecodec.codec.add_texture import add_texture
 from hvaecodec.codec.backends import torch_photo_blocks as blocks
 from hvaecodec.codec.backends import torch_photo_transform as transform
+from hvaecodec.codec.config_fields import config_from
+from hvaecodec.codec.photo.adaptation import DIRECTIONS
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
 from hvaecodec.codec.settings import Decoding
-from hvaecodec.codec.torch_weights import build_texture, float_tensors
+from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors
+from hvaecodec.codec.weight_folders import config_of
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.float_twin import float_twin as float_twin
-from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig, rate_features
+from hvaecodec.models.photo.generator import Generator, GeneratorConfig, rate_features
 from hvaecodec.models.photo.prior_exact import ExactArithmetic
 from hvaecodec.models.photo.prior_layers import PriorConfig
 
 BASIS = "basis"  # the tensor in a generator's file
+FOLDS = [32, 16, 8, 4, 2]
 
 if TYPE_CHECKING:
     from hvaecodec.codec.photo.weights import Bitstream
@@ -45,13 +48,16 @@ def load_nets(folder: Path, newest: str, bitstream: Bitstream) -> TorchPhotoNets
 
 def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Generator:
     """Build a generator in inference form, float32, from the metadata and the arrays of its file."""
-    raw = json.loads(metadata["config"])
-    raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
-    net = Generator(GeneratorConfig(**raw))
+    config = config_from(GeneratorConfig, config_of(metadata))
+    if [scale.fold for scale in config.scales] != FOLDS or any(scale.context_side % 2 == 0 for scale in config.scales):
+        raise ValueError(f"a generator has scales of folds {FOLDS}, with kernels of odd sides")
     tensors = float_tensors(arrays)
-    net.basis = tensors.pop(BASIS, net.basis)
-    net.load_state_dict(tensors)
-    return net.eval().requires_grad_(False)
+    basis = tensors.pop(BASIS, None)
+    net = build_net(lambda: Generator(config), tensors)
+    if basis is not None and basis.shape != (DIRECTIONS, net.offsets):
+        raise ValueError(f"its basis is {tuple(basis.shape)}, expected {(DIRECTIONS, net.offsets)}")
+    net.basis = net.basis if basis is None else basis
+    return net
 
 
 class TorchPhotoNets:

@@ -27,7 +27,8 @@ from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
-from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.codec.weight_folders import read_card
+from hvaecodec.codec.weights import Generators
 from hvaecodec.models.hqa.index_prior import CODES, Arithmetic
 
 PACKAGE_WEIGHTS = WEIGHTS / "hqa-photo"

@@ -5,19 +5,24 @@ Codes belong to the bitstream: an encoder or a decoder may be trained anew, but 
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load as load_arrays
 
+from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.entropy.bits import BitTables
-from hvaecodec.codec.weights import BITSTREAM, bitstream_digest, read_weights
+from hvaecodec.codec.exact_arrays import check_frequencies, check_layer, take
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
+from hvaecodec.codec.weights import BITSTREAM, bitstream_digest
 from hvaecodec.models.hqa.index_numpy import NumpyIndexArithmetic
-from hvaecodec.models.hqa.index_prior import IndexPriorConfig
+from hvaecodec.models.hqa.index_prior import CODES, N_TABLES, IndexPriorConfig, layer_shapes
+from hvaecodec.models.integers import TOTAL_BITS
+
+MAX_LAYERS = 5  # whose cells are 32 x 32 pixels
 
 
 @dataclass(frozen=True)
@@ -53,6 +58,27 @@ class HqaBitstream:
 
 def load_hqa_bitstream(folder: Path) -> HqaBitstream:
     """Read the bitstream weights of a folder. Raises CodecUnavailable."""
-    data, metadata = read_weights(folder / BITSTREAM)
-    config = IndexPriorConfig(**json.loads(metadata["config"]))
-    return HqaBitstream(bitstream_digest(data), config, load_arrays(data))
+    with usable(f"cannot use the weights {folder / BITSTREAM}"):
+        weights = read_weights(folder / BITSTREAM)
+        config = config_from(IndexPriorConfig, config_of(weights.metadata))
+        bitstream = HqaBitstream(bitstream_digest(weights.data), config, weights.arrays)
+        check_bitstream(bitstream)
+        return bitstream
+
+
+def check_bitstream(bitstream: HqaBitstream) -> None:
+    """Raise ValueError unless every layer has a codebook and a prior of the configuration, whose sums are exact."""
+    if not 1 <= bitstream.n_layers <= MAX_LAYERS or bitstream.config.above:
+        raise ValueError(f"these are {bitstream.n_layers} layers, expected 1..{MAX_LAYERS} that see no layer above")
+    for layer in range(bitstream.n_layers):
+        arrays = bitstream.layer(layer)
+        take(arrays, "codebook", np.float16, CODES, None)
+        check_index_prior(arrays, bitstream.config)
+    check_frequencies("bit_tables", take(bitstream.arrays, "bit_tables", np.int32, N_TABLES, 2), TOTAL_BITS)
+
+
+def check_index_prior(arrays: Mapping[str, np.ndarray], config: IndexPriorConfig) -> None:
+    """Raise ValueError unless a layer's arrays are those of a prior of this configuration, whose sums are exact."""
+    take(arrays, "embedding", np.int8, config.embedding_rows, config.embedding)
+    for name, inputs, outputs in layer_shapes(config):
+        check_layer(arrays, name, outputs, inputs)

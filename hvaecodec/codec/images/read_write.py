@@ -18,6 +18,7 @@ from hvaecodec.codec.errors import CodecError, CorruptFile
 from hvaecodec.codec.files import read_bytes
 from hvaecodec.codec.format.container import MAGIC, MAX_PIXELS, size_problem
 from hvaecodec.codec.images import exif as exif_tags
+from hvaecodec.codec.images import plugins
 from hvaecodec.codec.images.modes import note_wide_samples, to_plain_mode
 
 _MODE_OF_CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
@@ -51,6 +52,7 @@ def read_image(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = ""
         raise CodecError(f"{name}the file is empty, expected an image")
     if data.startswith(MAGIC):
         raise CodecError(f"{name}this is an .hvc file already, expected an image")
+    plugins.import_for(data)
     try:
         with _our_pixel_limit(), Image.open(io.BytesIO(data)) as image:
             return _from_pil(image)

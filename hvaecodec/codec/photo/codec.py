@@ -27,7 +27,8 @@ from hvaecodec.codec.photo.weights import Bitstream, PhotoWeights, load_weights
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_targets
-from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.codec.weight_folders import read_card
+from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.layout import N_LEVELS, TILE, levels_of
 from hvaecodec.models.photo.quality import N_INDICES, quality_of, step_index_of
 

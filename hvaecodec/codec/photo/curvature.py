@@ -8,13 +8,14 @@ generator predicts a coefficient from others or takes it for noise, as it does i
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load as load_arrays
 
-from hvaecodec.codec.weights import read_weights
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import usable
 from hvaecodec.models.photo.block_shapes import SHAPES
 from hvaecodec.models.photo.quality import N_INDICES
 
@@ -42,10 +43,13 @@ class Curvature:
     @classmethod
     def load(cls, folder: Path) -> Curvature:
         """Load that of a folder of weights, `flat` if it has none. Raises CodecUnavailable for a damaged file."""
-        if not (folder / CURVATURE).is_file():
+        if not os.path.lexists(folder / CURVATURE):
             return cls.flat()
-        data, _ = read_weights(folder / CURVATURE)
-        return cls(load_arrays(data)["curvature"].astype(np.float32))
+        with usable(f"cannot use the weights {folder / CURVATURE}"):
+            table = read_weights(folder / CURVATURE).arrays["curvature"]
+            if table.shape != cls.flat().table.shape or table.dtype.kind != "f" or table.min() < 0:
+                raise ValueError(f"a curvature of {table.dtype} {table.shape} is none of ours, or below 0")
+            return cls(table.astype(np.float32))
 
     def at(self, step_index: int) -> np.ndarray:
         """Return the curvature at a step index, (7, 3, 32, 32) float32, between knots linear."""

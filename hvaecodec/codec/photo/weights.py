@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,15 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec.backends import load_backend
+from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.entropy.coder import Tables
+from hvaecodec.codec.photo.bitstream_arrays import check_bitstream
 from hvaecodec.codec.photo.curvature import Curvature
 from hvaecodec.codec.photo.nets import ExactPrior, PhotoNets
 from hvaecodec.codec.photo.shape_stream import ShapeCoder
 from hvaecodec.codec.photo.streams import SliceCoder
-from hvaecodec.codec.weights import BITSTREAM, bitstream_digest, read_weights
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
+from hvaecodec.codec.weights import BITSTREAM, bitstream_digest
 from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.models.photo.shape_contexts import ShapeTables
 
@@ -75,9 +77,11 @@ class PhotoWeights:
 
 def load_bitstream(folder: Path) -> Bitstream:
     """Load the bitstream weights of a folder. Raises CodecUnavailable."""
-    data, metadata = read_weights(folder / BITSTREAM)
-    config = PriorConfig(**json.loads(metadata["config"]))
-    return Bitstream(bitstream_digest(data), config, load_arrays(data))
+    with usable(f"cannot use the weights {folder / BITSTREAM}"):
+        weights = read_weights(folder / BITSTREAM)
+        config = config_from(PriorConfig, config_of(weights.metadata))
+        check_bitstream(weights.arrays, config)
+        return Bitstream(bitstream_digest(weights.data), config, weights.arrays)
 
 
 def load_weights(folder: Path, newest: str) -> PhotoWeights:

@@ -26,7 +26,8 @@ from hvaecodec.codec.tiles.fixed_rate import FixedRateCodec
 from hvaecodec.codec.tiles.tiles32 import SIDE, cut, join, render_tiles, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.tiles.vae_weights import FILE, build_vae
 from hvaecodec.codec.torch_guard import without_autocast
-from hvaecodec.codec.weights import Generators, load_tables, read_card
+from hvaecodec.codec.weight_folders import read_card
+from hvaecodec.codec.weights import Generators, load_tables
 from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.vdvae.context import Context, ContextConfig, make_context
 from hvaecodec.models.vdvae.net import Vdvae

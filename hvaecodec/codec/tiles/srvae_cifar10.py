@@ -29,7 +29,8 @@ from hvaecodec.codec.tiles.lossless_rgb import coder_tables, decode_rgb, encode_
 from hvaecodec.codec.tiles.srvae_weights import FILE, build_model
 from hvaecodec.codec.tiles.tiles32 import SIDE, cut, join, render_tiles, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.torch_guard import without_autocast
-from hvaecodec.codec.weights import Generators, load_tables, read_card
+from hvaecodec.codec.weight_folders import read_card
+from hvaecodec.codec.weights import Generators, load_tables
 from hvaecodec.models.srvae.srvae import SrVae, downscaled
 
 PACKAGE_WEIGHTS = WEIGHTS / "srvae-cifar10"

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvaecodec.models.exact_bound import check_bound
+from hvaecodec.models.exact_bound import check_bound, check_linear
 from hvaecodec.models.integer_rounding import weight_exponents
 from hvaecodec.models.photo.block_shapes import TILE_CLASSES
 from hvaecodec.models.photo.layout import Step
@@ -51,13 +51,6 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
     log_table = np.minimum(np.round(np.log1p(np.arange(4096)) * 32), 255).astype(np.uint8)
     step_index = torch.arange(N_INDICES)
     return out | {"log_table": log_table, "rate_table": (net.rate(step_index)[:, :, 0, 0] * 32).round().byte().numpy()}
-
-
-def check_linear(name: str, weight: np.ndarray) -> None:
-    """Raise ValueError unless the predictions of a linear table stay below 2**24 quarter symbols."""
-    outputs = weight.shape[: max(1, weight.ndim - 3)]
-    if (np.abs(weight.astype(np.int64)).reshape(*outputs, -1).sum(-1) * 32767 >= 2**34).any():
-        raise ValueError(f"predictions of {name} can exceed 2**24; fit them again")
 
 
 class ExactArithmetic:

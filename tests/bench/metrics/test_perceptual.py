@@ -6,8 +6,10 @@ import dataclasses
 import hashlib
 import http.server
 import io
+import os
 import re
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from functools import partial
@@ -151,6 +153,66 @@ def test_another_file_is_refused_and_not_kept(server: Path, cache: Path) -> None
     with pytest.raises(CodecUnavailable, match="another file"):
         metric_weights.find(metric_weights.ALEXNET)
     assert list((cache / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["chunk", "length", "gzip"])
+def test_a_download_that_breaks_is_one_line(cache: Path, damage: str, monkeypatch: Any) -> None:
+    """The connection ends within a chunk, or before the length that was announced, or what comes is no gzip."""
+
+    class Breaking(Quiet):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            header, body = {
+                "chunk": ("Transfer-Encoding: chunked", b"64\r\nhalf"),
+                "length": ("Content-Length: 1000", b"half"),
+                "gzip": ("Content-Encoding: gzip", b"no gzip"),
+            }[damage]
+            self.send_header(*header.split(": "))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking) as site:
+        thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        monkeypatch.setenv(metric_weights.URL_VARIABLE, f"http://127.0.0.1:{site.server_port}")
+        try:
+            with pytest.raises(CodecUnavailable, match=r"cannot download|another file"):
+                metric_weights.find(metric_weights.ALEXNET)
+        finally:
+            site.shutdown()
+            thread.join()
+    assert list((cache / "checkpoints").iterdir()) == []
+
+
+def test_weights_have_a_size_before_they_have_a_digest(
+    server: Path, cache: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(metric_weights, "MAX_BYTES", 100)
+    with pytest.raises(CodecUnavailable, match="more than 100 bytes"):
+        metric_weights.find(metric_weights.ALEXNET)
+    assert list((cache / "checkpoints").iterdir()) == []
+    monkeypatch.setenv(metric_weights.FOLDER_VARIABLE, str(server))
+    with pytest.raises(CodecUnavailable, match="at most 100 bytes"):
+        metric_weights.find(metric_weights.ALEXNET)
+    (server / metric_weights.ALEXNET.file).unlink()
+    os.mkfifo(server / metric_weights.ALEXNET.file)
+    with pytest.raises(CodecUnavailable, match="no file of at most"):
+        metric_weights.find(metric_weights.ALEXNET)
+
+
+def test_what_killed_downloads_left_is_removed(server: Path, cache: Path) -> None:
+    folder = cache / "checkpoints"
+    folder.mkdir(parents=True)
+    stem = Path(metric_weights.ALEXNET.file).stem
+    for name, age in ((f"{stem}.1.part", 2e5), (f"{stem}.2.part", 0), ("other.3.part", 2e5)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    metric_weights.find(metric_weights.ALEXNET)
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == sorted([metric_weights.ALEXNET.file, f"{stem}.2.part", "other.3.part"])
 
 
 @pytest.mark.usefixtures("cache")

@@ -5,7 +5,10 @@ const $ = (id) => document.getElementById(id);
 
 function node(name, attributes, text) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "style") made.style.cssText = value; // as an attribute the page's policy would refuse it
+    else made.setAttribute(key, value);
+  }
   if (text !== undefined) made.textContent = text;
   return made;
 }
