@@ -24,6 +24,13 @@ Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback o
 Model = Annotated[
     str | None, typer.Option(help="Folder of weights that the file was made with, if they are not the package's.")
 ]
+NoMetadata = Annotated[bool, typer.Option("--no-metadata", help="Leave the ICC profile and the EXIF out.")]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        min=1, metavar="N", help="Refuse a picture of more pixels, counted in whole tiles of 32 x 32, by its header."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]
 
 

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hvaecodec.cli.bars import moving_bar
-from hvaecodec.cli.console import PIPE, Debug, Force, check_output, errors, output_for, read_input, say, write_output
+from hvaecodec.cli.console import (
+    PIPE,
+    Debug,
+    Force,
+    NoMetadata,
+    check_output,
+    errors,
+    output_for,
+    read_input,
+    say,
+    write_output,
+)
 from hvaecodec.cli.folders import FolderOptions, Jobs, Log, convert_folder, refuse_folder_options
 
 if TYPE_CHECKING:
@@ -48,6 +59,7 @@ def encode(
     model: Annotated[str, typer.Option(help="A name from `hvaecodec models`, or a folder of weights.")] = (
         "dct-vae-photo"
     ),
+    no_metadata: NoMetadata = False,
     jobs: Jobs = None,
     log: Log = None,
     force: Force = False,
@@ -62,7 +74,7 @@ def encode(
             raise ValueError("give one of --quality, --bpp and --psnr")
         from hvaecodec.codec.folders.work import EncodeWork
 
-        work = EncodeWork(model, quality, bpp, psnr, effort)
+        work = EncodeWork(model, quality, bpp, psnr, effort, metadata=not no_metadata)
         if os.path.isdir(source):
             convert_folder(source, work, FolderOptions(output, jobs, log, force, debug))
         else:
@@ -75,7 +87,7 @@ def _encode_file(source: str, target: str, work: EncodeWork, force: bool) -> Non
     data = read_input(source)
     from hvaecodec.codec.images import read_image
 
-    image = read_image(data, name="" if source == PIPE else source)
+    image = read_image(data, name="" if source == PIPE else source, metadata=work.metadata)
     for note in image.notes:
         say(f"note: {note}")
     with moving_bar(f"encoding {source}"):

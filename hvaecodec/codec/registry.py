@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
 from hvaecodec.codec.format.container import read_header
+from hvaecodec.codec.format.limits import DECODED_PIXELS, refuse_above
 from hvaecodec.codec.format.wire_ids import CODECS
 from hvaecodec.codec.weight_folders import read_card, usable
 
@@ -64,6 +65,7 @@ class Codec(Protocol):
         scale: float = 1,
         partial: bool = False,
         generator: str = "file",
+        max_pixels: int = DECODED_PIXELS,
     ) -> np.ndarray:
         """Return the picture of a complete file; the settings are those of `hvaecodec.decode`. Raises CodecError."""
         ...
@@ -72,11 +74,16 @@ class Codec(Protocol):
         """Return the picture with ICC profile and EXIF; the settings are those of `decode`. Raises CodecError."""
         ...
 
-    def info(self, data: bytes) -> dict[str, Any]:
+    @classmethod
+    def describe(cls, data: bytes, *, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
+        """Describe what a file holds by its header, lengths and checksums, without weights. Raises CodecError."""
+        ...
+
+    def info(self, data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
         """Describe what a file holds, as `hvaecodec.info` does. Raises CodecError."""
         ...
 
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, one array per level, coarse to fine. Raises CodecError."""
         ...
 
@@ -112,14 +119,16 @@ def has_fixed_rate(name_or_path: str | PathLike[str]) -> bool:
     return _class_of(_name_and_folder(name_or_path)[0]).fixed_rate
 
 
-def for_file(data: bytes, model: str | PathLike[str] | None = None) -> Codec:
+def for_file(data: bytes, model: str | PathLike[str] | None = None, *, max_pixels: int = DECODED_PIXELS) -> Codec:
     """Return the codec that a file names, loaded once and shared, or a fresh one with weights of one's own.
 
-    model: a name or a folder, as for `load`. Raises CodecError, ModelMismatch among them if `model` is another codec.
+    model: a name or a folder, as for `load`. max_pixels: as for `decode`, looked at before weights are loaded.
+    Raises CodecError, ModelMismatch among them if `model` is another codec.
     """
-    name = read_header(data).codec
+    header = read_header(data)
+    refuse_above(max_pixels, header.height, header.width)
     if model is None:
-        return shared(name)
+        return shared(header.codec)
     codec = load(model)
     check_written_by(codec, data, model)
     return codec
@@ -161,17 +170,19 @@ def encode(
 
 def decode(data: bytes, **settings: Any) -> np.ndarray:
     """Decode a file as `hvaecodec.decode` does; the settings are its keywords."""
-    return for_file(data).decode(data, **settings)
+    return for_file(data, max_pixels=settings.get("max_pixels", DECODED_PIXELS)).decode(data, **settings)
 
 
-def info(data: bytes) -> dict[str, Any]:
-    """Describe a file as `hvaecodec.info` does."""
-    return for_file(data).info(data)
+def info(data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
+    """Describe a file as `hvaecodec.info` does; weights are loaded for the estimate alone."""
+    if estimate:
+        return for_file(data, max_pixels=max_pixels).info(data, estimate=True, max_pixels=max_pixels)
+    return _class_of(read_header(data).codec).describe(data, max_pixels=max_pixels)
 
 
-def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
+def symbols(data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
     """Return the integers of a file as `hvaecodec.symbols` does."""
-    return for_file(data).symbols(data, backend=backend)
+    return for_file(data, max_pixels=max_pixels).symbols(data, backend=backend, max_pixels=max_pixels)
 
 
 def _name_and_folder(name_or_path: str | PathLike[str]) -> tuple[str, Path | None]:

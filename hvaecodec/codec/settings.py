@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
 
+from hvaecodec.codec.format.limits import DECODED_PIXELS, check_max_pixels
+
 
 def check_number(name: str, value: object) -> None:
     """Raise TypeError unless a setting is a real number; a text of digits is none. name: of the setting."""
@@ -63,10 +65,12 @@ class Decoding:
     scale: float | Fraction = 1
     partial: bool = False
     generator: str = "file"
+    max_pixels: int = DECODED_PIXELS
 
     def __post_init__(self) -> None:
         for name in ("temperature", "seed", "scale"):
             check_number(name, getattr(self, name))
+        check_max_pixels(self.max_pixels)
         thumbnail_size(self.scale)
         if not 0 <= self.temperature <= 2:
             raise ValueError(f"temperature must lie in 0..2, got {self.temperature}")

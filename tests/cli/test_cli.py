@@ -77,6 +77,18 @@ def test_there_and_back(run, photo, tmp_path, stand_in):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.hvc", "b.png", "photo.png"]
 
 
+def test_a_limit_of_pixels(run, hvc, tmp_path):
+    out = tmp_path / "out.png"
+    for words in (("decode", hvc, "-o", out), ("info", hvc), ("info", hvc, "--estimate")):
+        refused = run(*words, "--max-pixels", 1023)
+        assert refused.code == 1 and "9 x 12 pixels, 1024 in whole tiles, is above the limit of 1023" in refused.error
+        warned = run(*words, "--max-pixels", 1024)
+        assert warned.code == 0 and "is above half the limit of 1024" in warned.err
+        assert run(*words, "--max-pixels", 0).code == 2
+        out.unlink(missing_ok=True)
+    assert run("info", hvc).code == 0 and run("info", hvc).err == ""
+
+
 def test_pipes(run, photo, stand_in):
     encoded = run("encode", "-", "-o", "-", "--model", stand_in, stdin=photo.read_bytes())
     assert (encoded.code, encoded.err) == (0, "") and encoded.out.startswith(MAGIC)

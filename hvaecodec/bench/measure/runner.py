@@ -22,6 +22,7 @@ from hvaecodec.bench.measure.machine import processor
 from hvaecodec.bench.measure.record_files import Record, pixel_digest, record_key
 from hvaecodec.bench.metrics import image_metrics
 from hvaecodec.codec.errors import CodecUnavailable, words_of
+from hvaecodec.codec.picture_decoder import PictureDecoder
 
 Progress = Callable[[int, int, str], None]  # done, total, what is being measured
 
@@ -154,7 +155,10 @@ def _measure_picture(
 
 def _estimate(codec: Any, data: bytes, x: np.ndarray) -> Record:
     """The model's own estimate of the bits, if the codec gives one: never in place of n_bytes."""
-    est_bits = codec.info(data).get("est_bits") if hasattr(codec, "info") else None
+    if isinstance(codec, PictureDecoder):  # ours estimate when they are asked to
+        est_bits = codec.info(data, estimate=True).get("est_bits")
+    else:
+        est_bits = codec.info(data).get("est_bits") if hasattr(codec, "info") else None
     if isinstance(est_bits, dict):
         est_bits = sum(est_bits.values())
     elif isinstance(est_bits, (list, tuple)):

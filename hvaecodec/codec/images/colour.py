@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from hvaecodec.codec.images.alpha_and_grey import colour
-from hvaecodec.codec.images.read_write import LoadedImage, from_any, read_image
+from hvaecodec.codec.images.read import LoadedImage, from_any, read_image
 
 
 def read_colour(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = "") -> LoadedImage:

@@ -14,9 +14,10 @@ from PIL import Image
 from hvaecodec.codec import images
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.format.container import Container, unpack
-from hvaecodec.codec.format.file_info import check_level_count, check_weights, describe
+from hvaecodec.codec.format.file_info import check_level_count, check_weights
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db
+from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db, unpack_picture
 from hvaecodec.codec.photo.adaptation import NONE
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.encoder import encode_picture
@@ -95,7 +96,9 @@ class DctVaeCodec(PictureDecoder):
         if bpp is not None:
             return largest_within_bpp(encode, loaded.pixels.shape[0] * loaded.pixels.shape[1], bpp, effort)
         if psnr is not None:
-            return smallest_reaching_psnr(encode, lambda file: psnr_db(loaded.pixels, self.decode(file)), psnr, effort)
+            return smallest_reaching_psnr(
+                encode, lambda file: psnr_db(loaded.pixels, self._decode_own(file)), psnr, effort
+            )
         return encode(step_index_of(50 if quality is None else quality), effort)
 
     def _encode(self, loaded: LoadedImage, step_index: int, effort: int) -> bytes:
@@ -109,7 +112,7 @@ class DctVaeCodec(PictureDecoder):
     def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
         """Decode a file into its picture, as far as the settings need it."""
         n_levels = settings.size.bit_length()
-        container = unpack(data, partial=settings.partial, max_levels=n_levels)
+        container = unpack_picture(data, settings.max_pixels, partial=settings.partial, max_levels=n_levels)
         if container.truncated and len(container.levels) < n_levels:
             n_whole, n_all = len(container.levels), len(container.level_lengths)
             warnings.warn(
@@ -133,23 +136,20 @@ class DctVaeCodec(PictureDecoder):
         """Return the context of the levels that a container holds, zero below, and their estimated bits."""
         header = container.header
         check_weights(header, self.bitstream.digest)
-        if header.step_index >= N_INDICES:
-            raise CorruptFile(f"step index {header.step_index} is outside 0..{N_INDICES - 1}")
-        check_level_count(container, N_LEVELS)
+        _check_fields(container)
         frame = Frame.of(header.height, header.width, header.step_index, grey=header.mode.startswith("L"))
         coder = self.bitstream.coder if backend == "torch" else self.bitstream.coder_in(backend)
         return decode_slices(coder, frame, container.levels)
 
     # -- looking into files ---------------------------------------------------------------------------------------
 
-    def info(self, data: bytes) -> dict[str, Any]:
-        """Describe a file; est_bits are the model's estimate for each level, payload_bytes what is in the file.
+    def _estimate(self, container: Container) -> list[float]:
+        return self._decode_context(container)[1]
 
-        Raises CodecError.
-        """
-        container = unpack(data)
-        _, bits = self._decode_context(container)
-        return describe(data, container, quality_of(container.header.step_index), bits)
+    @classmethod
+    def _details(cls, container: Container) -> dict[str, Any]:
+        _check_fields(container)
+        return {"quality": quality_of(container.header.step_index)}
 
     def generator_inputs(self, data: bytes) -> tuple[Any, ...]:
         """Return what the generator sees of a file, in the order of its arguments, as tensors of the backend.
@@ -160,16 +160,25 @@ class DctVaeCodec(PictureDecoder):
         context, _ = self._decode_context(unpack(data))
         return self.weights.nets.inputs(context)
 
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, int16, as `levels_of` divides them.
 
         Level 0 is the DCs, (3, rows, columns); level j the bands H, V, D of k = 2**j, (3, 3, k / 2, k / 2, rows,
         columns) as (channel, band, u, v, tile row, tile column); what a place (u, v) means, the tile's blocks say.
-        backend: "torch", or "numpy" for the plain reference implementation. Raises CodecError.
+        backend: "torch", or "numpy" for the plain reference implementation. max_pixels: as for `decode`. Raises
+        CodecError.
         """
         check_backend(backend)
-        context, _ = self._decode_context(unpack(data), backend)
+        context, _ = self._decode_context(unpack_picture(data, max_pixels), backend)
         return levels_of(context.symbols)
+
+
+def _check_fields(container: Container) -> None:
+    """Raise CorruptFile for a step index or a number of levels that no file of this codec has."""
+    step_index = container.header.step_index
+    if step_index >= N_INDICES:
+        raise CorruptFile(f"step index {step_index} is outside 0..{N_INDICES - 1}")
+    check_level_count(container, N_LEVELS)
 
 
 CODEC = DctVaeCodec

@@ -87,6 +87,8 @@ class SliceCoder:
             return values.reshape(chunk.coding.tables.shape)
 
         symbols = self._walk(frame, shapes, read, len(streams))
+        for decoder in decoders:
+            decoder.check_exhausted()
         context = Context(symbols, shapes, frame.step_index, adaptation)
         return context, [decoder.est_bits for decoder in decoders]
 

@@ -127,6 +127,7 @@ def decode_context(tables: ContextTables, data: bytes, n_tiles: int) -> tuple[np
     symbols, decoder = np.zeros((n_tiles, channels, size, size), np.int32), Decoder(tables.tables, data)
     for place, table, prediction in walk(tables.linear, symbols):
         symbols[:, place.channel, place.u, place.v] = decoder.read(table, prediction, np.ones_like(prediction))
+    decoder.check_exhausted()
     return symbols, decoder.est_bits
 
 

@@ -180,6 +180,11 @@ def test_other_weights_other_steps_and_other_level_counts_are_refused(codec, tmp
         codec.decode(pack(container.header, container.levels[:5]))
 
 
+@pytest.mark.parametrize("shape", [(33, 20, 2), (40, 35, 4)])
+def test_bytes_that_nobody_reads_are_refused(codec, shape):
+    promises.check_unread_bytes(codec, codec.encode(promises.noise(shape), quality=40, effort=1))
+
+
 def test_a_new_generator_leaves_old_files_their_pictures(codec, tmp_path):
     promises.check_new_generator(codec, tiny, tmp_path / "newer", codec.encode(PHOTO, effort=1))
 

@@ -46,12 +46,24 @@ def test_a_tall_picture_has_slices_that_decode_as_pictures_of_their_own(codec, t
     np.testing.assert_array_equal(symbols[:, 1:2], codec.symbols(codec.encode(PHOTO[32:64], quality=60, effort=1))[0])
 
 
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_every_slice_of_a_level_is_read_to_its_end(codec, thin, which):
+    container = unpack(codec.encode(PHOTO, quality=60, effort=1))
+    for level in range(6):
+        for more in (b"\0", bytes(range(1, 9))):
+            parts = unpack_level(container.levels[level], 3, "level")
+            parts[which] += more
+            levels = [*container.levels[:level], pack_level(parts), *container.levels[level + 1 :]]
+            with pytest.raises(CorruptFile, match="a stream"):
+                codec.symbols(pack(container.header, levels))
+
+
 @pytest.mark.parametrize("effort", [0, 1, 2, 3])
 def test_slices_make_a_picture_without_seams_in_its_symbols(codec, thin, effort):
     data = codec.encode(PHOTO, quality=60, effort=effort)
     error = np.abs(codec.decode(data, scale=1 / 2).astype(int) - PHOTO[::2, ::2])
     assert error.mean() < 15
-    assert codec.info(data)["est_bits"].keys() == codec.info(data)["payload_bytes"].keys()
+    assert codec.info(data, estimate=True)["est_bits"].keys() == codec.info(data)["payload_bytes"].keys()
 
 
 def test_the_coarse_levels_of_all_slices_come_first(codec, thin):

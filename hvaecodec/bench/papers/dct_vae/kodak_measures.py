@@ -62,7 +62,7 @@ def measure_photo(x: np.ndarray, nets: Nets) -> dict[str, Any]:
     out: dict[str, Any] = {
         "pixels": pixels,
         "n_bytes": len(data),
-        "est_bits": decoder.info(data)["est_bits"]["level 0"],
+        "est_bits": decoder.info(data, estimate=True)["est_bits"]["level 0"],
     }
     out |= {"prior_bits": _context_bits(x, nets.dct)}
     out |= dict(zip(("alone_bits", "beside_bits"), nets.tiling.bits(_grid(coder.context, x)), strict=True))
