@@ -12,7 +12,7 @@ DEMO := runs/demo
 COMPRESSAI := .venv-compressai
 
 .PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean \
-	test-doors test-doors-arrays test-doors-compressai doors dist
+	test-doors test-doors-arrays test-doors-compressai doors dist test-light graphs
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
@@ -22,6 +22,8 @@ help:
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
 	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
 	@echo "make test-doors  the doors to other libraries, against those libraries, in environments of their own"
+	@echo "make test-light  the plain install, without PyTorch, in an environment of its own: what it takes, and that it works"
+	@echo "make graphs     the graphs of the nets for a plain install; run it when the sizes of the package's weights change"
 	@echo "make dist       wheel and sdist in dist/, each installed and used in a clean environment"
 	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
@@ -128,9 +130,19 @@ dist: $(VENV)/ready-dist
 	build/clean/bin/python -m pip --disable-pip-version-check --quiet install --no-deps dist/hvaecodec-*.tar.gz
 	cd build/clean && bin/python -I $(CURDIR)/tests/helpers/check_dist.py $(CURDIR)
 
+# What a plain `pip install` brings and no more; pytest is not there either.
+test-light: wheel
+	rm -rf build/light
+	$(PYTHON) -m venv build/light
+	build/light/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt build/wheel/hvaecodec-*.whl
+	cd build/empty && $(CURDIR)/build/light/bin/python -I $(CURDIR)/tests/helpers/check_light.py --size
+
+graphs: $(VENV)/ready
+	$(BIN)/python -m hvaecodec.codec.graphs
+
 # With these libraries and what they pin, which nobody else's environment should follow.
 test-doors-arrays:
-	@$(MAKE) --no-print-directory VENV=.venv-doors EXTRAS=doors,test doors
+	@$(MAKE) --no-print-directory VENV=.venv-doors EXTRAS=doors,test,torch doors
 
 doors: install
 	$(PYTEST) -m "doors and not slow" $(CURDIR)/tests/integrations

@@ -63,7 +63,7 @@ def encode(
     model: str | PathLike[str] = "dct-vae-photo",
     *,
     quality: float | None = None,
-    effort: int = 2,
+    effort: int | None = None,
     bpp: float | None = None,
     psnr: float | None = None,
 ) -> bytes:
@@ -72,9 +72,9 @@ def encode(
     image: a PIL image or a uint8 array: (H, W) grey, (H, W, 2) grey + alpha, (H, W, 3) RGB, (H, W, 4) RGBA.
     model: the name of a codec or a folder of weights. quality: 1..100, a real number, monotone in rate; 50 without
     it, bpp (bits of the whole file per pixel) and psnr (dB, on 8-bit values), of which one may be stated. effort: 1
-    fast, 2, 3 smallest.
+    fast, 2, 3 smallest; None is 2, or 1 where PyTorch is not installed.
     What a PIL image holds and the file will not is a UserWarning each. Raises ValueError or TypeError for wrong
-    arguments, CodecError for a damaged PIL image.
+    arguments, CodecError for a damaged PIL image or an effort that needs PyTorch where it is not installed.
     """
     from hvaecodec.codec import registry
 
@@ -117,11 +117,11 @@ def info(data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXEL
     return registry.info(data, estimate=estimate, max_pixels=max_pixels)
 
 
-def symbols(data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
+def symbols(data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
     """Return the decoded integers of a file, one array per level, coarse to fine.
 
-    backend: "torch", or "numpy" for the plain reference implementation. max_pixels: as for `decode`. Raises CodecError
-    as `decode` does.
+    backend: "torch", "onnx", or "numpy" for the plain reference implementation; None is the one that serves. All give
+    the same. max_pixels: as for `decode`. Raises CodecError as `decode` does.
     """
     from hvaecodec.codec import registry
 

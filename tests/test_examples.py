@@ -78,6 +78,7 @@ PLACES = [
     Place(r"hvaecodec (encode|decode) (?!photos |files )[^|]*(\| hvaecodec decode [^|]*)?", checks.pictures_are_whole),
     Place(r"(hvaecodec encode [^|]*\| )?hvaecodec info [^|]*", checks.info_is_printed),
     Place(r"hvaecodec models.*", checks.models_are_printed),
+    Place(r"hvaecodec export onnx .*", checks.a_net_is_written),
     Place(r"hvaecodec bench .*", checks.everything_named_is_measured, instead=SMALL_BENCH),
     Place(r"hvaecodec train dct-vae-photo .*--preset tiny.*", checks.weights_are_written),
     Place(

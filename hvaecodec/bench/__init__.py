@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hvaecodec.codec.backends import require_torch
+
 if TYPE_CHECKING:
     from hvaecodec.bench.data.datasets import NamedImage
     from hvaecodec.bench.measure.result_table import ResultTable
@@ -37,6 +39,8 @@ __all__ = [
     "write_html",
     "write_report",
 ]
+
+require_torch("the bench")
 
 
 def rate_distortion(

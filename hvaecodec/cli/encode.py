@@ -55,7 +55,12 @@ def encode(
     ] = None,
     bpp: Annotated[float | None, typer.Option(help="Bits of the whole file per pixel, instead of a quality.")] = None,
     psnr: Annotated[float | None, typer.Option(help="PSNR in dB to reach, instead of a quality.")] = None,
-    effort: Annotated[int, typer.Option(min=1, max=3, help="1 is fast, 3 makes the smallest files.")] = 2,
+    effort: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=3, help="1 is fast, 3 makes the smallest files; 2 if not given. 2 and 3 need hvaecodec[torch]."
+        ),
+    ] = None,
     model: Annotated[str, typer.Option(help="A name from `hvaecodec models`, or a folder of weights.")] = (
         "dct-vae-photo"
     ),

@@ -19,7 +19,7 @@ from hvaecodec import __version__, cli
 from hvaecodec.cli.console import INTERRUPTED, open_streams, say
 
 _HELPERS = {"main", "bars", "console", "folder_log", "folder_progress", "folders", "long_work"}
-_ORDER = ["encode", "decode", "info", "models", "bench", "paper", "train"]
+_ORDER = ["encode", "decode", "info", "models", "export", "bench", "paper", "train"]
 
 app = typer.Typer(
     name="hvaecodec",

@@ -8,10 +8,12 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from hvaecodec.codec.backends import library_in_use, torch_is_needed
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
 from hvaecodec.codec.format.container import read_header
 from hvaecodec.codec.format.limits import DECODED_PIXELS, refuse_above
 from hvaecodec.codec.format.wire_ids import CODECS
+from hvaecodec.codec.settings import effort_of
 from hvaecodec.codec.weight_folders import read_card, usable
 
 if TYPE_CHECKING:
@@ -28,12 +30,13 @@ class Codec(Protocol):
     """What the class of a codec offers, which its module declares as `CODEC`.
 
     Arrays are uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). name: the key in `wire_ids.CODECS`. fixed_rate: every
-    quality gives the same file. card: the model card.
+    quality gives the same file. searches: whether a higher effort makes other files. card: the model card.
     """
 
     name: str
     lossless: bool
     fixed_rate: bool
+    searches: bool
     card: dict[str, Any]
 
     @classmethod
@@ -46,7 +49,7 @@ class Codec(Protocol):
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -83,7 +86,7 @@ class Codec(Protocol):
         """Describe what a file holds, as `hvaecodec.info` does. Raises CodecError."""
         ...
 
-    def symbols(self, data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, one array per level, coarse to fine. Raises CodecError."""
         ...
 
@@ -106,6 +109,12 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
         ) from cause
 
 
+def locate(name_or_path: str | PathLike[str]) -> tuple[str, Path]:
+    """Return a codec's name and the folder of its weights, from a name or such a folder. Raises CodecUnavailable."""
+    name, folder = _name_and_folder(name_or_path)
+    return name, folder or WEIGHTS / name
+
+
 def check_known(name_or_path: str | PathLike[str]) -> None:
     """Raise CodecUnavailable unless `load` knows this name, or a folder of weights for a codec; loads no weights."""
     _class_of(_name_and_folder(name_or_path)[0])
@@ -117,6 +126,15 @@ def has_fixed_rate(name_or_path: str | PathLike[str]) -> bool:
     No weights are loaded. Raises CodecUnavailable for a folder without a model card, or for an unknown codec.
     """
     return _class_of(_name_and_folder(name_or_path)[0]).fixed_rate
+
+
+def check_effort(name_or_path: str | PathLike[str], effort: int | None) -> None:
+    """Raise CodecUnavailable if a codec, by name or folder of weights, cannot encode at an effort here.
+
+    None is always there. No weights are loaded.
+    """
+    if _class_of(_name_and_folder(name_or_path)[0]).searches:
+        effort_of(effort, library_in_use())
 
 
 def for_file(data: bytes, model: str | PathLike[str] | None = None, *, max_pixels: int = DECODED_PIXELS) -> Codec:
@@ -180,7 +198,7 @@ def info(data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXEL
     return _class_of(read_header(data).codec).describe(data, max_pixels=max_pixels)
 
 
-def symbols(data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
+def symbols(data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
     """Return the integers of a file as `hvaecodec.symbols` does."""
     return for_file(data, max_pixels=max_pixels).symbols(data, backend=backend, max_pixels=max_pixels)
 
@@ -202,4 +220,9 @@ def _class_of(name: str) -> type[Codec]:
     """Import a codec's module and return the class that it declares as its `CODEC`. Raises CodecUnavailable."""
     if name not in CODECS:
         raise CodecUnavailable(f"codec {name!r} is not part of this version; known are {', '.join(CODECS)}")
-    return cast("type[Codec]", import_module(CODECS[name].module).CODEC)
+    try:
+        return cast("type[Codec]", import_module(CODECS[name].module).CODEC)
+    except ModuleNotFoundError as cause:
+        if cause.name != "torch":
+            raise
+        raise torch_is_needed(name) from cause

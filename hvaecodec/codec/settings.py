@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
 
+from hvaecodec.codec.backends import MAX_EFFORT, torch_is_needed
 from hvaecodec.codec.format.limits import DECODED_PIXELS, check_max_pixels
 
 
@@ -23,11 +24,11 @@ def check_quality(quality: float) -> None:
         raise ValueError(f"quality must lie in 1..100, got {quality}")
 
 
-def check_targets(quality: float | None, bpp: float | None, psnr: float | None, effort: int) -> None:
+def check_targets(quality: float | None, bpp: float | None, psnr: float | None, effort: int | None) -> None:
     """Raise ValueError unless there is at most one target, with a value that can be, and an effort of 1, 2 or 3.
 
     bpp: bits of the whole file per pixel. psnr: dB. Effort 0, plain rounding, is there to measure what the search
-    brings.
+    brings; None is `effort_of`'s to choose.
     """
     if sum(target is not None for target in (quality, bpp, psnr)) > 1:
         raise ValueError("give one of quality, bpp and psnr, not several")
@@ -38,14 +39,30 @@ def check_targets(quality: float | None, bpp: float | None, psnr: float | None, 
         raise ValueError(f"bpp must be above 0, got {bpp}")
     if psnr is not None and not math.isfinite(psnr):
         raise ValueError(f"psnr must be a number of dB, got {psnr}")
-    if effort not in (0, 1, 2, 3):
+    if effort not in (None, 0, 1, 2, 3):
         raise ValueError(f"effort must be 1, 2 or 3, got {effort}")
 
 
-def check_backend(backend: str) -> None:
-    """Raise ValueError unless there is a backend of this name for the arithmetic that reads symbols."""
-    if backend not in ("torch", "numpy"):
-        raise ValueError(f"backend must be torch or numpy, got {backend!r}")
+def check_backend(backend: str | None) -> None:
+    """Raise ValueError unless there is a backend of this name for the arithmetic that reads symbols.
+
+    None is the one that serves; "numpy" the plain reference.
+    """
+    if backend not in (None, "torch", "onnx", "numpy"):
+        raise ValueError(f"backend must be torch, onnx or numpy, got {backend!r}")
+
+
+def effort_of(effort: int | None, library: str) -> int:
+    """Return the effort to encode with: the one that was asked for, or without one the highest that there is up to 2.
+
+    library: what runs the nets, see `hvaecodec.codec.backends`. Raises CodecUnavailable for an effort that it has not.
+    """
+    highest = MAX_EFFORT[library]
+    if effort is None:
+        return min(2, highest)
+    if effort > highest:
+        raise torch_is_needed(f"effort {effort}")
+    return effort
 
 
 def thumbnail_size(scale: float | Fraction) -> int:

@@ -11,9 +11,12 @@ import torch
 from torch import nn
 from torch.overrides import TorchFunctionMode
 
+from hvaecodec.codec.add_texture import DrawTexture, Noise
 from hvaecodec.codec.config_fields import config_from
+from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.codec.weight_folders import config_of
-from hvaecodec.models.texture import Texture, TextureConfig
+from hvaecodec.models.texture import Texture
+from hvaecodec.models.texture_config import TextureConfig
 
 CALLS_PER_TENSOR = 60  # of functions of torch while a net is made; ours need up to 18
 _DRAWN: Any = (torch.rand, torch.randn)
@@ -89,3 +92,14 @@ def build_texture(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray])
     """Build a texture net from a file's metadata and arrays: float32, in evaluation mode, without gradients."""
     config = config_from(TextureConfig, config_of(metadata))
     return build_net(lambda: Texture(config), float_tensors(arrays))
+
+
+def texture_drawer(net: Texture, rate: torch.Tensor) -> DrawTexture:
+    """Return what runs a texture's net at a rate, (1, 8); in bfloat16 where the processor multiplies it."""
+
+    def draw(picture: np.ndarray, noise: Noise) -> np.ndarray:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+            texture = net(torch.from_numpy(picture), rate, lambda *place: torch.from_numpy(noise(*place)))
+        return np.asarray(texture.numpy())
+
+    return draw

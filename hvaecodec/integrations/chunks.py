@@ -26,12 +26,12 @@ _loading = threading.Lock()
 class ChunkCoding:
     """How chunks are encoded; the fields are those of `hvaecodec.encode`, and what JSON can hold.
 
-    quality: 1..100. effort: 1, 2 or 3. model: the name of a codec or a folder of weights.
+    quality: 1..100. effort: 1, 2, 3 or None. model: the name of a codec or a folder of weights.
     Raises ValueError for settings that cannot be.
     """
 
     quality: float = 50
-    effort: int = 2
+    effort: int | None = None
     model: str = registry.DEFAULT
 
     def __post_init__(self) -> None:
@@ -41,7 +41,7 @@ class ChunkCoding:
         check_quality(quality)
         check_targets(quality, None, None, self.effort)
         object.__setattr__(self, "quality", int(quality) if quality.is_integer() else quality)
-        object.__setattr__(self, "effort", int(self.effort))
+        object.__setattr__(self, "effort", None if self.effort is None else int(self.effort))
         object.__setattr__(self, "model", os.fspath(self.model))
 
     def encode(self, chunk: np.ndarray) -> bytes:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HATS = 8  # piecewise linear features of the step index
-GREY_SCALE = 64.0  # pixel values enter and leave the net as (x - 128) / 64
+from hvaecodec.models.rate_features import HATS
 
 
 class Block(nn.Module):

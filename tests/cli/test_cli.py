@@ -169,9 +169,24 @@ def test_models(run, stand_in):
     assert b"dct-vae-cifar10  cifar10-narrow-dct" in run("models").out
 
 
+def test_export(run, tmp_path, monkeypatch):
+    target = tmp_path / "generator.onnx"
+    done = run("export", "onnx", "dct-vae-photo", "-o", str(target))
+    assert done.code == 0 and f"{target.stat().st_size} bytes, generator of dct-vae-photo" in done.err
+    kept = run("export", "onnx", "hqa-photo", "-o", str(target))
+    assert kept.code == 1 and "--force" in kept.err
+    for words in (("hqa-photo", "--layer", "9"), ("dct-vae-cifar10",), ("nothing",)):
+        assert run("export", "onnx", *words, "-o", str(tmp_path / "none.onnx")).code in (1, 2)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    without = run("export", "onnx", "hqa-photo", "-o", str(tmp_path / "none.onnx"))
+    assert without.code == 1
+    assert without.err == "error: an export needs the package onnx: pip install 'hvaecodec[onnx]'\n"
+    assert not (tmp_path / "none.onnx").exists()
+
+
 def test_help_of_every_command(run):
     commands = [command.name for command in cli_main.app.registered_commands]
-    assert commands == ["encode", "decode", "info", "models", "bench", "paper", "train"]
+    assert commands == ["encode", "decode", "info", "models", "export", "bench", "paper", "train"]
     for command in commands:
         done = run(command, "--help")
         assert done.code == 0 and b"Usage:" in done.out and done.err == ""

@@ -24,6 +24,7 @@ class StandIn:
     name = NAME
     lossless = True
     fixed_rate = False
+    searches = False
     card = {"codec": NAME}
 
     @classmethod

@@ -16,21 +16,17 @@ from torch import Tensor
 from hvaecodec.codec.add_texture import add_texture
 from hvaecodec.codec.backends import torch_photo_blocks as blocks
 from hvaecodec.codec.backends import torch_photo_transform as transform
-from hvaecodec.codec.config_fields import config_from
-from hvaecodec.codec.photo.adaptation import DIRECTIONS
 from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in
 from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
+from hvaecodec.codec.photo.render import Draws
 from hvaecodec.codec.settings import Decoding
-from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors
-from hvaecodec.codec.weight_folders import config_of
+from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors, texture_drawer
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.float_twin import float_twin as float_twin
-from hvaecodec.models.photo.generator import Generator, GeneratorConfig, rate_features
+from hvaecodec.models.photo.generator import Generator, rate_features
 from hvaecodec.models.photo.prior_exact import ExactArithmetic
 from hvaecodec.models.photo.prior_layers import PriorConfig
-
-BASIS = "basis"  # the tensor in a generator's file
-FOLDS = [32, 16, 8, 4, 2]
 
 if TYPE_CHECKING:
     from hvaecodec.codec.photo.weights import Bitstream
@@ -48,20 +44,17 @@ def load_nets(folder: Path, newest: str, bitstream: Bitstream) -> TorchPhotoNets
 
 def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Generator:
     """Build a generator in inference form, float32, from the metadata and the arrays of its file."""
-    config = config_from(GeneratorConfig, config_of(metadata))
-    if [scale.fold for scale in config.scales] != FOLDS or any(scale.context_side % 2 == 0 for scale in config.scales):
-        raise ValueError(f"a generator has scales of folds {FOLDS}, with kernels of odd sides")
+    config = config_in(metadata)
     tensors = float_tensors(arrays)
     basis = tensors.pop(BASIS, None)
     net = build_net(lambda: Generator(config), tensors)
-    if basis is not None and basis.shape != (DIRECTIONS, net.offsets):
-        raise ValueError(f"its basis is {tuple(basis.shape)}, expected {(DIRECTIONS, net.offsets)}")
+    check_basis(config, None if basis is None else basis.shape)
     net.basis = net.basis if basis is None else basis
     return net
 
 
 class TorchPhotoNets:
-    """`PhotoNets` over the generators of a folder; each is loaded when it is first asked for."""
+    """`PhotoNets` and `GradientNets` over the generators of a folder; each is loaded when it is first asked for."""
 
     def __init__(self, bitstream: Bitstream, generators: Generators) -> None:
         self.bitstream, self.generators = bitstream, generators
@@ -101,13 +94,13 @@ class TorchPhotoNets:
         drawing, steps = self.generators.drawing(generator), self._steps(context)
         temperature, seed = settings.temperature, settings.seed
         if drawing.texture is None:
-            draws = blocks.Draws(temperature, seed) if temperature else None
+            draws = Draws(temperature, seed) if temperature else None
             return blocks.render(drawing.net, context, steps, draws)
         smooth = blocks.render(drawing.net, context, steps)
         if not temperature:
             return smooth
         rate = rate_features(torch.tensor([context.step_index]))
-        return add_texture(smooth, drawing.texture, rate, temperature, seed)
+        return add_texture(smooth, texture_drawer(drawing.texture, rate), temperature, seed)
 
     @property
     def _s(self) -> Tensor:

@@ -1,73 +1,21 @@
-"""The generator over whole pictures, block by block, so that memory does not grow with the picture.
-
-A block is computed with as much around it as the generator sees, so that blocks give what the whole would.
-"""
+"""The generator in PyTorch over the blocks of a picture, and the gradients of its error."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.codec.backends.torch_photo_transform import as_rgb, dequantise, to_pixels
+from hvaecodec.codec.backends.torch_photo_transform import as_rgb, dequantise
+from hvaecodec.codec.photo import render as rendering
 from hvaecodec.codec.photo.adaptation import unit
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.nets import ErrorGradient
+from hvaecodec.codec.photo.render import Block, Draws, cut_blocks
 from hvaecodec.codec.torch_guard import has_bfloat16
-from hvaecodec.models.dct import TILE
-from hvaecodec.models.philox import normals
-from hvaecodec.models.photo.generator import RADIUS, Draw, Generator
-
-BLOCK = 48  # tiles on each side of a block
-HALO = RADIUS // TILE  # tiles around a block that are computed with it
-
-
-@dataclass(frozen=True)
-class Draws:
-    """Latents at a temperature: mean + temperature * sigma * n, n a normal number of the place under `seed`."""
-
-    temperature: float
-    seed: int
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Rows and columns of tiles to compute, the same with what is around them, and the grid they are in."""
-
-    inner: tuple[slice, slice]
-    outer: tuple[slice, slice]
-    grid: tuple[int, int]
-
-    @property
-    def window(self) -> tuple[slice, slice]:
-        """Where the inner pixels are in a picture of the outer tiles."""
-        y, x = (
-            slice((i.start - o.start) * TILE, (i.stop - o.start) * TILE)
-            for i, o in zip(self.inner, self.outer, strict=True)
-        )
-        return y, x
-
-    @property
-    def pixels(self) -> tuple[slice, slice]:
-        """Where they are in the whole picture."""
-        y, x = (slice(i.start * TILE, i.stop * TILE) for i in self.inner)
-        return y, x
-
-
-def _blocks(grid: tuple[int, int]) -> Iterator[_Block]:
-    rows, columns = grid
-    for top in range(0, rows, BLOCK):
-        for left in range(0, columns, BLOCK):
-            y, x = slice(top, min(top + BLOCK, rows)), slice(left, min(left + BLOCK, columns))
-            yield _Block((y, x), (_widened(y, rows), _widened(x, columns)), grid)
-
-
-def _widened(tiles: slice, n: int) -> slice:
-    return slice(max(tiles.start - HALO, 0), min(tiles.stop + HALO, n))
+from hvaecodec.models.photo.generator import Draw, Generator
 
 
 def render(generator: Generator, context: Context, steps: Tensor, draws: Draws | None = None) -> np.ndarray:
@@ -75,14 +23,12 @@ def render(generator: Generator, context: Context, steps: Tensor, draws: Draws |
 
     steps: (7, 3, 32, 32), in grey levels. draws: None takes the latents' means.
     """
-    rows, columns = context.grid
-    out = np.empty((rows * TILE, columns * TILE, 3), np.uint8)
-    for block in _blocks((rows, columns)):
-        part = context.window(*block.outer)
+
+    def draw(part: Context, block: Block) -> np.ndarray:
         noise = _Noise(draws, block) if draws else None
-        picture = run_generator(generator, part, steps, draw=noise)
-        out[block.pixels] = to_pixels(picture[..., block.window[0], block.window[1]])
-    return out
+        return run_generator(generator, part, steps, draw=noise).numpy()
+
+    return rendering.render(context, draw)
 
 
 def error_gradient(generator: Generator, context: Context, steps: Tensor, pixels: np.ndarray) -> ErrorGradient:
@@ -93,7 +39,7 @@ def error_gradient(generator: Generator, context: Context, steps: Tensor, pixels
     """
     total, gradient = 0.0, np.zeros(context.symbols.shape, np.float32)
     rows = _rows(generator, context).requires_grad_()
-    for block in _blocks(context.grid):
+    for block in cut_blocks(context.grid):
         part = context.window(*block.outer)
         symbols = torch.from_numpy(part.symbols).float().requires_grad_()
         with torch.enable_grad():
@@ -149,15 +95,11 @@ def _rows(generator: Generator, context: Context) -> Tensor:
 class _Noise:
     """The `Draw` of a block: normal numbers that belong to their absolute position in the picture."""
 
-    def __init__(self, draws: Draws, block: _Block) -> None:
+    def __init__(self, draws: Draws, block: Block) -> None:
         self.draws, self.block = draws, block
 
     def __call__(self, number: int, mean: Tensor, log_sigma: Tensor) -> Tensor:
-        channels, height = mean.shape[1], mean.shape[2]
-        rows, columns = self.block.outer
-        per_tile = height // (rows.stop - rows.start)
-        whole = self.block.grid[0] * per_tile, self.block.grid[1] * per_tile, channels
-        noise = normals(self.draws.seed, number, whole, rows.start * per_tile, height)
-        own = noise[:, :, columns.start * per_tile : columns.stop * per_tile]
-        normal = torch.from_numpy(np.ascontiguousarray(own)).float()[None]
+        rows = self.block.outer[0]
+        per_tile = mean.shape[2] // (rows.stop - rows.start)
+        normal = torch.from_numpy(self.block.noise(self.draws.seed, number, mean.shape[1], per_tile))
         return mean + self.draws.temperature * log_sigma.exp() * normal

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import torch
 from torch import Tensor
 
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.nets import Analysis
+from hvaecodec.codec.photo.render import strips, to_pixels, whole_tiles
 from hvaecodec.models.dct import TILE, rgb_to_ycc, ycc_to_rgb
 from hvaecodec.models.photo.block_layout import blocks_to_tiles, by_place, tiles_to_blocks
 from hvaecodec.models.photo.partition import by_channel, choose_shapes
-
-STRIP_TILES = 4096  # tiles transformed at once
 
 
 def analyse(pixels: np.ndarray, delta: float, s: Tensor, shapes: np.ndarray | None = None) -> Analysis:
@@ -28,8 +25,8 @@ def analyse(pixels: np.ndarray, delta: float, s: Tensor, shapes: np.ndarray | No
     coefficients = np.empty((3, TILE, TILE, rows, columns), np.float32)
     maps = np.zeros((2, 2 * rows, 2 * columns), np.int64) if shapes is None else shapes
     n_maps = 1 if pixels.ndim == 2 else 2  # of grey only luma's is chosen
-    for strip in _strips(rows, columns):
-        ycc = rgb_to_ycc(as_rgb(_whole_tiles(pixels[strip.start * TILE : strip.stop * TILE]))[None])
+    for strip in strips(rows, columns):
+        ycc = rgb_to_ycc(as_rgb(whole_tiles(pixels[strip.start * TILE : strip.stop * TILE]))[None])
         own = maps[:, 2 * strip.start : 2 * strip.stop]
         if shapes is None:
             own[:n_maps] = choose_shapes(ycc, torch.tensor([delta]))[0, :n_maps]
@@ -69,25 +66,8 @@ def as_rgb(pixels: np.ndarray) -> Tensor:
     return rgb.permute(2, 0, 1) if rgb.ndim == 3 else rgb.expand(3, -1, -1)
 
 
-def to_pixels(rgb: Tensor) -> np.ndarray:
-    """Round float RGB (1, 3, H, W), 0..255, to uint8 (H, W, 3)."""
-    return rgb[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-
-
 def thumbnail(context: Context, delta: float, s: Tensor, size: int) -> np.ndarray:
     """Return the band-limited picture of `size` pixels a tile, uint8 (rows * size, columns * size, 3)."""
     rows, columns = context.grid
-    parts = (context.window(strip, slice(0, columns)) for strip in _strips(rows, columns))
-    return np.concatenate([to_pixels(dequantised_picture(part, delta, s, size)) for part in parts])
-
-
-def _strips(rows: int, columns: int) -> Iterator[slice]:
-    at_once = max(1, STRIP_TILES // columns)
-    for top in range(0, rows, at_once):
-        yield slice(top, min(top + at_once, rows))
-
-
-def _whole_tiles(pixels: np.ndarray) -> np.ndarray:
-    """A picture continued by its last row and column."""
-    margin = [(0, -length % TILE) for length in pixels.shape[:2]] + [(0, 0)] * (pixels.ndim - 2)
-    return np.pad(pixels, margin, mode="edge")
+    parts = (context.window(strip, slice(0, columns)) for strip in strips(rows, columns))
+    return np.concatenate([to_pixels(dequantised_picture(part, delta, s, size).numpy()) for part in parts])

@@ -54,19 +54,20 @@ class EncodeWork:
     quality: float | None = None
     bpp: float | None = None
     psnr: float | None = None
-    effort: int = 2
+    effort: int | None = None
     metadata: bool = True
 
     suffixes: ClassVar[frozenset[str]] = PICTURES
     new_suffix: ClassVar[str] = ".hvc"
 
     def check(self) -> None:
-        """Raise ValueError for settings out of range, CodecError for a model that there is not."""
+        """Raise ValueError for settings out of range, CodecError for a model or an effort that there is not."""
         from hvaecodec.codec import registry
 
         check_targets(self.quality, self.bpp, self.psnr, self.effort)
         check_quality(50 if self.quality is None else self.quality)
         registry.check_known(self.model)
+        registry.check_effort(self.model, self.effort)
 
     def prepare(self) -> None:
         """Load the codec. Raises CodecError."""

@@ -56,6 +56,7 @@ class HqaPhotoCodec(PictureDecoder):
     name = "hqa-photo"
     lossless = False
     fixed_rate = False
+    searches = False
 
     def __init__(self, bitstream: HqaBitstream, nets: HqaNets, card: dict[str, Any]) -> None:
         self.bitstream, self.nets, self.card = bitstream, nets, card
@@ -69,7 +70,7 @@ class HqaPhotoCodec(PictureDecoder):
         folder = path or PACKAGE_WEIGHTS
         card, bitstream = read_card(folder), load_hqa_bitstream(folder)
         newest = card.get("generator", "generator.safetensors")
-        return cls(bitstream, load_backend("hqa").Nets(bitstream, folder, newest), card)
+        return cls(bitstream, load_backend("hqa", bitstream.library).load_nets(folder, newest, bitstream), card)
 
     @property
     def generators(self) -> Generators:
@@ -83,7 +84,7 @@ class HqaPhotoCodec(PictureDecoder):
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -149,10 +150,10 @@ class HqaPhotoCodec(PictureDecoder):
             picture = shrink(picture, height, width)
         return assemble(picture, container, settings.size)
 
-    def _decode_indices(self, container: Container, backend: str = "torch") -> tuple[np.ndarray, float]:
+    def _decode_indices(self, container: Container, backend: str | None = None) -> tuple[np.ndarray, float]:
         """Return a file's indices, int16 (rows, columns), and their estimated bits.
 
-        backend: "numpy" is the plain reference. Raises ModelMismatch or CorruptFile.
+        backend: see `symbols`. Raises ModelMismatch, CorruptFile or CodecUnavailable.
         """
         header = container.header
         check_weights(header, self.bitstream.digest)
@@ -162,8 +163,10 @@ class HqaPhotoCodec(PictureDecoder):
         grid = index_grid(header.height, header.width, layer)
         return decode_indices(arithmetic, self.bitstream.tables, container.levels[0], grid)
 
-    def _arithmetic(self, layer: int, backend: str) -> Arithmetic:
-        return self.bitstream.reference(layer) if backend == "numpy" else self.nets.arithmetic[layer]
+    def _arithmetic(self, layer: int, backend: str | None) -> Arithmetic:
+        if backend in (None, self.bitstream.library):
+            return self.nets.arithmetic[layer]
+        return self.bitstream.arithmetic_in(backend, layer)
 
     # -- looking into files ---------------------------------------------------------------------------------------
 
@@ -177,11 +180,11 @@ class HqaPhotoCodec(PictureDecoder):
         grid = list(index_grid(header.height, header.width, layer - 1))
         return {"quality": quality_of(layer), "layer": layer, "grid": grid, "codebook_size": CODES}
 
-    def symbols(self, data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file: one array, the grid of indices, int16 (rows, columns) in 0..511.
 
-        backend: "torch", or "numpy" for the plain reference implementation. max_pixels: as for `decode`. Raises
-        CodecError.
+        backend: "torch", "onnx", or "numpy" for the plain reference; None is the one that serves. max_pixels: as for
+        `decode`. Raises CodecError.
         """
         check_backend(backend)
         return [self._decode_indices(unpack_picture(data, max_pixels), backend)[0]]

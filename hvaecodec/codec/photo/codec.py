@@ -27,7 +27,7 @@ from hvaecodec.codec.photo.targets import largest_within_bpp, smallest_reaching_
 from hvaecodec.codec.photo.weights import Bitstream, PhotoWeights, load_weights
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
-from hvaecodec.codec.settings import Decoding, check_backend, check_targets
+from hvaecodec.codec.settings import Decoding, check_backend, check_targets, effort_of
 from hvaecodec.codec.weight_folders import read_card
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.layout import N_LEVELS, TILE, levels_of
@@ -47,6 +47,7 @@ class DctVaeCodec(PictureDecoder):
     name = "dct-vae-photo"
     lossless = False
     fixed_rate = False
+    searches = True
 
     def __init__(self, weights: PhotoWeights, card: dict[str, Any]) -> None:
         self.weights, self.card = weights, card
@@ -78,7 +79,7 @@ class DctVaeCodec(PictureDecoder):
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -87,10 +88,11 @@ class DctVaeCodec(PictureDecoder):
         One of quality (1..100, 50 when none is given), bpp (the largest file not above so many bits per pixel of the
         whole file) and psnr (the smallest that decodes to so many dB; where dB or bytes do not rise with quality, the
         one next to a quality that misses the target). effort 1, 2 or 3: how long to search (0, plain rounding, is there
-        to measure what the search brings). Raises ValueError for settings out of range or a target that no quality
-        reaches.
+        to measure what the search brings); None is 2, or 1 without PyTorch. Raises ValueError for settings out of range
+        or a target that no quality reaches, CodecUnavailable for an effort that needs PyTorch.
         """
         check_targets(quality, bpp, psnr, effort)
+        effort = effort_of(effort, self.bitstream.library)
         loaded = images.from_any(image)
         encode = partial(self._encode, loaded)
         if bpp is not None:
@@ -132,13 +134,13 @@ class DctVaeCodec(PictureDecoder):
         """The digest of the generator below a texture; of one that is not here, its own."""
         return self.generators.base(generator, "texture") if generator in self.generators.paths else generator
 
-    def _decode_context(self, container: Container, backend: str = "torch") -> tuple[Context, list[float]]:
+    def _decode_context(self, container: Container, backend: str | None = None) -> tuple[Context, list[float]]:
         """Return the context of the levels that a container holds, zero below, and their estimated bits."""
         header = container.header
         check_weights(header, self.bitstream.digest)
         _check_fields(container)
         frame = Frame.of(header.height, header.width, header.step_index, grey=header.mode.startswith("L"))
-        coder = self.bitstream.coder if backend == "torch" else self.bitstream.coder_in(backend)
+        coder = self.bitstream.coder if backend in (None, self.bitstream.library) else self.bitstream.coder_in(backend)
         return decode_slices(coder, frame, container.levels)
 
     # -- looking into files ---------------------------------------------------------------------------------------
@@ -160,13 +162,13 @@ class DctVaeCodec(PictureDecoder):
         context, _ = self._decode_context(unpack(data))
         return self.weights.nets.inputs(context)
 
-    def symbols(self, data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, int16, as `levels_of` divides them.
 
         Level 0 is the DCs, (3, rows, columns); level j the bands H, V, D of k = 2**j, (3, 3, k / 2, k / 2, rows,
         columns) as (channel, band, u, v, tile row, tile column); what a place (u, v) means, the tile's blocks say.
-        backend: "torch", or "numpy" for the plain reference implementation. max_pixels: as for `decode`. Raises
-        CodecError.
+        backend: "torch", "onnx", or "numpy" for the plain reference; None is the one that serves. max_pixels: as for
+        `decode`. Raises CodecError.
         """
         check_backend(backend)
         context, _ = self._decode_context(unpack_picture(data, max_pixels), backend)

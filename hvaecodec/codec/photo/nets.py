@@ -6,7 +6,7 @@ The walk itself is numpy. `hvaecodec.codec.backends` has the modules that answer
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -58,9 +58,6 @@ class PhotoNets(Protocol):
     def analyse(self, pixels: np.ndarray, step_index: int, shapes: np.ndarray | None = None) -> Analysis:
         """Transform a uint8 (H, W) or (H, W, 3) picture under maps of shapes; without them it chooses them, fast."""
 
-    def error_gradient(self, context: Context, pixels: np.ndarray) -> ErrorGradient:
-        """Return the squared error of the newest generator's picture and its gradients."""
-
     def inputs(self, context: Context) -> tuple[Any, ...]:
         """Return a generator's inputs: dequantised RGB picture, maps and step index, as the library's own arrays."""
 
@@ -69,3 +66,14 @@ class PhotoNets(Protocol):
 
     def render(self, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
         """Return the picture of a generator, by digest, at the settings, uint8 (32 rows, 32 columns, 3)."""
+
+
+@runtime_checkable
+class GradientNets(Protocol):
+    """What efforts 2 and 3 ask besides, of a library with gradients."""
+
+    def error_gradient(self, context: Context, pixels: np.ndarray) -> ErrorGradient:
+        """Return the squared error of the newest generator's picture and its gradients."""
+
+    def later_bits(self, context: Context) -> np.ndarray:
+        """Return what changes of symbols cost in finer levels, (2, *symbols.shape); see `models.photo.later_bits`."""

@@ -106,7 +106,7 @@ class Refiner:
     def judge(self, encodings: list[Encoding]) -> Trial:
         """Return the cost of encodings of all slices, and where the gradient would have what they were rounded from."""
         weights, adaptation = self.sources[0].weights, encodings[0].context.adaptation
-        gradient = weights.nets.error_gradient(join([encoding.context for encoding in encodings]), self.pixels)
+        gradient = weights.gradients.error_gradient(join([encoding.context for encoding in encodings]), self.pixels)
         proposals, top = [], 0
         for source, encoding in zip(self.sources, encodings, strict=True):
             proposal = gradient.by_symbol[..., top : top + source.frame.grid[0], :]

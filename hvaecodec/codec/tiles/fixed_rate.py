@@ -36,6 +36,7 @@ class FixedRateCodec(PictureDecoder):
     name: str
     lossless = False
     fixed_rate = True
+    searches = False
 
     def __init__(self, digest: bytes, generators: Generators, card: dict[str, Any]) -> None:
         self.digest, self.generators, self.card = digest, generators, card
@@ -65,7 +66,7 @@ class FixedRateCodec(PictureDecoder):
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -124,7 +125,7 @@ class FixedRateCodec(PictureDecoder):
             raise CorruptFile(f"step index {step_index} with {n_levels} level streams, expected {STEP_INDEX} with 1")
         return {"quality": QUALITY}
 
-    def symbols(self, data: bytes, backend: str = "torch", *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, one int16 array. Both backends are numpy here.
 
         max_pixels: as for `decode`. Raises CodecError.

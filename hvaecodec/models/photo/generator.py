@@ -13,7 +13,6 @@ Radius of the receptive field: 5 tiles (160 px), so strips with that overlap giv
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,47 +22,16 @@ from torch import Tensor, nn
 from hvaecodec.models.latents import kl_gaussian
 from hvaecodec.models.likelihoods import logistic_nll
 from hvaecodec.models.photo.block_shapes import HALF, SHAPES
+from hvaecodec.models.photo.generator_config import (
+    COARSEST_FOLD,
+    LOG_SIGMA_RANGE,
+    MAPS,
+    GeneratorConfig,
+    ScaleConfig,
+)
 from hvaecodec.models.photo.quantiser import rate_position
-from hvaecodec.models.rate_block import GREY_SCALE, HATS, Block, zero_bias
-
-LOG_SIGMA_RANGE = (-6.0, 3.0)
-RADIUS = 160
-COARSEST_FOLD = HALF  # the scale whose cells are quadrants
-MAPS = 2 * (len(SHAPES) + 4)  # channels of a shape map: luma's, then chroma's
-
-
-@dataclass(frozen=True)
-class ScaleConfig:
-    """One scale of the generator, whose sides are 1/`fold` of the picture's.
-
-    width: channels of the state. blocks: residual blocks. latent: channels of z. context_side: kernel of the context's
-    convolution.
-    """
-
-    fold: int
-    width: int
-    blocks: int
-    latent: int
-    context_side: int = 1
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """The generator's widths.
-
-    scales: coarse to fine. encoder: width of the posterior's encoder. latents: False removes every latent, for the
-    ablation.
-    """
-
-    scales: tuple[ScaleConfig, ...] = (
-        ScaleConfig(32, 96, 1, 8),
-        ScaleConfig(16, 128, 3, 8),
-        ScaleConfig(8, 160, 6, 8),
-        ScaleConfig(4, 96, 6, 6, context_side=3),
-        ScaleConfig(2, 32, 1, 3, context_side=3),
-    )
-    encoder: int = 48
-    latents: bool = field(default=True)
+from hvaecodec.models.rate_block import Block, zero_bias
+from hvaecodec.models.rate_features import GREY_SCALE, HATS
 
 
 def rate_features(step_index: Tensor) -> Tensor:

@@ -9,12 +9,8 @@ from torch import Tensor
 
 from hvaecodec.models.dct import TILE, dct_matrix
 from hvaecodec.models.photo.block_shapes import DIVIDED_BITS, NAME_BITS, SHAPES, WHOLE
+from hvaecodec.models.photo.partition_numpy import BIT, CHANNEL_ENERGY, DEAD
 from hvaecodec.models.photo.quantiser import shape_weights
-
-BIT = 0.1  # what a bit is worth, in squared steps: between what mid and high rates trade error for
-DEAD = 0.4  # symbols are floor(|c| / step + DEAD), about what an encoder's search keeps
-LUMA, BLUE, RED = 1.0, 1.087, 0.825  # squared error in RGB of an error of 1 in each channel, relative to luma
-CHANNEL_ENERGY = (LUMA, BLUE, RED)
 
 
 def choose_shapes(ycc: Tensor, step: Tensor) -> Tensor:

@@ -198,10 +198,8 @@ def test_blocks_give_the_same_symbols_and_picture_as_the_whole(codec, monkeypatc
     data = codec.encode(pixels, quality=60, effort=1)
     whole = codec.decode(data)
     sample = codec.decode(data, temperature=1.0, seed=3)
-    from hvaecodec.codec.backends import torch_photo_blocks, torch_photo_transform
-
-    monkeypatch.setattr(torch_photo_blocks, "BLOCK", 5)
-    monkeypatch.setattr(torch_photo_transform, "STRIP_TILES", 20)
+    monkeypatch.setattr("hvaecodec.codec.photo.render.BLOCK", 5)
+    monkeypatch.setattr("hvaecodec.codec.photo.render.STRIP_TILES", 20)
     assert codec.encode(pixels, quality=60, effort=1) == data
     assert np.abs(codec.decode(data).astype(int) - whole).max() <= 1
     assert np.abs(codec.decode(data, temperature=1.0, seed=3).astype(int) - sample).max() <= 1

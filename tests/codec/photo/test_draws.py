@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hvaecodec.codec.backends.torch_photo_blocks import Draws, render
+from hvaecodec.codec.backends.torch_photo_blocks import render
 from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.render import Draws
 from hvaecodec.models.philox import normals
 
 

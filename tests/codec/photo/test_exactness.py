@@ -24,6 +24,7 @@ from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.shape_stream import ShapeCoder
 from hvaecodec.codec.photo.streams import SliceCoder, repeat
+from hvaecodec.models.photo.prior_blas import BlasArithmetic
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_layers import PriorConfig, layer_shapes
 from hvaecodec.models.photo.prior_numpy import NumpyArithmetic
@@ -242,11 +243,27 @@ def test_sums_near_their_bound_are_exact(wide, size, name):
     np.testing.assert_array_equal(np.clip(ours.numpy(), -32767, 32767), np.clip(expected[:size], -32767, 32767))
 
 
-def test_weights_that_could_exceed_the_bound_are_refused(bitstream):
+def test_sums_near_their_bound_are_exact_in_blas(wide, monkeypatch):
+    layer, arithmetic, x, expected = wide
+    blas = BlasArithmetic.__new__(BlasArithmetic)
+    (matrix, half, scale), side = arithmetic.layers[layer]
+    blas.layers = {layer: (matrix.numpy(), half.numpy(), scale.numpy(), side)}
+    for at_once in (8192, 3):
+        monkeypatch.setattr("hvaecodec.models.photo.prior_blas.ROWS_AT_ONCE", at_once)
+        ours = blas.conv(layer, x.astype(np.float32))
+        np.testing.assert_array_equal(np.clip(ours, -32767, 32767), np.clip(expected, -32767, 32767))
+
+
+@pytest.mark.parametrize("arithmetic", [ExactArithmetic, BlasArithmetic])
+def test_weights_that_could_exceed_the_bound_are_refused(bitstream, arithmetic):
     arrays = dict(bitstream.arrays)
     arrays["start.bias"] = arrays["start.bias"] + np.int32(2**24)
     with pytest.raises(ValueError, match="layer start can exceed"):
-        ExactArithmetic(arrays, bitstream.config)
+        arithmetic(arrays, bitstream.config)
+    arrays = dict(bitstream.arrays)
+    arrays["linear_8yh_0"] = np.full_like(arrays["linear_8yh_0"], 32767)
+    with pytest.raises(ValueError, match="predictions of linear_8yh_0 can exceed"):
+        arithmetic(arrays, bitstream.config)
 
 
 def test_the_reference_is_int64_in_every_layer(bitstream):

@@ -8,6 +8,7 @@ import torch
 from partitions import random_shapes
 
 from hvaecodec.codec.backends import torch_photo_transform as transform
+from hvaecodec.codec.photo import transform as in_numpy
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.models.photo.quantiser import shape_weights
 
@@ -62,7 +63,34 @@ def test_shapes_that_there_are_are_kept(pixels) -> None:
 
 def test_strips_give_what_the_whole_gives(pixels, monkeypatch) -> None:
     whole = transform.analyse(pixels, 10.0, S)
-    monkeypatch.setattr(transform, "STRIP_TILES", 4)
+    monkeypatch.setattr("hvaecodec.codec.photo.render.STRIP_TILES", 4)
     strips = transform.analyse(pixels, 10.0, S)
     np.testing.assert_array_equal(strips.shapes, whole.shapes)
     np.testing.assert_allclose(strips.coefficients, whole.coefficients, atol=1e-4)
+
+
+# -- the same in numpy -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("colour", [True, False])
+@pytest.mark.parametrize("delta", [4.0, 30.0])
+def test_numpy_analyses_as_torch_does(pixels, delta, colour, monkeypatch) -> None:
+    monkeypatch.setattr(in_numpy, "CACHED_TILES", 8)
+    source = pixels if colour else pixels[..., 0]
+    ours, theirs = in_numpy.analyse(source, delta, S.numpy()), transform.analyse(source, delta, S)
+    np.testing.assert_array_equal(ours.shapes, theirs.shapes)
+    np.testing.assert_allclose(ours.coefficients, theirs.coefficients, atol=2e-4)
+    assert len(np.unique(ours.shapes)) > 3
+
+
+@pytest.mark.parametrize("size", [1, 2, 4, 8, 16, 32])
+def test_numpy_gives_the_pictures_that_torch_gives(pixels, size, monkeypatch) -> None:
+    monkeypatch.setattr(in_numpy, "CACHED_TILES", 8)
+    shapes = random_shapes((3, 4), 2)
+    analysis = in_numpy.analyse(pixels, 10.0, S.numpy(), shapes)
+    assert analysis.shapes is shapes
+    context = rounded(analysis)
+    picture = in_numpy.dequantised_picture(context, 10.0, S.numpy(), size)
+    np.testing.assert_allclose(picture, transform.dequantised_picture(context, 10.0, S, size)[0].numpy(), atol=1e-3)
+    small = in_numpy.thumbnail(context, 10.0, S.numpy(), size)
+    assert np.abs(small.astype(int) - transform.thumbnail(context, 10.0, S, size)).max() <= 1

@@ -8,6 +8,7 @@ import torch
 
 from hvaecodec.models.photo.block_shapes import SHAPES, WHOLE
 from hvaecodec.models.photo.layout import STEPS
+from hvaecodec.models.photo.prior_blas import BlasArithmetic
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.models.photo.prior_numpy import NumpyArithmetic
@@ -73,14 +74,15 @@ def heads_of(arithmetic, symbols: np.ndarray, shapes: np.ndarray, index: np.ndar
     return [np.asarray(part, np.int64) for part in (*coder.means, *coder.heads)]
 
 
-def test_torch_and_numpy_agree(net: PriorNet) -> None:
+@pytest.mark.parametrize("arithmetic", [ExactArithmetic, BlasArithmetic])
+def test_fast_arithmetics_agree_with_the_reference(net: PriorNet, arithmetic) -> None:
     rng = np.random.default_rng(0)
     symbols, shapes, index = random_symbols(rng), random_shapes(rng), np.array([100, 640])
     arrays = export_integers(net)
-    by_torch = heads_of(ExactArithmetic(arrays, net.config), symbols.astype(np.float32), shapes, index)
+    fast = heads_of(arithmetic(arrays, net.config), symbols.astype(np.float32), shapes, index)
     wanted = heads_of(NumpyArithmetic(arrays, net.config), symbols, shapes, index)
-    assert len(by_torch) == len(wanted)
-    for a, b in zip(by_torch, wanted, strict=True):
+    assert len(fast) == len(wanted)
+    for a, b in zip(fast, wanted, strict=True):
         np.testing.assert_array_equal(a, b)
 
 
