@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.numpy import save
 
 from hvaecodec.codec.files import write_into_folder
+from hvaecodec.codec.weight_files import read_weights
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.training import card
@@ -58,9 +58,9 @@ def move_texture(out: Path, base: str) -> dict[str, dict[str, Any]]:
     if entry is None:
         return {}
     path = out / entry["file"]
-    with safe_open(path, "pt") as file:
-        metadata, tensors = file.metadata() | {"base": base}, {name: file.get_tensor(name) for name in file}
-    write_into_folder(path, order_metadata(save(tensors, metadata)), force=True)
+    texture = read_weights(path)
+    content = save(texture.arrays, texture.metadata | {"base": base})
+    write_into_folder(path, order_metadata(content), force=True)
     return {"texture": card.part(path, {k: v for k, v in entry.items() if k not in _OF_FILES} | {"base": base})}
 
 
