@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 
 from hvaecodec.codec.images.alpha_and_grey import colour
-from hvaecodec.codec.images.read import LoadedImage, from_any, read_image
+from hvaecodec.codec.images.read import LoadedImage, from_any, from_image, read_image
 
 
 def read_colour(source: str | os.PathLike[str] | bytes | BinaryIO, name: str = "") -> LoadedImage:
@@ -31,7 +31,7 @@ def colour_of(image: Any) -> LoadedImage:
         image = np.asarray(image)
         if image.dtype != np.uint8:
             image = Image.fromarray(image)
-    return _without_alpha(from_any(image))
+    return _without_alpha(from_image(image) if isinstance(image, Image.Image) else from_any(image))
 
 
 def rgb(pixels: np.ndarray) -> np.ndarray:

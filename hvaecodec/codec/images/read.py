@@ -98,7 +98,10 @@ def from_any(image: np.ndarray | Image.Image | LoadedImage) -> LoadedImage:
     if isinstance(image, LoadedImage):
         return image
     if isinstance(image, Image.Image):
-        return _from_image(image)
+        loaded = from_image(image)
+        for loss in loaded.losses:
+            warnings.warn(loss, stacklevel=3)
+        return loaded
     if not isinstance(image, np.ndarray):
         raise TypeError(f"an image is a uint8 array or a PIL image, not {type(image).__name__}")
     if image.dtype != np.uint8:
@@ -115,19 +118,19 @@ def mode_of(pixels: np.ndarray) -> str:
     return _MODE_OF_CHANNELS[1 if pixels.ndim == 2 else pixels.shape[2]]
 
 
-def _from_image(image: Image.Image) -> LoadedImage:
-    """Load a PIL image that came from outside, with a warning for each loss."""
+def from_image(image: Image.Image) -> LoadedImage:
+    """Load a PIL image that came from outside; its losses are the caller's to tell.
+
+    Raises ValueError for a size that no file has, CodecError for a damaged image.
+    """
     if problem := size_problem(image.height, image.width):
         raise ValueError(problem)
     try:
-        loaded = from_pil(image, _unread_file(image))
+        return from_pil(image, _unread_file(image))
     except CodecError:
         raise
     except Exception as cause:  # a file opened lazily; see read_image
         raise CodecError(f"cannot read this image: {one_line(cause)}") from cause
-    for loss in loaded.losses:
-        warnings.warn(loss, stacklevel=4)
-    return loaded
 
 
 def from_pil(image: Image.Image, data: bytes | None = None, *, metadata: bool = True) -> LoadedImage:

@@ -10,14 +10,17 @@ from hvaecodec.codec.weight_folders import config_of
 from hvaecodec.models.photo.generator_config import GeneratorConfig
 
 BASIS = "basis"  # the tensor of the directions that files may change the net in
-_FOLDS = [32, 16, 8, 4, 2]
+_FOLDS = [32, 16, 8, 4, 2]  # of the scales, of which a small net lacks the coarsest
 
 
 def config_in(metadata: Mapping[str, str]) -> GeneratorConfig:
     """Return the configuration that a file's metadata state. Raises ValueError for one that no generator has."""
     config = config_from(GeneratorConfig, config_of(metadata))
-    if [scale.fold for scale in config.scales] != _FOLDS or any(scale.context_side % 2 == 0 for scale in config.scales):
-        raise ValueError(f"a generator has scales of folds {_FOLDS}, with kernels of odd sides")
+    folds = [scale.fold for scale in config.scales]
+    if not 2 <= len(folds) <= len(_FOLDS) or folds != _FOLDS[-len(folds) :]:
+        raise ValueError(f"a generator has scales of folds {_FOLDS}, or the last of these, not {folds}")
+    if any(scale.context_side % 2 == 0 for scale in config.scales):
+        raise ValueError("the kernels of a generator have odd sides")
     return config
 
 

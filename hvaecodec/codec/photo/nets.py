@@ -74,6 +74,3 @@ class GradientNets(Protocol):
 
     def error_gradient(self, context: Context, pixels: np.ndarray) -> ErrorGradient:
         """Return the squared error of the newest generator's picture and its gradients."""
-
-    def later_bits(self, context: Context) -> np.ndarray:
-        """Return what changes of symbols cost in finer levels, (2, *symbols.shape); see `models.photo.later_bits`."""

@@ -105,7 +105,7 @@ class DctVaeRun(Family):
         self.run.load_stage(stage.name, net)
         count, seed = max(DIRECTIONS, self.run.recipe.count_crops), self.run.settings.seed
         side = 2 * stage.task.side
-        net.basis = measure_basis(net.requires_grad_(False), self.run.photos.train, count=count, side=side, seed=seed)
+        net.basis = measure_basis(net.requires_grad_(False), self.photos.train, count=count, side=side, seed=seed)
         return export_generator(net, self.run.export_folder, force=self.run.settings.force)
 
     def _last_prior(self) -> PriorNet:
