@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.photo.generator_file import BASIS
 from hvaecodec.models.photo.prior_trainable import PriorNet
 
 NAME = "checkpoint.safetensors"
@@ -104,6 +105,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
         }
     elif "log_table" in tensors:
         tensors = _from_integers({name: value.numpy() for name, value in tensors.items()})
+    tensors.pop(BASIS, None)  # directions of the net in the file: the exporter measures those of the trained one
     shapes = {name: value.shape for name, value in net.state_dict().items()}
     if shapes != {name: value.shape for name, value in tensors.items()}:
         raise ValueError(f"{path} does not fit this net; it holds other weights, or those of another preset")

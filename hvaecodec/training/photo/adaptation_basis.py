@@ -73,7 +73,8 @@ def basis_of(rows: Rows, n_pixels: int) -> np.ndarray:
     steps = step_table().numpy()[rows.step_index]
     reference = scale[np.abs(steps - REFERENCE_STEP).argmin()] * REFERENCE_PIXELS / n_pixels
     basis = np.linalg.solve(np.linalg.cholesky(hessian), directions) / unit / np.sqrt(reference)
-    return np.ascontiguousarray(basis, np.float32)
+    missing = DIRECTIONS - len(basis)  # of a net with fewer offsets: rows of 0 have no gradient, so no file names them
+    return np.pad(basis, ((0, missing), (0, 0))).astype(np.float32)
 
 
 def _curvature(rows: Rows) -> tuple[np.ndarray, np.ndarray]:
