@@ -14,7 +14,7 @@ RUNS = (
         effort=2,
         quality=(1, 8, 18, 28, 40, 52, 64, 78, 92),
         baselines=("jpeg", "webp", "jpeg2000", "avif", "jxl"),
-        published=("factorized", "hyperprior", "bpg", "qarv", "vtm"),
+        published=("factorized", "hyperprior", "bpg", "qarv", "vtm", "hpcm", "cool-chic"),
     ),
     DocumentRun(
         "perception",
