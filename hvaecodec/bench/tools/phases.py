@@ -38,7 +38,7 @@ def _phases() -> dict[str, list[tuple[Any, str]]]:
         "rounding by rate and distortion": [(search.Rounder, "__call__")],
         "range coder": [(coder.Encoder, "write"), (coder.Encoder, "bytes"), (coder.Decoder, "read")],
         "generator": [(blocks, "run_generator")],
-        "generator's gradient": [(blocks, "error_gradient")],
+        "generator's gradient": [(blocks, "error_gradient"), (blocks, "squared_error")],
         "container": [(codec, "pack_picture"), (codec, "unpack")],
     }
 

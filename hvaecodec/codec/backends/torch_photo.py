@@ -75,6 +75,11 @@ class TorchPhotoNets:
         return blocks.error_gradient(self.newest_generator(), context, self._steps(context), pixels)
 
     @torch.no_grad()
+    def squared_error(self, context: Context, pixels: np.ndarray) -> float:
+        """Return the error of `error_gradient` without its gradients."""
+        return blocks.squared_error(self.newest_generator(), context, self._steps(context), pixels)
+
+    @torch.no_grad()
     def inputs(self, context: Context) -> tuple[Tensor, Tensor, Tensor]:
         """Return a generator's inputs: the dequantised picture (1, 3, 32 rows, 32 columns), RGB float; maps; index."""
         picture = transform.dequantised_picture(context, self._delta(context.step_index), self._s)

@@ -44,15 +44,27 @@ def error_gradient(generator: Generator, context: Context, steps: Tensor, pixels
         symbols = torch.from_numpy(part.symbols).float().requires_grad_()
         with torch.enable_grad():
             picture = run_generator(generator, part, steps, varied=Varied(symbols, rows))
-            target = as_rgb(pixels[block.pixels])
-            ours = picture[0, :, block.window[0], block.window[1]][:, : target.shape[1], : target.shape[2]]
-            error = (ours - target).square().sum()
+            error = _block_error(picture, block, pixels)
             error.backward()
         total += float(error.detach())
         if symbols.grad is not None:
             gradient[..., block.outer[0], block.outer[1]] += symbols.grad.numpy()
     by_row = np.zeros(len(rows)) if rows.grad is None else rows.grad.double().numpy()
     return ErrorGradient(total, gradient, by_row)
+
+
+def squared_error(generator: Generator, context: Context, steps: Tensor, pixels: np.ndarray) -> float:
+    """Return the error of `error_gradient` alone, in less than half its time."""
+    pictures = (
+        (block, run_generator(generator, context.window(*block.outer), steps)) for block in cut_blocks(context.grid)
+    )
+    return sum(float(_block_error(picture, block, pixels)) for block, picture in pictures)
+
+
+def _block_error(picture: Tensor, block: Block, pixels: np.ndarray) -> Tensor:
+    target = as_rgb(pixels[block.pixels])
+    ours = picture[0, :, block.window[0], block.window[1]][:, : target.shape[1], : target.shape[2]]
+    return (ours - target).square().sum()
 
 
 class Varied(NamedTuple):

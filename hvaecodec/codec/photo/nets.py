@@ -74,3 +74,6 @@ class GradientNets(Protocol):
 
     def error_gradient(self, context: Context, pixels: np.ndarray) -> ErrorGradient:
         """Return the squared error of the newest generator's picture and its gradients."""
+
+    def squared_error(self, context: Context, pixels: np.ndarray) -> float:
+        """Return the error of `error_gradient` without its gradients, sooner."""

@@ -10,6 +10,7 @@ import numpy as np
 
 from hvaecodec.codec.photo.adaptation import DIRECTIONS, RADIUS, Adaptation, curvature, scale_for, unit
 from hvaecodec.codec.photo.context import join
+from hvaecodec.codec.photo.nets import ErrorGradient
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.source import Source
 from hvaecodec.codec.photo.streams import Encoding
@@ -93,21 +94,31 @@ class Refiner:
         targets = Targets([source.coefficients for source in self.sources], np.zeros(DIRECTIONS))
         trial = self.judge(start)
         best, lowest = trial.encodings, trial.cost
-        for pace in np.geomspace(*self.config.paces, passes).tolist():
+        for number, pace in enumerate(np.geomspace(*self.config.paces, passes).tolist(), 1):
             moves = zip(self.sources, targets.symbols, trial.proposals.symbols, strides, strict=True)
             symbols = [self._moved(*move, pace) for move in moves]
             coefficients = self._adapted(targets.coefficients, trial.proposals.coefficients, adapting, pace)
             targets = Targets(symbols, coefficients)
-            trial = self.judge(self._walk(targets))
+            trial = self.judge(self._walk(targets), last=number == passes)
             if trial.cost < lowest:
                 best, lowest = trial.encodings, trial.cost
         return best
 
-    def judge(self, encodings: list[Encoding]) -> Trial:
-        """Return the cost of encodings of all slices, and where the gradient would have what they were rounded from."""
-        weights, adaptation = self.sources[0].weights, encodings[0].context.adaptation
-        gradient = weights.gradients.error_gradient(join([encoding.context for encoding in encodings]), self.pixels)
-        proposals, top = [], 0
+    def judge(self, encodings: list[Encoding], last: bool = False) -> Trial:
+        """Return the cost of encodings of all slices, and where the gradient would have what they were rounded from.
+
+        After the last encodings nothing moves any more, so they have no proposals.
+        """
+        context, nets = join([encoding.context for encoding in encodings]), self.sources[0].weights.gradients
+        bits = self._bit * sum(sum(encoding.est_bits) for encoding in encodings)
+        if last:
+            return Trial(encodings, nets.squared_error(context, self.pixels) + bits, Targets([], np.zeros(0)))
+        gradient = nets.error_gradient(context, self.pixels)
+        return Trial(encodings, gradient.error + bits, self._proposals(encodings, gradient))
+
+    def _proposals(self, encodings: list[Encoding], gradient: ErrorGradient) -> Targets:
+        """Return what the coefficients of encodings should have been, by a gradient, whose arrays it changes."""
+        adaptation, proposals, top = encodings[0].context.adaptation, [], 0
         for source, encoding in zip(self.sources, encodings, strict=True):
             proposal = gradient.by_symbol[..., top : top + source.frame.grid[0], :]
             proposal /= -2 * 3 * self._luma_step**2 * source.weight.whole()  # in place: these arrays are large
@@ -116,8 +127,7 @@ class Refiner:
             top += source.frame.grid[0]
         coefficients = -gradient.by_row / (2 * self._curvature * unit(self._scale))
         coefficients[: len(adaptation.coefficients)] += adaptation.coefficients
-        cost = gradient.error + self._bit * sum(sum(encoding.est_bits) for encoding in encodings)
-        return Trial(encodings, cost, Targets(proposals, coefficients))
+        return Targets(proposals, coefficients)
 
     @cached_property
     def _luma_step(self) -> float:

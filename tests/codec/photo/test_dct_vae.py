@@ -221,7 +221,7 @@ def test_search_pays_in_the_cost_it_minimises(codec, effort):
 
 
 def test_gradient_of_the_generators_error(codec):
-    from hvaecodec.codec.backends.torch_photo_blocks import error_gradient
+    from hvaecodec.codec.backends.torch_photo_blocks import error_gradient, squared_error
 
     net = codec.generators.get(codec.generators.newest)
     symbols = np.zeros((3, 32, 32, 2, 2), np.int16)
@@ -234,4 +234,5 @@ def test_gradient_of_the_generators_error(codec):
     symbols[0, 0, 1, 0, 0] = -1
     down = error_gradient(net, context, steps, pixels).error
     assert (up - down) / 2 == pytest.approx(base.by_symbol[0, 0, 1, 0, 0], rel=0.05)
-    assert base.error > 0
+    assert base.error > 0 and up != down
+    assert squared_error(net, context, steps, pixels) == pytest.approx(down, rel=1e-6)

@@ -49,7 +49,7 @@ class Nets:
         return f"{crc32(card):08x}-{weights_digest(self.dct)}-{weights_digest(self.vdvae)}"
 
     def whole_digest(self) -> str:
-        """Return the digest of the package's own codec, on which `measure_whole` depends too, as a hexadecimal number."""
+        """Return the digest of the package's own codec, on which `measure_whole` depends too."""
         return f"{crc32(json.dumps(self.whole[0].card, sort_keys=True).encode()):08x}"
 
 
@@ -79,7 +79,7 @@ def measure_photo(x: np.ndarray, nets: Nets) -> dict[str, Any]:
 
 
 def measure_whole(x: np.ndarray, record: dict[str, Any], nets: Nets) -> dict[str, Any]:
-    """Measure a photo, uint8 (H, W, 3), in the package's own codec at the PSNR of its record, as `measure_photo` does."""
+    """Measure a photo, uint8 (H, W, 3), in our own codec at the PSNR of its record, as `measure_photo` does."""
     data = nets.whole[0].encode(x, psnr=jpeg_target(record), effort=1)
     picture = nets.whole[1].decode(data)
     return {"whole_n_bytes": len(data), "whole_seam": seams(picture)} | _distortion("whole", x, picture)
