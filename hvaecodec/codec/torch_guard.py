@@ -1,4 +1,9 @@
-"""Guards around the nets of a codec: whatever the caller has set for PyTorch, pictures and symbols do not change."""
+"""Guards around the nets of a codec: whatever the caller has set for PyTorch, pictures and symbols do not change.
+
+Nothing here changes what another thread sees. Dtypes are stated wherever tensors are made, since the default one
+belongs to the whole process; the rest of what a caller may set belongs to a thread, and ours are fresh ones
+(`own_thread`).
+"""
 
 from __future__ import annotations
 
@@ -8,23 +13,16 @@ from contextlib import contextmanager
 import torch
 
 
+def settle_thread() -> None:
+    """Make a fresh thread ours: denormal numbers are kept, which a thread inherits from the one that started it."""
+    torch.set_flush_denormal(False)
+
+
 @contextmanager
 def without_autocast() -> Iterator[None]:
     """Run nets without gradients, and without the caller's autocast."""
     with torch.no_grad(), torch.autocast("cpu", enabled=False):
         yield
-
-
-@contextmanager
-def exact_float32() -> Iterator[None]:
-    """Run nets as `without_autocast` does, with products in full float32: codes that are chosen by less are others."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        with without_autocast():
-            yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def has_bfloat16() -> bool:
