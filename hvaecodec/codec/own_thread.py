@@ -17,7 +17,7 @@ from contextvars import Context
 from importlib import import_module
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 _PACKAGE = str(Path(__file__).parent.parent)
 _current = threading.local()
@@ -65,6 +65,8 @@ class _Call(Generic[T]):
         self.work = work
         self.requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self.thread = threading.Thread(target=self._run, name="hvaecodec", daemon=True)
+        self.guard: Any = import_module("hvaecodec.codec.torch_guard") if "torch" in sys.modules else None
+        self.n_threads: int = self.guard.threads_of_caller() if self.guard else 1
         self.error: BaseException | None = None
         self.result: T
 
@@ -111,9 +113,10 @@ class _Call(Generic[T]):
             self.requests.put(None)
 
     def _settled(self) -> T:
-        if "torch" in sys.modules:
-            import_module("hvaecodec.codec.torch_guard").settle_thread()
-        return self.work()
+        if self.guard is None:
+            return self.work()
+        with self.guard.settled(self.n_threads):
+            return self.work()
 
     def _interrupt(self) -> None:
         """Raise KeyboardInterrupt in the thread of the work, between two of its steps, and wait until it has ended."""

@@ -167,7 +167,8 @@ def callers_state() -> dict[str, Any]:
 
 
 def denormals_are_kept() -> bool:
-    return float(np.float32(1e-30) * np.float32(1e-10)) != 0
+    with np.errstate(all="ignore"):
+        return float(np.float32(1e-30) * np.float32(1e-10)) != 0
 
 
 def differences(state: str, plain: dict[str, dict[str, str]], shared_codecs: Sequence[str] = CODECS) -> list[str]:
