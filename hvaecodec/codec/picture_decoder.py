@@ -15,6 +15,7 @@ from hvaecodec.codec.format.file_info import describe
 from hvaecodec.codec.format.limits import DECODED_PIXELS, MAX_PIXELS
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import unpack_picture
+from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.settings import Decoding
 
 
@@ -39,6 +40,7 @@ class PictureDecoder(ABC):
         Raises CorruptFile for fields that no file of this codec has.
         """
 
+    @on_own_thread
     def decode(
         self,
         data: bytes,
@@ -59,6 +61,7 @@ class PictureDecoder(ABC):
         """
         return self._decode(data, Decoding(temperature, seed, scale, partial, generator, max_pixels)).pixels
 
+    @on_own_thread
     def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
         """Return the picture with the ICC profile and EXIF of the file; the settings are those of `decode`."""
         return self._decode(data, Decoding(**settings))
@@ -78,6 +81,7 @@ class PictureDecoder(ABC):
             raise ModelMismatch(f"written by {container.header.codec}, and this is {cls.name}")
         return describe(data, container, cls._details(container))
 
+    @on_own_thread
     def info(self, data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
         """Describe a file; payload_bytes are what is in the file.
 

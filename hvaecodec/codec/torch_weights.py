@@ -22,6 +22,7 @@ CALLS_PER_TENSOR = 60  # of functions of torch while a net is made; ours need up
 _DRAWN: Any = (torch.rand, torch.randn)
 _DRAWN_INTO: Any = (torch.Tensor.uniform_, torch.Tensor.normal_)
 _FILLED: Any = (torch.empty, torch.zeros, torch.ones, *_DRAWN)
+_DEFAULT_DTYPE: Any = (*_FILLED, torch.full, torch.linspace)  # they take the process's where none is stated
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -51,8 +52,9 @@ def half_precision(net: nn.Module) -> dict[str, torch.Tensor]:
 def build_net(make: Callable[[], N], tensors: Mapping[str, torch.Tensor]) -> N:
     """Build a net whose weights are the tensors of a file: in evaluation mode, without gradients.
 
-    make: makes a net of the configuration that the file states. No random number is drawn for it, and no configuration
-    takes more memory than the file's tensors imply. Raises ValueError if the tensors are not those of the net.
+    make: makes a net of the configuration that the file states. No random number is drawn for it, what it does not
+    state the dtype of is float32, and no configuration takes more memory than the file's tensors imply. Raises
+    ValueError if the tensors are not those of the net.
     """
     with _Bounded(tensors):
         net = make()
@@ -67,6 +69,8 @@ def build_net(make: Callable[[], N], tensors: Mapping[str, torch.Tensor]) -> N:
 
 class _Bounded(TorchFunctionMode):
     """Lets a net be made of as many numbers as some tensors hold, about, and draws none: all will be overwritten.
+
+    Numbers are float32 where the net does not say what they are, whatever the default of the process.
 
     Raises ValueError where a net needs far more numbers, or calls of torch's functions, than such tensors account for.
     """
@@ -83,6 +87,8 @@ class _Bounded(TorchFunctionMode):
             self.numbers -= math.prod(torch.Size(args[0] if isinstance(args[0], Sequence) else args))
         if self.calls < 0 or self.numbers < 0:
             raise ValueError("its config describes a larger net than it holds tensors of")
+        if func in _DEFAULT_DTYPE and kwargs.get("dtype") is None:
+            kwargs = kwargs | {"dtype": torch.float32}
         if getattr(func, "__module__", "") == "torch.nn.init" or func in _DRAWN_INTO:
             return args[0] if args else kwargs["tensor"]
         return (torch.zeros if func in _DRAWN else func)(*args, **kwargs)

@@ -6,7 +6,6 @@ Weights are read as numpy arrays; whoever runs the nets makes of them what they 
 from __future__ import annotations
 
 import hashlib
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.files import read_regular
+from hvaecodec.codec.own_thread import warn_caller
 from hvaecodec.codec.weight_files import MAX_WEIGHTS, Weights, read_tables, read_weights
 from hvaecodec.codec.weight_folders import plain_name, usable
 
@@ -101,10 +101,9 @@ class Generators:
             return self.newest
         if named in self.paths:
             return named
-        warnings.warn(
+        warn_caller(
             f"generator {named.hex()} is not installed; decoding with {self.newest.hex()}, the picture may differ a "
-            "little from the one that was encoded",
-            stacklevel=4,
+            "little from the one that was encoded"
         )
         return self.newest
 

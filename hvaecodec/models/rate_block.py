@@ -6,6 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvaecodec.models.rate_features import HATS
+from hvaecodec.models.rows import in_strips
 
 
 class Block(nn.Module):
@@ -27,9 +28,15 @@ class Block(nn.Module):
         offset: added to the gains and then the shifts of all channels, (B or 1, 2 width), None for zero.
         """
         moved = self.rate(rate) if offset is None else self.rate(rate) + offset
-        gain, shift = moved[:, :, None, None].chunk(2, 1)
+        width = h.shape[1]
+        cost = 10 * width**2 + 400 * width  # the rest takes as long as so many multiplications
+        return in_strips(self._refined, h, moved[:, :, None, None], reach=1, cost=cost)
+
+    def _refined(self, h: Tensor, moved: Tensor) -> Tensor:
+        gain, shift = moved.chunk(2, 1)
         y = self.conv(F.silu(h))
-        return h + self.mix(F.silu(y * (1 + gain) + shift))
+        refined: Tensor = h + self.mix(F.silu(y * (1 + gain) + shift))
+        return refined
 
 
 def zero_bias(conv: nn.Conv2d) -> None:

@@ -73,4 +73,4 @@ def layer_features(layer: int, n_layers: int) -> Tensor:
     They are 8 hat functions over the layers: layer 1, the finest, is at the last one, layer n_layers at the first.
     """
     position = (HATS - 1) * (n_layers - layer) / max(1, n_layers - 1)
-    return (1 - (position - torch.arange(HATS)).abs()).clamp_min(0)[None]
+    return (1 - (position - torch.arange(HATS, dtype=torch.float32)).abs()).clamp_min(0)[None]

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hvaecodec.codec.add_texture import add_texture
 from hvaecodec.codec.hqa.pictures import indices_to_picture, picture_to_indices
 from hvaecodec.codec.hqa.weights import HqaBitstream, layers_in, load_sampler
 from hvaecodec.codec.settings import Decoding
-from hvaecodec.codec.torch_guard import exact_float32, has_bfloat16
+from hvaecodec.codec.torch_guard import has_bfloat16, without_autocast
 from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors, texture_drawer
 from hvaecodec.codec.weight_folders import usable
 from hvaecodec.codec.weights import Generators
@@ -55,7 +56,7 @@ class TorchHqaNets:
 
     def to_indices(self, pixels: np.ndarray, layer: int) -> np.ndarray:
         """Encode a picture as `HqaNets.to_indices` states."""
-        with exact_float32():
+        with without_autocast():
             layers = TorchLayers(self.generators.get(self.generators.newest))
             (indices,) = picture_to_indices(layers, pixels, [layer])
         return indices
@@ -63,7 +64,7 @@ class TorchHqaNets:
     def to_picture(self, indices: np.ndarray, layer: int, generator: bytes, settings: Decoding) -> np.ndarray:
         """Decode indices as `HqaNets.to_picture` states, with the texture that the generator may have on top."""
         drawing = self.generators.drawing(generator)
-        with exact_float32():
+        with without_autocast():
             sampler = drawing.sampler if settings.temperature else None
             picture = indices_to_picture(TorchLayers(drawing.net), indices, layer, settings, sampler)
         if drawing.texture is None or not settings.temperature:
@@ -105,7 +106,7 @@ class TorchLayer:
 
     def quantise(self, z_e: Tensor) -> np.ndarray:
         """Return the nearest codes of z_e, (h, w)."""
-        return choose(self.net.cell_logits, z_e)[0].cpu().numpy()
+        return choose(self._logits, z_e)[0].cpu().numpy()
 
     def decode(self, indices: np.ndarray) -> Tensor:
         """Return what the decoder makes of indices (h, w): (1, C, 2 h, 2 w).
@@ -120,7 +121,17 @@ class TorchLayer:
     def choose(self, z_e: Tensor, uniforms: np.ndarray | None, temperature: float) -> np.ndarray:
         """Return the codes (h, w) that a reconstruction of z_e implies."""
         noise = None if uniforms is None else torch.from_numpy(uniforms)
-        return choose(self.net.cell_logits, z_e, noise, temperature)[0].numpy()
+        return choose(self._logits, z_e, noise, temperature)[0].cpu().numpy()
+
+    def _logits(self, cells: Tensor) -> Tensor:
+        """Return `HqaLayer.cell_logits`, with its products by a convolution.
+
+        The process may have matrix products in less than float32, and then other codes would be nearest.
+        """
+        codes, (n, dim) = self.net.codebook, cells.shape
+        points = cells.reshape(1, n, 1, dim).permute(0, 3, 1, 2)  # (1, dim, n, 1)
+        cross = F.conv2d(points, (2 * codes)[:, :, None, None], -(codes**2).sum(1))
+        return cross.permute(0, 2, 3, 1).reshape(n, -1) - (cells**2).sum(1, keepdim=True)
 
 
 class TorchLayers:

@@ -21,6 +21,7 @@ from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in
 from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
 from hvaecodec.codec.photo.render import Draws
 from hvaecodec.codec.settings import Decoding
+from hvaecodec.codec.torch_guard import divided_loops
 from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors, texture_drawer
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.float_twin import float_twin as float_twin
@@ -30,6 +31,8 @@ from hvaecodec.models.photo.prior_layers import PriorConfig
 
 if TYPE_CHECKING:
     from hvaecodec.codec.photo.weights import Bitstream
+
+DIVIDED_TILES = 256  # of a picture whose gradient is computed in loops that threads divide
 
 
 def exact_prior(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> ExactArithmetic:
@@ -72,7 +75,8 @@ class TorchPhotoNets:
     @torch.no_grad()
     def error_gradient(self, context: Context, pixels: np.ndarray) -> ErrorGradient:
         """Return the squared error of the newest generator's picture and its gradients."""
-        return blocks.error_gradient(self.newest_generator(), context, self._steps(context), pixels)
+        with divided_loops(context.grid[0] * context.grid[1] >= DIVIDED_TILES):
+            return blocks.error_gradient(self.newest_generator(), context, self._steps(context), pixels)
 
     @torch.no_grad()
     def squared_error(self, context: Context, pixels: np.ndarray) -> float:

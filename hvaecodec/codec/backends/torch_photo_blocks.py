@@ -98,7 +98,7 @@ def run_generator(
 
 def _rows(generator: Generator, context: Context) -> Tensor:
     """How much of each row of the generator's basis the context's adaptation takes, float (rows,)."""
-    out = torch.zeros(len(generator.basis))
+    out = torch.zeros(len(generator.basis), dtype=torch.float32)
     values = context.adaptation.coefficients[: len(out)]
     out[: len(values)] = unit(context.adaptation.scale) * torch.from_numpy(values).float()
     return out

@@ -29,7 +29,7 @@ def analyse(pixels: np.ndarray, delta: float, s: Tensor, shapes: np.ndarray | No
         ycc = rgb_to_ycc(as_rgb(whole_tiles(pixels[strip.start * TILE : strip.stop * TILE]))[None])
         own = maps[:, 2 * strip.start : 2 * strip.stop]
         if shapes is None:
-            own[:n_maps] = choose_shapes(ycc, torch.tensor([delta]))[0, :n_maps]
+            own[:n_maps] = choose_shapes(ycc, torch.tensor([delta], dtype=torch.float32))[0, :n_maps]
         tiles = tiles_to_blocks(ycc, by_channel(torch.from_numpy(own)[None]))
         steps = delta * spread(s, torch.from_numpy(own)[None])
         coefficients[..., strip, :] = (tiles / steps)[0].numpy()

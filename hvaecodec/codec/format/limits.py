@@ -6,9 +6,8 @@ right after the header.
 
 from __future__ import annotations
 
-import warnings
-
 from hvaecodec.codec.errors import CodecError
+from hvaecodec.codec.own_thread import warn_caller
 
 MAX_SIDE = 2**16 - 1
 MAX_PIXELS = 2**32  # in whole tiles, of the largest picture that the format holds: a limit that refuses nothing
@@ -48,8 +47,7 @@ def warn_above_half(max_pixels: int, height: int, width: int) -> None:
     """Issue a UserWarning for a picture whose whole tiles have more pixels than half of `max_pixels`."""
     pixels = pixels_in_tiles(height, width)
     if 2 * pixels > max_pixels:
-        warnings.warn(
+        warn_caller(
             f"picture of {height} x {width} pixels, {pixels} in whole tiles, is above half the limit of {max_pixels}; "
-            "a file of some bytes can declare as much to use up time and memory",
-            stacklevel=5,
+            "a file of some bytes can declare as much to use up time and memory"
         )

@@ -33,6 +33,7 @@ from hvaecodec.codec.images.alpha_and_grey import (
     shrink,
     unpack_picture,
 )
+from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
@@ -62,6 +63,7 @@ class HqaPhotoCodec(PictureDecoder):
         self.bitstream, self.nets, self.card = bitstream, nets, card
 
     @classmethod
+    @on_own_thread
     def load(cls, path: Path | None = None) -> HqaPhotoCodec:
         """Load a folder with card.json, bitstream.safetensors and generators; None is the set in the package.
 
@@ -79,6 +81,7 @@ class HqaPhotoCodec(PictureDecoder):
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
+    @on_own_thread
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
@@ -180,6 +183,7 @@ class HqaPhotoCodec(PictureDecoder):
         grid = list(index_grid(header.height, header.width, layer - 1))
         return {"quality": quality_of(layer), "layer": layer, "grid": grid, "codebook_size": CODES}
 
+    @on_own_thread
     def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file: one array, the grid of indices, int16 (rows, columns) in 0..511.
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import BinaryIO
@@ -25,6 +24,7 @@ from hvaecodec.codec.images.metadata import note_what_is_left_out, read_exif
 from hvaecodec.codec.images.modes import to_plain_pixels
 from hvaecodec.codec.images.notes import Notes
 from hvaecodec.codec.images.transparency import StoredSamples
+from hvaecodec.codec.own_thread import warn_caller
 
 _MODE_OF_CHANNELS = {1: "L", 2: "LA", 3: "RGB", 4: "RGBA"}
 _UPRIGHT = {  # orientation in EXIF -> what turns such pixels upright
@@ -100,7 +100,7 @@ def from_any(image: np.ndarray | Image.Image | LoadedImage) -> LoadedImage:
     if isinstance(image, Image.Image):
         loaded = from_image(image)
         for loss in loaded.losses:
-            warnings.warn(loss, stacklevel=3)
+            warn_caller(loss)
         return loaded
     if not isinstance(image, np.ndarray):
         raise TypeError(f"an image is a uint8 array or a PIL image, not {type(image).__name__}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +17,7 @@ from hvaecodec.codec.format.file_info import check_level_count, check_weights
 from hvaecodec.codec.format.limits import DECODED_PIXELS
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db, unpack_picture
+from hvaecodec.codec.own_thread import on_own_thread, warn_caller
 from hvaecodec.codec.photo.adaptation import NONE
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.encoder import encode_picture
@@ -53,6 +53,7 @@ class DctVaeCodec(PictureDecoder):
         self.weights, self.card = weights, card
 
     @classmethod
+    @on_own_thread
     def load(cls, path: Path | None = None) -> DctVaeCodec:
         """Load a folder of weights; None is the set in the package. Raises CodecUnavailable.
 
@@ -74,6 +75,7 @@ class DctVaeCodec(PictureDecoder):
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
+    @on_own_thread
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
@@ -117,9 +119,7 @@ class DctVaeCodec(PictureDecoder):
         container = unpack_picture(data, settings.max_pixels, partial=settings.partial, max_levels=n_levels)
         if container.truncated and len(container.levels) < n_levels:
             n_whole, n_all = len(container.levels), len(container.level_lengths)
-            warnings.warn(
-                f"the file is cut: {n_whole} of {n_all} levels decoded, finer detail is left out", stacklevel=3
-            )
+            warn_caller(f"the file is cut: {n_whole} of {n_all} levels decoded, finer detail is left out")
         context, _ = self._decode_context(container)
         if settings.size == TILE:
             generator = self.generators.choose(container.header.generator, settings.generator)
@@ -153,6 +153,7 @@ class DctVaeCodec(PictureDecoder):
         _check_fields(container)
         return {"quality": quality_of(container.header.step_index)}
 
+    @on_own_thread
     def generator_inputs(self, data: bytes) -> tuple[Any, ...]:
         """Return what the generator sees of a file, in the order of its arguments, as tensors of the backend.
 
@@ -162,6 +163,7 @@ class DctVaeCodec(PictureDecoder):
         context, _ = self._decode_context(unpack(data))
         return self.weights.nets.inputs(context)
 
+    @on_own_thread
     def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, int16, as `levels_of` divides them.
 

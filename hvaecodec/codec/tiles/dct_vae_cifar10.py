@@ -19,6 +19,7 @@ import torch
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.format.container import Header
 from hvaecodec.codec.images.alpha_and_grey import shrink
+from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.tiles.context_stream import ContextTables, decode_context, encode_context
@@ -47,6 +48,7 @@ class DctVaeCifarCodec(FixedRateCodec):
         self.tables, self.context = tables, context
 
     @classmethod
+    @on_own_thread
     def load(cls, path: Path | None = None) -> DctVaeCifarCodec:
         """Load a folder with card.json, bitstream.safetensors and generators; None is the set in the package.
 

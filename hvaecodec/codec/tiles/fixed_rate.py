@@ -15,6 +15,7 @@ from hvaecodec.codec.format.file_info import check_weights
 from hvaecodec.codec.format.limits import DECODED_PIXELS
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db, unpack_picture
+from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
 from hvaecodec.codec.tiles.tiles32 import SIDE
@@ -61,6 +62,7 @@ class FixedRateCodec(PictureDecoder):
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
+    @on_own_thread
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
@@ -125,6 +127,7 @@ class FixedRateCodec(PictureDecoder):
             raise CorruptFile(f"step index {step_index} with {n_levels} level streams, expected {STEP_INDEX} with 1")
         return {"quality": QUALITY}
 
+    @on_own_thread
     def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, one int16 array. Both backends are numpy here.
 

@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvaecodec.models.hqa.layer_config import LayerConfig
+from hvaecodec.models.side_by_side import each
 
 # From the number of a layer and (rows, columns) of its grid to float64 in 0..1, (rows, columns) or (B, rows, columns).
 Uniforms = Callable[[int, tuple[int, int]], "np.ndarray | Tensor"]
@@ -240,7 +241,7 @@ def choose(
     b, _, h, w = values.shape
     cells = cells_of(values).split(_CELLS)
     if uniforms is None:
-        return torch.cat([logits(part).argmax(1) for part in cells]).view(b, h, w)
+        return torch.cat(each(lambda part: logits(part).argmax(1), cells)).view(b, h, w)
     numbers = uniforms.double().expand(b, h, w).reshape(-1).split(_CELLS)
     indices = []
     for part, u in zip(cells, numbers, strict=True):

@@ -89,7 +89,7 @@ def _frequencies() -> Tensor:
 
     A shape of quadrants stands at all four of them.
     """
-    out = torch.empty(2, len(SHAPES), TILE, TILE)
+    out = torch.empty(2, len(SHAPES), TILE, TILE, dtype=torch.float32)
     for number, shape in enumerate(SHAPES):
         place = torch.arange(TILE)
         for axis, size in enumerate((shape.rows, shape.columns)):
@@ -142,7 +142,7 @@ def _groups(shapes: Tensor, channels: int) -> list[tuple[Tensor, Shape | None, l
 def _axis(region: int, size: int) -> Tensor:
     """The DCTs of the blocks of `size` along a region, interleaved, (region, region): rows are places."""
     blocks = region // size
-    out = torch.zeros(size, blocks, blocks, size)  # frequency, block; block, pixel
+    out = torch.zeros(size, blocks, blocks, size, dtype=torch.float32)  # frequency, block; block, pixel
     for block in range(blocks):
         out[:, block, block] = dct_matrix(size)
     return out.view(region, region)

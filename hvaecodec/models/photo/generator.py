@@ -179,7 +179,7 @@ class Generator(nn.Module):
             nn.init.zeros_(conv.weight)
             zero_bias(conv)
         self.to(memory_format=torch.channels_last)
-        self.register_buffer("basis", torch.zeros(0, self.offsets), persistent=False)
+        self.register_buffer("basis", torch.zeros(0, self.offsets, dtype=torch.float32), persistent=False)
 
     @property
     def offsets(self) -> int:

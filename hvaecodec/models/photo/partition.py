@@ -47,7 +47,7 @@ def _cost(ycc: Tensor, step: Tensor, channels: slice, number: int) -> Tensor:
     coefficients = (coefficients.view(-1, c) @ dct_matrix(c).to(x).T).view(b, ch, height // r, r, width)
     weights = shape_weights()[number, channels, :: TILE // r, :: TILE // c].to(x).repeat(1, 1, width // c)[:, None]
     size = coefficients.mul_(1 / (step.view(-1, 1, 1, 1, 1) * weights)).abs_()
-    energy = weights.square() * torch.tensor(CHANNEL_ENERGY[channels]).to(x).view(-1, 1, 1, 1)
+    energy = weights.square() * torch.tensor(CHANNEL_ENERGY[channels], dtype=torch.float32).to(x).view(-1, 1, 1, 1)
     error = torch.floor(size + DEAD).sub_(size).square_().mul_(energy).sum(3).sum(1)
     cost = error.add_(_log_sum(size), alpha=BIT / math.log(2))
     return cost.view(b, height // r, width // c, c).sum(3)

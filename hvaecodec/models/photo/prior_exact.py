@@ -22,6 +22,8 @@ from hvaecodec.models.photo.prior_layers import LINEAR_SHIFT, PriorConfig, layer
 from hvaecodec.models.photo.prior_numpy import shape_features, tile_classes
 from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch, of_class
 from hvaecodec.models.photo.quality import N_INDICES
+from hvaecodec.models.rows import LEAST
+from hvaecodec.models.side_by_side import cut, each, n_threads
 
 LIMIT = 32767.0
 ROWS_AT_ONCE = 8192  # tiles of a convolution held unfolded at once
@@ -103,14 +105,15 @@ class ExactArithmetic:
         with torch.autocast(x.device.type, enabled=False):
             if side == 1:
                 return self._finish(matrix @ x.flatten(2), half, scale).unflatten(2, x.shape[2:])
-            rows = max(1, ROWS_AT_ONCE // x.shape[3])
             padded = F.pad(x, (1, 1, 1, 1))
-            parts = []
-            for top in range(0, x.shape[2], rows):
-                block = padded[:, :, top : min(top + rows, x.shape[2]) + 2]
-                columns = F.unfold(block, 3)
-                parts.append(self._finish(matrix @ columns, half, scale).unflatten(2, (-1, x.shape[3])))
-            return torch.cat(parts, 2)
+
+            def convolved(rows: slice) -> Tensor:
+                columns = F.unfold(padded[:, :, rows.start : rows.stop + 2], 3)
+                return self._finish(matrix @ columns, half, scale).unflatten(2, (-1, x.shape[3]))
+
+            tiles = x.shape[2] * x.shape[3]
+            at_once = min(n_threads(), max(1, matrix.numel() * tiles // LEAST))
+            return torch.cat(each(convolved, cut(x.shape[2], at_once * -(-tiles // (at_once * ROWS_AT_ONCE)))), 2)
 
     @staticmethod
     def _finish(acc: Tensor, half: Tensor, scale: Tensor) -> Tensor:
