@@ -13,6 +13,7 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
@@ -90,10 +91,8 @@ def milliseconds_of(call: Callable[[], Any], repeat: int = 9) -> float:
     times = []
     for _ in range(repeat + 1):
         start = time.perf_counter()
-        try:
+        with suppress(CodecError):
             call()
-        except CodecError:
-            pass
         times.append(1e3 * (time.perf_counter() - start))
     return median(times[1:])
 
@@ -128,10 +127,16 @@ def by_header(samples: list[Sample]) -> Table:
         described = milliseconds_of(partial(hvaecodec.info, sample.data))
         refused = [milliseconds_of(partial(call, bomb)) for call in (hvaecodec.info, *CALLS.values())]
         rows.append((sample.codec, str(len(sample.data)), f"{described:.2f}", str(len(bomb)), f"{max(refused):.2f}"))
-    header = ("codec", "bytes of a photo", "`info` ms", f"bytes of a bomb of {BOMB_SIDE} × {BOMB_SIDE}", "refused in ms")
+    header = (
+        "codec",
+        "bytes of a photo",
+        "`info` ms",
+        f"bytes of a bomb of {BOMB_SIDE} × {BOMB_SIDE}",
+        "refused in ms",
+    )
     notes = [
-        "Medians of nine calls after a first one, which imports what it needs. `info` reads every byte for its checksums. "
-        f"Refused is the slowest of `info` and of every call below, with the usual limit of {DECODED_PIXELS} pixels."
+        "Medians of nine calls after a first one, which imports what it needs. `info` reads every byte for its "
+        f"checksums. Refused is the slowest of `info` and of every call below, with the usual limit of {DECODED_PIXELS} pixels."
     ]
     return Table("By the header alone", header, rows, notes)
 
