@@ -86,4 +86,5 @@ def without_autocast() -> Iterator[None]:
 
 def has_bfloat16() -> bool:
     """Return whether the processor has instructions for bfloat16 matrix products and PyTorch may use them."""
-    return torch.backends.cpu.get_cpu_capability() == "AVX512" and torch.cpu._is_avx512_bf16_supported()
+    supported: bool = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()  # not in PyTorch 2.4
+    return torch.backends.cpu.get_cpu_capability() == "AVX512" and supported

@@ -2,11 +2,15 @@
 
 import tracemalloc
 import warnings
+from functools import partial
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+import constriction
 import numpy as np
 import pytest
+from PIL import PngImagePlugin
 
 import hvaecodec
 from hvaecodec.codec import images, registry
@@ -15,6 +19,7 @@ from hvaecodec.codec.format.container import ALPHA, Header, pack
 from hvaecodec.codec.format.limits import DECODED_PIXELS, MAX_PIXELS
 from hvaecodec.codec.format.wire_ids import CODECS
 
+GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.hvc"))
 N_LEVELS = {"dct-vae-photo": 6}  # one in all others
 STEP_INDEX = {"dct-vae-photo": 392, "hqa-photo": 3, "dct-vae-cifar10": 1, "srvae-cifar10": 1}
 
@@ -100,6 +105,35 @@ def test_info_without_an_estimate_decodes_nothing(name, no_weights):
     for end in (20, len(data) - 1):
         with pytest.raises(CorruptFile):
             hvaecodec.info(data[:end], max_pixels=MAX_PIXELS * 2)
+
+
+@pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
+def test_info_of_a_whole_file_asks_no_decoder(path, no_weights, monkeypatch):
+    """Neither the entropy coder nor the alpha plane's is asked, and hardly more memory is taken than the file has."""
+    monkeypatch.setattr(constriction.stream.queue, "RangeDecoder", lambda *_: pytest.fail("a stream is decoded"))
+    monkeypatch.setattr("hvaecodec.codec.images.alpha.zlib.decompressobj", lambda: pytest.fail("alpha is inflated"))
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "__init__", lambda *_: pytest.fail("alpha is decoded"))
+    data = path.read_bytes()
+    hvaecodec.info(data)  # imports what it needs
+    tracemalloc.start()
+    assert hvaecodec.info(data)["n_bytes"] == len(data)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 4 * len(data) + 50_000
+
+
+def test_the_limit_of_the_public_functions_is_the_codecs():
+    """Of a file that decodes: one pixel less is refused, as many warn, twice as many do not."""
+    data = (Path(__file__).parents[1] / "golden" / "cifar-one-pixel.hvc").read_bytes()
+    for call in (hvaecodec.decode, hvaecodec.symbols, hvaecodec.info, partial(hvaecodec.info, estimate=True)):
+        with pytest.raises(CodecError, match="1 x 1 pixels, 1024 in whole tiles, is above the limit of 1023"):
+            call(data, max_pixels=1023)
+        with pytest.warns(UserWarning, match="above half the limit of 1024"):
+            call(data, max_pixels=1024)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            call(data, max_pixels=2048)
+            call(data)
 
 
 @pytest.mark.parametrize("name", CODECS)
