@@ -1,4 +1,4 @@
-"""Runs the work of a call on a fresh thread of ours, so that nothing which the caller has set reaches it, nor the reverse.
+"""Runs the work of a call on a fresh thread of ours: nothing that the caller has set reaches it, nor the reverse.
 
 A fresh thread has no autocast, inference mode, default device or function mode of PyTorch, no `np.errstate`, and a
 number of threads for parallel loops that nobody else sees. It lives as long as the call: a process that forks between

@@ -69,7 +69,7 @@ def divided_loops(worthwhile: bool) -> Iterator[None]:
 @cache
 def _setters() -> list[Any]:
     """The functions that set the number of threads of the calling thread, as far as this build of PyTorch has them."""
-    setters = {}
+    setters: dict[str, Any] = {}
     for name in _LIBRARIES:
         with suppress(OSError):
             library = ctypes.CDLL(str(Path(torch.__file__).parent / "lib" / name))

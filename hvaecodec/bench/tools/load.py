@@ -28,7 +28,7 @@ HEIGHT, WIDTH = 256, 384
 
 
 def crops(photo: np.ndarray, count: int) -> list[np.ndarray]:
-    """Return crops of a uint8 photo, 256 x 384 each or the photo's own size if that is less, from its corners inward."""
+    """Return crops of a uint8 photo, 256 x 384 each, or the photo's own size where that is less."""
     free = [max(0, n - side) for n, side in zip(photo.shape, (HEIGHT, WIDTH), strict=False)]
     corners = [(free[0] * i // max(1, count - 1), free[1] * i * i % max(1, free[1])) for i in range(count)]
     return [np.ascontiguousarray(photo[top : top + HEIGHT, left : left + WIDTH]) for top, left in corners]
@@ -51,7 +51,7 @@ def _serve(job: dict[str, Any]) -> None:
 
 
 def seconds_of(job: dict[str, Any], processes: int, threads: int | None, checkout: Path | None) -> dict[str, float]:
-    """Return the seconds until the last of so many processes had done the job, and the mean of its encode and decode.
+    """Return the seconds of the slowest of so many processes at once, and of a median encode and decode.
 
     threads: of each process, None for its own default. checkout: a folder with another `hvaecodec` to run.
     """
@@ -66,12 +66,11 @@ def seconds_of(job: dict[str, Any], processes: int, threads: int | None, checkou
     for worker in workers:
         if worker.stdout.readline() != "ready\n":
             raise RuntimeError("a process ended before it was ready")
-    start = time.perf_counter()
     for worker in workers:
         worker.stdin.write("\n")
         worker.stdin.flush()
     answers = [json.loads(worker.communicate()[0]) for worker in workers]
-    whole = time.perf_counter() - start
+    whole = max(answer["seconds"] for answer in answers)  # they all began at once
     encode = median(answer["encode"] for answer in answers)
     decode = median(answer["seconds"] for answer in answers) / job["crops"] - encode
     return {"whole": whole, "encode": encode, "decode": decode}
