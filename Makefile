@@ -166,13 +166,13 @@ fuzz-counts: install
 	$(FUZZ) --seed 26 --check decode --count 100000 --out $(CURDIR)/runs/fuzz
 	$(FUZZ) --seed 26 --check all --count 10000 --out $(CURDIR)/runs/fuzz
 
+# New inputs go into the first folder of the two; the golden files are only read.
 fuzz-atheris: wheel
 	test -x build/atheris/bin/python || $(PYTHON) -m venv build/atheris
 	build/atheris/bin/python -m pip --disable-pip-version-check --quiet install atheris build/wheel/hvaecodec-*.whl
-	mkdir -p runs/atheris
-	cd tests && build=$(CURDIR)/build/atheris; for parser in container fields exif; do \
-		$$build/bin/python -m fuzz.atheris_targets $$parser -max_total_time=600 -max_len=4096 \
-			-artifact_prefix=$(CURDIR)/runs/atheris/$$parser- golden || exit 1; done
+	cd tests && for parser in container fields exif; do corpus=$(CURDIR)/runs/atheris/$$parser; mkdir -p $$corpus; \
+		$(CURDIR)/build/atheris/bin/python -m fuzz.atheris_targets $$parser -max_total_time=600 -max_len=4096 \
+			-artifact_prefix=$$corpus- $$corpus golden || exit 1; done
 
 limits: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m hvaecodec.bench.tools.limits --write docs/SECURITY.md

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from hvaecodec.codec.errors import ModelMismatch
 from hvaecodec.codec.format.container import Container
-from hvaecodec.codec.format.file_info import describe
+from hvaecodec.codec.format.file_info import check_codec, describe
 from hvaecodec.codec.format.limits import DECODED_PIXELS, MAX_PIXELS
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import unpack_picture
@@ -77,8 +76,7 @@ class PictureDecoder(ABC):
         Raises CodecError as `info` does, but not for what only decoding shows.
         """
         container = unpack_picture(data, max_pixels, check_alpha=False)
-        if container.header.codec != cls.name:
-            raise ModelMismatch(f"written by {container.header.codec}, and this is {cls.name}")
+        check_codec(container.header, cls.name)
         return describe(data, container, cls._details(container))
 
     @on_own_thread

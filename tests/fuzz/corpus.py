@@ -14,9 +14,9 @@ from golden.make_small import load_codec
 from PIL import ImageCms
 
 import hvaecodec
+from fuzz.exif_mutants import PLAIN_BLOCK
 from hvaecodec.codec.images import LoadedImage
 
-EXIF = bytes.fromhex("49492a000800000001001201030001000000010000000000000000")
 _SHAPES = ((32, 32, 3), (33, 40, 3), (48, 64), (64, 33, 4), (40, 35, 2), (1, 1, 3), (1, 64, 4))
 
 
@@ -28,9 +28,9 @@ def pictures() -> list[LoadedImage]:
         rows, columns = np.mgrid[: shape[0], : shape[1]]
         plane = rows * 3 + columns * 2 + 40 * (rows > columns) + random.integers(0, 1 + 12 * number, shape[:2])
         pixels = plane if len(shape) == 2 else np.stack([plane + 30 * n for n in range(shape[2])], -1)
-        made_of.append(LoadedImage((pixels % 256).astype(np.uint8), exif=EXIF if number % 2 else None))
+        made_of.append(LoadedImage((pixels % 256).astype(np.uint8), exif=PLAIN_BLOCK if number % 2 else None))
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    return [*made_of, LoadedImage(made_of[0].pixels, icc=profile, exif=EXIF)]
+    return [*made_of, LoadedImage(made_of[0].pixels, icc=profile, exif=PLAIN_BLOCK)]
 
 
 def tiny_codecs(folder: Path) -> dict[str, Any]:

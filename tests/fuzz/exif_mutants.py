@@ -8,6 +8,7 @@ from random import Random
 from fuzz.bytes_mutants import mutate_bytes
 from hvaecodec.codec.format.exif_block import ORIENTATION, X_RESOLUTION
 
+PLAIN_BLOCK = bytes.fromhex("49492a000800000001001201030001000000010000000000000000")  # orientation 1 alone
 _NUMBERS = (ORIENTATION, ORIENTATION, X_RESOLUTION, 0x010F, 0x8769, 0x8825, 0x0100, 0, 0xFFFF)
 
 

@@ -10,8 +10,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from fuzz.bytes_mutants import mutate_bytes
-from fuzz.corpus import EXIF
-from fuzz.exif_mutants import exif_mutant
+from fuzz.exif_mutants import PLAIN_BLOCK, exif_mutant
 from fuzz.file_mutants import mutate_file
 from fuzz.png_mutants import mutate_png
 from hvaecodec.codec import images
@@ -71,7 +70,7 @@ def alpha_promise(data: bytes, height: int, width: int) -> str:
 
 def check_metadata(rng: Random, seeds: list[bytes]) -> str:
     """EXIF is refused by its documented errors, or comes out upright, of the same length."""
-    return metadata_promise(exif_mutant(rng) if rng.random() < 0.8 else mutate_bytes(rng, EXIF))
+    return metadata_promise(exif_mutant(rng) if rng.random() < 0.8 else mutate_bytes(rng, PLAIN_BLOCK))
 
 
 def metadata_promise(block: bytes) -> str:

@@ -119,7 +119,7 @@ def cost_in_process(name: str, sample: Sample) -> Cost | None:
 
 def by_header(samples: list[Sample]) -> Table:
     """Return a table of milliseconds for what needs the header alone: to describe a file, and to refuse a bomb."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for sample in samples:
         if sample.holds == "nothing":
             continue
@@ -136,14 +136,15 @@ def by_header(samples: list[Sample]) -> Table:
     )
     notes = [
         "Medians of nine calls after a first one, which imports what it needs. `info` reads every byte for its "
-        f"checksums. Refused is the slowest of `info` and of every call below, with the usual limit of {DECODED_PIXELS} pixels."
+        "checksums. Refused is the slowest of `info` and of every call below, with the usual limit of "
+        f"{DECODED_PIXELS} pixels."
     ]
     return Table("By the header alone", header, rows, notes)
 
 
 def by_megapixel(samples: list[Sample], measure: Callable[[str, Sample], Cost | None] = cost_in_process) -> Table:
     """Return a table of seconds and megabytes for each megapixel that a file declares, by codec and call."""
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for sample in samples:
         for name in CALLS:
             cost, megapixels = measure(name, sample), sample.pixels / 1e6

@@ -12,8 +12,18 @@ from hvaecodec.codec.format.wire_ids import EXTRA_NAMES
 T = TypeVar("T")
 
 
-def check_weights(header: Header, digest: bytes) -> None:
-    """Raise ModelMismatch for a file that needs other bitstream weights. digest: 4 bytes, of those that were loaded."""
+def check_codec(header: Header, codec: str) -> None:
+    """Raise ModelMismatch for a file that names another codec."""
+    if header.codec != codec:
+        raise ModelMismatch(f"written by {header.codec}, and this is {codec}")
+
+
+def check_weights(header: Header, codec: str, digest: bytes) -> None:
+    """Raise ModelMismatch for a file that needs another codec or other bitstream weights.
+
+    digest: 4 bytes, of those that were loaded.
+    """
+    check_codec(header, codec)
     if header.weights != digest:
         raise ModelMismatch(
             f"written with bitstream weights {header.weights.hex()}, loaded {digest.hex()}; "

@@ -159,7 +159,7 @@ class HqaPhotoCodec(PictureDecoder):
         backend: see `symbols`. Raises ModelMismatch, CorruptFile or CodecUnavailable.
         """
         header = container.header
-        check_weights(header, self.bitstream.digest)
+        check_weights(header, self.name, self.bitstream.digest)
         _check_fields(container, self.bitstream.n_layers)
         layer = header.step_index - 1
         arithmetic = self._arithmetic(layer, backend)

@@ -137,7 +137,7 @@ class DctVaeCodec(PictureDecoder):
     def _decode_context(self, container: Container, backend: str | None = None) -> tuple[Context, list[float]]:
         """Return the context of the levels that a container holds, zero below, and their estimated bits."""
         header = container.header
-        check_weights(header, self.bitstream.digest)
+        check_weights(header, self.name, self.bitstream.digest)
         _check_fields(container)
         frame = Frame.of(header.height, header.width, header.step_index, grey=header.mode.startswith("L"))
         coder = self.bitstream.coder if backend in (None, self.bitstream.library) else self.bitstream.coder_in(backend)

@@ -111,7 +111,7 @@ class FixedRateCodec(PictureDecoder):
         Raises ModelMismatch for other bitstream weights, CorruptFile for another step index or more than one stream.
         """
         header = container.header
-        check_weights(header, self.digest)
+        check_weights(header, self.name, self.digest)
         self._details(container)
         return self._decode_integers(header, container.levels[0])
 
