@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import runpy
 import sys
 from collections.abc import Sequence
 from importlib.abc import MetaPathFinder
+from pathlib import Path
 from typing import Any
 
 
@@ -22,6 +24,8 @@ class Blocker(MetaPathFinder):
 
 if __name__ == "__main__":
     sys.meta_path.insert(0, Blocker())
+    hidden = str(Path(__file__).parent / "hidden")  # for processes that this one starts, as the workers of a folder
+    os.environ["PYTHONPATH"] = os.pathsep.join([hidden, *filter(None, [os.environ.get("PYTHONPATH")])])
     _, how, what, *rest = sys.argv
     if how == "-c":
         sys.argv = ["-c", *rest]
