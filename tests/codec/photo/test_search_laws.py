@@ -1,6 +1,6 @@
 """Laws of the encoder's search with the weights in the package: what each effort and each term of it is for.
 
-All are about one number, distortion + lagrangian * bits, of two windows of photos that scikit-image installs. A term is
+All are about one number, distortion + lagrangian * bits, of some windows of photos that scikit-image installs. A term is
 switched off by the value at which the search no longer sees it.
 """
 
@@ -17,8 +17,9 @@ import hvaecodec
 from hvaecodec.codec.photo.encoder import Encoding, encode_picture
 from hvaecodec.codec.photo.search import SearchConfig
 
-# A coarse and a fine step; a picture on which every term has work to do at each.
-WINDOWS = (("coffee", 100, 200, 160), ("rocket", 200, 200, 440))
+# At a coarse and a fine step; together they give every term work to do.
+PLACES = (("coffee", 100, 200), ("rocket", 200, 200), ("rocket", 60, 260))
+WINDOWS = tuple((*place, step_index) for place in PLACES for step_index in (160, 440))
 SIDE = 128
 DEFAULTS = SearchConfig()
 OFF = {
@@ -69,7 +70,7 @@ def test_more_effort_is_a_lower_cost():
 
 @pytest.mark.parametrize("term", OFF)
 def test_every_term_of_the_search_earns_its_place(term):
-    assert cost(3, replace(DEFAULTS, **{term: OFF[term]})) > cost(3)
+    assert cost(2, replace(DEFAULTS, **{term: OFF[term]})) > cost(2)
 
 
 def test_without_passes_effort_3_is_effort_1():

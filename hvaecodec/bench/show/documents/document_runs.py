@@ -55,7 +55,7 @@ RUNS = (
         "equal-bytes",
         minutes=2,
         codecs=("hqa-photo", "dct-vae-photo@effort=1,like=hqa-photo"),
-        quality=(30, 50),
+        quality=(50, 70),
         limit=6,
         metrics=("psnr", "ms-ssim", "fd-cifar"),
     ),
