@@ -42,6 +42,8 @@ __all__ = [
 
 require_torch("the bench")
 
+_PERCEPTION = ("lpips", "dists", "fd-cifar", "kd-cifar", "psnr")
+
 
 def rate_distortion(
     codecs: Any, images: Any, metrics: Sequence[str] = ("psnr", "ms-ssim"), **options: Any
@@ -59,9 +61,7 @@ def rate_distortion(
     return sweep.measure_sweep(codecs, images, metrics, **options)
 
 
-def rate_perception(
-    codecs: Any, images: Any, metrics: Sequence[str] = ("fd-cifar", "kd-cifar", "psnr"), **options: Any
-) -> ResultTable:
+def rate_perception(codecs: Any, images: Any, metrics: Sequence[str] | None = None, **options: Any) -> ResultTable:
     """Measure size, perception and distortion of every codec at every setting, and return a row for each.
 
     A row has means over the images, and the distances over all of them.
@@ -69,13 +69,26 @@ def rate_perception(
     codecs: one or more of: a specification as `run` takes it, an object with `encode(image, quality=…)` and
     `decode(data)`, a class or function that makes one; or a dict of them by the name to print.
     images: the name of a data set or folder, or images (arrays, PIL images, paths), or a dict of them by name.
+    metrics: if None, LPIPS, DISTS, FD-cifar, KD-cifar and PSNR. The first two need weights, which docs/METRICS.md says
+    how to get; without them a warning says that they are left out, and only who names them has them downloaded.
     Options: `temperatures`, at which every codec that can decodes the same file again; `quality`, `effort`, `data`,
     `limit`, `threads`, `out`, `fresh` and `progress` as in `run`.
     Raises ValueError for an unknown name, TypeError for an object that is no codec.
     """
     from hvaecodec.bench.measure import sweep
 
-    return sweep.measure_sweep(codecs, images, metrics, **options)
+    return sweep.measure_sweep(codecs, images, _at_hand(_PERCEPTION) if metrics is None else metrics, **options)
+
+
+def _at_hand(metrics: Sequence[str]) -> list[str]:
+    """Those of some metrics whose weights lie on this machine; a warning names the others in one line."""
+    from hvaecodec.bench.metrics import image_metrics, set_metrics
+
+    missing = [name for name in set_metrics.split_names(metrics)[0] if not image_metrics.get(name).at_hand()]
+    if missing:
+        words = "their weights are not on this machine; docs/METRICS.md says how to get them"
+        warnings.warn(f"{' and '.join(missing)} left out: {words}", stacklevel=3)
+    return [name for name in metrics if name not in missing]
 
 
 def run(

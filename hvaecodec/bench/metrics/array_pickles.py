@@ -17,8 +17,8 @@ import numpy as np
 _INSTRUCTIONS = (
     pickle.PROTO, pickle.FRAME, pickle.STOP, pickle.MARK, pickle.BINPUT, pickle.LONG_BINPUT, pickle.MEMOIZE,
     pickle.BINGET, pickle.LONG_BINGET, pickle.EMPTY_DICT, pickle.SETITEM, pickle.SETITEMS, pickle.EMPTY_LIST,
-    pickle.APPEND, pickle.APPENDS, pickle.EMPTY_TUPLE, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3, pickle.BININT,
-    pickle.BININT1, pickle.BININT2, pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BINUNICODE,
+    pickle.APPEND, pickle.APPENDS, pickle.EMPTY_TUPLE, pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3,
+    pickle.BININT, pickle.BININT1, pickle.BININT2, pickle.NONE, pickle.NEWTRUE, pickle.NEWFALSE, pickle.BINUNICODE,
     pickle.SHORT_BINUNICODE, pickle.BINBYTES, pickle.SHORT_BINBYTES, pickle.GLOBAL, pickle.STACK_GLOBAL, pickle.REDUCE,
     pickle.BUILD,
 )  # fmt: skip

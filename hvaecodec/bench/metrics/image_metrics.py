@@ -36,6 +36,7 @@ class Metric:
     unit: str = ""
     in_tables: bool = True
     ready: Callable[[], object] = lambda: None
+    at_hand: Callable[[], bool] = lambda: True  # whether its weights lie on this machine
 
 
 def mse(x: np.ndarray, x_hat: np.ndarray) -> float:
@@ -102,7 +103,15 @@ def _lpips(key: str, label: str, net: str, weights: convolutions.Convolutions) -
     about = f"lpips 0.1, RGB in [-1, 1], {weights.about}; lower is better"
     score = functools.partial(perceptual.lpips, net=net)
     ready = functools.partial(perceptual.load_lpips, net)
-    return Metric(key, label, score, higher_is_better=False, about=about, ready=ready)
+    return Metric(
+        key,
+        label,
+        score,
+        higher_is_better=False,
+        about=about,
+        ready=ready,
+        at_hand=functools.partial(_at_hand, weights),
+    )
 
 
 def _dists(key: str, label: str, side: int | None) -> Metric:
@@ -110,7 +119,13 @@ def _dists(key: str, label: str, side: int | None) -> Metric:
     size = "full size" if side is None else f"a longer shorter side brought to {side}"
     about = f"piq.DISTS, RGB in [0, 1], {size}, {convolutions.VGG16.about}; lower is better"
     score = functools.partial(perceptual.dists, side=side)
-    return Metric(key, label, score, higher_is_better=False, about=about, ready=perceptual.load_dists)
+    ready = perceptual.load_dists
+    at_hand = functools.partial(_at_hand, convolutions.VGG16)
+    return Metric(key, label, score, higher_is_better=False, about=about, ready=ready, at_hand=at_hand)
+
+
+def _at_hand(net: convolutions.Convolutions) -> bool:
+    return convolutions.at_hand(net)
 
 
 _SMALL = "five scales with a window of min(11, side), RGB in [0, 1], no network"
@@ -139,6 +154,12 @@ _PLAIN = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "ms_ssim32": ("M
 def plain_label(metric: Metric) -> tuple[str, int]:
     """Return what a metric is called where it stands as measured, not on its `axis`, and its digits after the point."""
     return _PLAIN.get(metric.key, (metric.label, 4))
+
+
+def is_perceptual_distance(name: str) -> bool:
+    """Return whether a metric is a perceptual distance of two pictures, as LPIPS is: lower is better, with a column."""
+    metric = get(name)
+    return metric.in_tables and not metric.higher_is_better
 
 
 def get(name: str) -> Metric:

@@ -30,7 +30,7 @@ ALIASES = {
     "qarv": "qarv_base",
     "vtm": "vtm18.0",
 }
-_PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim"}
+_PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim", "lpips": "lpips", "dists": "dists"}
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def published_names() -> tuple[str, ...]:
 
 
 def published_entry(name: str) -> dict[str, Any]:
-    """Return a published curve as it is stored: source, note, bpp, and psnr or ms_ssim.
+    """Return a published curve as it is stored: source, note, bpp, and some of psnr, ms_ssim, lpips, dists.
 
     Raises ValueError, with names like it, if there is none.
     """
@@ -110,12 +110,19 @@ def published(name: str, metric: str) -> Curve | None:
 
     Conventions differ a little between sources. Raises ValueError if there is no curve of that name.
     """
+    by_rate = published_values(name, metric)
+    return _curve(name, metric, by_rate.items(), source=published_entry(name)["source"]) if by_rate else None
+
+
+def published_values(name: str, metric: str) -> dict[float, float]:
+    """Return the values of a published curve as its source has them, off the metric's axis, by bits per pixel.
+
+    They are none if the source has no such metric. Raises ValueError if there is no curve of that name.
+    """
     entry = published_entry(name)
     values = entry.get(_PUBLISHED_KEYS.get(metric, ""))
-    if values is None:
-        return None
-    pairs = [(b, v) for b, v in zip(entry["bpp"], values, strict=True) if v is not None]
-    return _curve(name, metric, pairs, source=entry["source"])
+    pairs = [] if values is None else zip(entry["bpp"], values, strict=True)
+    return {b: v for b, v in pairs if v is not None}
 
 
 def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:

@@ -53,7 +53,7 @@ def _member(archive: Path, name: str) -> bytes:
 
 
 def _tensors(net: Convolutions, tree: Any) -> dict[str, Any]:
-    """The network's tensors as torchvision has them: kernels (height, width, in, out) become (out, in, height, width)."""
+    """The network's tensors as torchvision has them; there, kernels are (height, width, in, out)."""
     layers = tree[_MEMBERS[net.name][1]]
     tensors: dict[str, Any] = {}
     for place, number in enumerate(net.shapes):

@@ -176,8 +176,8 @@ def test_dists_is_the_authors_at_full_size(cache: Path, tmp_path: Path, monkeypa
     assert at_full_size == pytest.approx(float(reference(*map(perceptual.planes, (big, other)))), abs=1e-5)
     sizes: dict[str, Any] = {"size": (256, 284), "mode": "bilinear"}
     smaller = [torch.nn.functional.interpolate(perceptual.planes(x), **sizes) for x in (big, other)]
-    assert image_metrics.get("dists-256").score(big, other) == pytest.approx(float(reference(*smaller)), abs=2e-3)
-    assert abs(at_full_size - image_metrics.get("dists-256").score(big, other)) > 5e-3
+    assert image_metrics.get("dists-256").score(big, other) == pytest.approx(float(reference(*smaller)), abs=5e-4)
+    assert abs(at_full_size - image_metrics.get("dists-256").score(big, other)) > 2e-3
     assert image_metrics.get("dists").score(X, X_HAT) == image_metrics.get("dists-256").score(X, X_HAT)
 
 

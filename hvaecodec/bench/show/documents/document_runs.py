@@ -29,7 +29,7 @@ RUNS = (
         ),
         quality=(1, 8, 18, 28, 40),
         baselines=("jpeg@quality=1/5/15/30/60", "webp@quality=1/10/30/60", "avif@quality=10/20/35/55"),
-        metrics=("psnr", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
+        metrics=("psnr", "lpips", "dists", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
         threads=1,
     ),
     DocumentRun(

@@ -98,14 +98,8 @@ def _measures(metrics: Sequence[image_metrics.Metric]) -> list[Record]:
 
 
 def _table(table: Table, titled: bool = True) -> str:
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-        for name, *cells in table.rows
-    )
-    caption = f"<caption>{escape(table.title)}</caption>" if titled else ""
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
-    body = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    body = table.html(titled)
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">{body}</div>{notes}'
 
 
