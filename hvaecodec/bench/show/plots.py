@@ -202,5 +202,5 @@ def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: f
         axes.set_ylim(min(inside) - margin, max(inside) + margin)
     axes.grid(alpha=0.3)
     if axes.lines:
-        place = "lower right" if image_metrics.get(metric).higher_is_better else "upper right"
+        place = "lower right" if image_metrics.get(metric).higher_is_better else "best"
         axes.legend(loc=place, fontsize=8.5, framealpha=0.9)
