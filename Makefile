@@ -15,7 +15,7 @@ NEWEST_PYTHON ?= python3.13
 FUZZ = cd tests && PYTHONPATH=helpers OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m fuzz
 
 .PHONY: help demo test test-slow test-data test-metrics test-browser test-report results docs lint house mutations wheel install \
-	clean 	test-doors test-doors-arrays test-doors-compressai doors dist test-light graphs \
+	clean test-doors test-doors-arrays test-doors-compressai doors dist test-light graphs \
 	fuzz fuzz-counts fuzz-atheris test-oldest test-newest limits
 
 help:

@@ -1,6 +1,6 @@
 """Laws of the encoder's search with the weights in the package: what each effort and each term of it is for.
 
-All are about one number, distortion + lagrangian * bits, of some windows of photos that scikit-image installs. A term is
+All are about one number, distortion + lagrangian * bits, of windows of photos that scikit-image installs. A term is
 switched off by the value at which the search no longer sees it.
 """
 
