@@ -35,7 +35,7 @@ from hvaecodec.models.photo.quality import N_INDICES
 from hvaecodec.models.photo.quantiser import shape_weights, step_table
 from hvaecodec.models.photo.shape_contexts import ShapeTables, fit_shape_tables
 from hvaecodec.training.data import Crops
-from hvaecodec.training.photo.coding import blocks_of
+from hvaecodec.training.photo.coding import in_steps
 from hvaecodec.training.photo.searched_symbols import RoundingSearch, Search, decided_symbols
 from hvaecodec.training.place import counter_rng
 from hvaecodec.training.recipes.photo import PriorTraining
@@ -81,12 +81,21 @@ def count_entries(arithmetic: ExactArithmetic, pictures: Iterable[Picture]) -> l
 
 
 def tables_for(
-    net: PriorNet, task: PriorTraining, train: Sequence[np.ndarray], *, count: int, seed: int = 0
+    net: PriorNet,
+    task: PriorTraining,
+    train: Sequence[np.ndarray],
+    *,
+    count: int,
+    seed: int = 0,
+    search: Search | None = None,
 ) -> list[np.ndarray]:
-    """Fit tables to the symbols of `count` training crops at step indices spread over all, as `task` makes them."""
+    """Fit tables to the symbols of `count` training crops at step indices spread over all, as `task` makes them.
+
+    search: makes them instead.
+    """
     arithmetic = ExactArithmetic(export_integers(net), net.config)
-    search: Search = RoundingSearch(net) if task.symbols == "searched" else _round_plainly
-    crops, delta = Crops(train, seed), step_table()
+    search = search or (RoundingSearch(net) if task.symbols == "searched" else _round_plainly)
+    crops = Crops(train, seed)
 
     def pictures() -> Iterable[Picture]:
         for number in range(count):
@@ -94,15 +103,15 @@ def tables_for(
             step_index = round((number + 0.5) / count * (N_INDICES - 1))
             fine = step_index >= task.fine_indices[0] and rng.random() < 0.5
             pixels = crops.batch(1, task.fine_side if fine else task.side, fine, rng)
-            coefficients, shapes = blocks_of(pixels, delta[step_index])
-            symbols = search(coefficients / delta[step_index], shapes, step_index)
+            symbols, shapes = search(pixels, step_index)
             yield symbols[0].numpy(), shapes[0].numpy(), step_index
 
     return fit_tables(count_entries(arithmetic, pictures()))
 
 
-def _round_plainly(coefficients: Tensor, shapes: Tensor, step_index: int) -> Tensor:
-    return torch.round(coefficients).short()
+def _round_plainly(pixels: Tensor, step_index: int) -> tuple[Tensor, Tensor]:
+    coefficients, shapes, _ = in_steps(pixels, step_table()[step_index].expand(len(pixels)))
+    return torch.round(coefficients).short(), shapes
 
 
 def shape_tables_for(train: Sequence[np.ndarray], batches: int, *, side: int = 256, seed: int = 0) -> ShapeTables:

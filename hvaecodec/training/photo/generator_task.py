@@ -16,7 +16,7 @@ from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.quantiser import step_table
 from hvaecodec.training.data import Ahead, Crops, Photos, corners
 from hvaecodec.training.loop import Moment
-from hvaecodec.training.photo.coding import Coded, code_plainly, in_steps, picture_of
+from hvaecodec.training.photo.coding import Coded, code_plainly, picture_of
 from hvaecodec.training.photo.prior_task import VALID_INDICES
 from hvaecodec.training.photo.searched_symbols import Entry, Pool, Search
 from hvaecodec.training.place import HERE, Place
@@ -138,8 +138,7 @@ class GeneratorTask:
         fine = bool(rng.random() < self.config.fine_share)
         pixels = self.crops.batch(self.config.pool.crops, self.config.side, fine, rng)
         step_index = int(rng.integers(*self._indices(fine)))
-        coefficients, shapes, _ = in_steps(pixels, self.delta[step_index].cpu().expand(len(pixels)))
-        symbols = self.search(coefficients, shapes, step_index)
+        symbols, shapes = self.search(pixels, step_index)
         return Entry(pixels.byte(), step_index, shapes.byte(), symbols)
 
     def _indices(self, fine: bool) -> StepIndices:

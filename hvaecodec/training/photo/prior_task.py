@@ -14,7 +14,7 @@ from hvaecodec.training.data import Ahead, Crops, Photos, corners
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.photo.coding import blocks_of
 from hvaecodec.training.photo.linear import fit_linear
-from hvaecodec.training.photo.searched_symbols import Entry, Pool, RoundingSearch
+from hvaecodec.training.photo.searched_symbols import Entry, Pool, RoundingSearch, Search
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.photo import PriorTraining, StepIndices
 
@@ -37,10 +37,15 @@ class Batch:
 
 
 class PriorTask:
-    """Trains a `PriorNet`; a `loop.Task`."""
+    """Trains a `PriorNet`; a `loop.Task`.
 
-    def __init__(self, config: PriorTraining, photos: Photos, place: Place = HERE) -> None:
-        self.config, self.place, self.device = config, place, place.device
+    search: chooses the symbols where the configuration asks for searched ones; None rounds against the net itself.
+    """
+
+    def __init__(
+        self, config: PriorTraining, photos: Photos, place: Place = HERE, *, search: Search | None = None
+    ) -> None:
+        self.config, self.place, self.device, self.search = config, place, place.device, search
         self.crops = Crops(photos.train, place.seed)
         self.delta = step_table()
         torch.manual_seed(place.seed)
@@ -120,8 +125,7 @@ class PriorTask:
         side = c.fine_side if fine else c.side
         pixels = self.crops.batch(c.pool.crops * (c.side // side) ** 2, side, fine, rng)
         step_index = int(rng.integers(*(c.fine_indices if fine else c.indices)))
-        coefficients, shapes = blocks_of(pixels, self.delta[step_index])
-        symbols = RoundingSearch(self.net)(coefficients / self.delta[step_index], shapes, step_index)
+        symbols, shapes = (self.search or RoundingSearch(self.net))(pixels, step_index)
         return Entry(pixels.byte(), step_index, shapes.byte(), symbols)
 
     def _batch(self, number: int) -> Batch:

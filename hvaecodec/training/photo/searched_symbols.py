@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -18,7 +19,9 @@ from torch import Tensor
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.photo.by_shape import ByShape
 from hvaecodec.codec.photo.chunk_coder import ChunkCoder
+from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.curvature import channel_weights
+from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.streams import Decide
@@ -26,7 +29,8 @@ from hvaecodec.models.integers import logistic_tables
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.models.photo.prior_walk import walk
-from hvaecodec.models.photo.quantiser import shape_weights
+from hvaecodec.models.photo.quantiser import shape_weights, step_table
+from hvaecodec.training.photo.coding import in_steps
 from hvaecodec.training.recipes.photo import PoolConfig
 
 LAGRANGIAN = 0.07  # of a bit where errors weigh as without a generator
@@ -35,11 +39,10 @@ LAGRANGIAN = 0.07  # of a bit where errors weigh as without a generator
 class Search(Protocol):
     """Chooses symbols as an encoder does."""
 
-    def __call__(self, coefficients: Tensor, shapes: Tensor, step_index: int) -> Tensor:
-        """Choose int16 symbols for coefficients in units of their steps.
+    def __call__(self, pixels: Tensor, step_index: int) -> tuple[Tensor, Tensor]:
+        """Choose symbols, int16 (B, 3, 32, 32, rows, columns), and shapes, int64 (B, 2, 2 rows, 2 columns).
 
-        coefficients: float (B, 3, 32, 32, rows, columns), on the CPU; the symbols have the same shape.
-        shapes: int64 (B, 2, 2 rows, 2 columns). step_index: gives the steps that the coefficients were divided by.
+        pixels: (B, 3, H, W) in 0..255, of whole tiles, on the CPU.
         """
         ...
 
@@ -53,14 +56,40 @@ class RoundingSearch:
         self.config = SearchConfig(lagrangian=lagrangian)
         self.weight = channel_weights(shape_weights().numpy())
 
-    def __call__(self, coefficients: Tensor, shapes: Tensor, step_index: int) -> Tensor:
+    def __call__(self, pixels: Tensor, step_index: int) -> tuple[Tensor, Tensor]:
         """Choose the symbols of each picture by itself; see `Search`."""
-        return torch.stack([self._one(c, s.numpy(), step_index) for c, s in zip(coefficients, shapes, strict=True)])
+        coefficients, shapes, _ = in_steps(pixels, step_table()[step_index].expand(len(pixels)))
+        pairs = zip(coefficients, shapes, strict=True)
+        return torch.stack([self._one(c, s.numpy(), step_index) for c, s in pairs]), shapes
 
     def _one(self, coefficients: Tensor, shapes: np.ndarray, step_index: int) -> Tensor:
         weight = ByShape(self.weight, shapes)
         decide = Rounder(coefficients.contiguous().numpy(), weight, self.tables, self.config)
         return torch.from_numpy(decided_symbols(self.arithmetic, shapes, step_index, decide))
+
+
+class EncoderSearch:
+    """Chooses as the encoder does that has a folder of weights: some pictures at effort 1, the others at effort 2.
+
+    What refinement sends differs from what rounding sends, and effort 2 is what most files are made with. Adaptations
+    are left out, for a net in training has none. share: of the pictures that are refined. passes: of refinement; fewer
+    than an encoder's cost less and change most of what all change.
+    """
+
+    def __init__(self, folder: Path, share: float = 0.6, passes: int = 3) -> None:
+        self.weights = DctVaeCodec.load(folder).weights
+        self.share, self.config = share, SearchConfig(passes=(0, passes, passes), adapted=0)
+
+    def __call__(self, pixels: Tensor, step_index: int) -> tuple[Tensor, Tensor]:
+        """Encode each picture by itself; see `Search`."""
+        symbols, shapes = [], []
+        for number, picture in enumerate(pixels):
+            effort = 2 if number < round(self.share * len(pixels)) else 1
+            x = np.ascontiguousarray(picture.byte().permute(1, 2, 0).numpy())
+            context = encode_picture(self.weights, x, step_index, effort, self.config).context
+            symbols.append(torch.from_numpy(context.symbols))
+            shapes.append(torch.from_numpy(context.shapes).long())
+        return torch.stack(symbols), torch.stack(shapes)
 
 
 @torch.no_grad()
