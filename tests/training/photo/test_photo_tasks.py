@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiny
 import torch
 
+from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.models.photo.generator import GeneratorConfig, ScaleConfig
 from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.training.data import Photos
@@ -16,7 +18,7 @@ from hvaecodec.training.loop import Loop
 from hvaecodec.training.photo.coding import code_plainly
 from hvaecodec.training.photo.generator_task import GeneratorTask
 from hvaecodec.training.photo.prior_task import PriorTask
-from hvaecodec.training.photo.searched_symbols import RoundingSearch
+from hvaecodec.training.photo.searched_symbols import EncoderSearch, RoundingSearch
 from hvaecodec.training.place import Place
 from hvaecodec.training.recipes.common import LoopConfig
 from hvaecodec.training.recipes.photo import GeneratorTraining, PoolConfig, PriorTraining
@@ -77,6 +79,23 @@ def test_searched_symbols_are_taken(photos, tmp_path) -> None:
     loop(task, tmp_path / "generator", 3).train()
     assert len(task.pool.entries) == 3
     assert set(task.validate()["35.0"]) >= {"psnr_db", "kl_bpp"}
+
+
+def test_the_encoder_of_a_folder_of_weights_chooses_symbols(photos, tmp_path) -> None:
+    """Half of the pictures are refined, the others rounded once, and none has an adaptation."""
+    search = EncoderSearch(tiny.write_weights(tmp_path / "weights", directions=64), share=0.5, passes=2)
+    pixels = torch.from_numpy(np.stack([photo[:64, :64] for photo in photos[:2]])).permute(0, 3, 1, 2).float()
+    symbols, shapes = search(pixels, 300)
+    assert symbols.shape == (2, 3, 32, 32, 2, 2) and shapes.shape == (2, 2, 4, 4)
+    for number, effort in enumerate((2, 1)):
+        context = encode_picture(search.weights, photos[number][:64, :64], 300, effort, search.config).context
+        assert np.array_equal(symbols[number], context.symbols) and np.array_equal(shapes[number], context.shapes)
+        assert not len(context.adaptation.coefficients)
+    once = encode_picture(search.weights, photos[0][:64, :64], 300, 1, search.config).context
+    assert not np.array_equal(symbols[0], once.symbols)
+    prior = PriorTask(replace(PRIOR, symbols="searched"), Photos(photos, []), FLOATS, search=search)
+    loop(prior, tmp_path / "prior", 2).train()
+    assert len(prior.pool.entries) == 2
 
 
 def test_a_search_is_asked_for(photos) -> None:
