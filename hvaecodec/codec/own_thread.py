@@ -1,18 +1,21 @@
-"""Runs the work of a call on a fresh thread of ours: nothing that the caller has set reaches it, nor the reverse.
+"""Runs the work of a call on a thread of ours: nothing that the caller has set reaches it, nor the reverse.
 
-A fresh thread has no autocast, inference mode, default device or function mode of PyTorch, no `np.errstate`, and a
-number of threads for parallel loops that nobody else sees. It lives as long as the call: a process that forks between
-two calls leaves no thread behind, and calls from several threads do not wait for each other.
+Such a thread has no autocast, inference mode, default device or function mode of PyTorch, no `np.errstate`, and a
+number of threads for parallel loops that nobody else sees. Between calls it sleeps: with a new one for every call, what
+each keeps of the memory that it freed would add up. Calls from several threads do not wait for each other, and a forked
+process begins without threads of ours.
 """
 
 from __future__ import annotations
 
 import ctypes
 import functools
+import os
 import sys
 import threading
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from contextvars import Context
 from importlib import import_module
 from pathlib import Path
@@ -58,13 +61,46 @@ def warn_caller(message: str) -> None:
         _warn(message)
 
 
+class _Worker:
+    """A thread of ours, which runs one call after the other."""
+
+    def __init__(self) -> None:
+        self.calls: SimpleQueue[_Call[Any] | None] = SimpleQueue()
+        self.thread = threading.Thread(target=self._run, name="hvaecodec", daemon=True)
+        self.thread.start()
+
+    def _run(self) -> None:
+        with suppress(KeyboardInterrupt):  # of a call that has ended meanwhile
+            while (call := self.calls.get()) is not None:
+                call.run()
+                del call  # and with it what it returned
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in the work, between two of its steps, and wait until the thread has ended."""
+        thread, error = ctypes.c_ulong(self.thread.ident or 0), ctypes.py_object(KeyboardInterrupt)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
+        self.calls.put(None)
+        self.thread.join()
+
+
+_idle: list[_Worker] = []
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_idle.clear)
+
+
+def _idle_worker() -> _Worker:
+    try:
+        return _idle.pop()
+    except IndexError:
+        return _Worker()
+
+
 class _Call(Generic[T]):
-    """One call's work, its thread, and what that asks of the caller meanwhile."""
+    """One call's work, and what that asks of the caller meanwhile."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self.work = work
         self.requests: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
-        self.thread = threading.Thread(target=self._run, name="hvaecodec", daemon=True)
         self.guard: Any = import_module("hvaecodec.codec.torch_guard") if "torch" in sys.modules else None
         self.n_threads: int = self.guard.threads_of_caller() if self.guard else 1
         self.error: BaseException | None = None
@@ -72,14 +108,15 @@ class _Call(Generic[T]):
 
     def outcome(self) -> T:
         """Run the work to its end and return what it returns. Raises what it raises."""
+        worker = _idle_worker()
         try:
-            self.thread.start()
+            worker.calls.put(self)
             while (request := self.requests.get()) is not None:
                 request()
-            self.thread.join()
         except BaseException:
-            self._interrupt()
+            worker.interrupt()
             raise
+        _idle.append(worker)
         if self.error is not None:
             try:
                 raise self.error
@@ -103,13 +140,15 @@ class _Call(Generic[T]):
         if (error := answer.get()) is not None:
             raise error
 
-    def _run(self) -> None:
+    def run(self) -> None:
+        """Do the work, on a thread of ours, and keep what comes of it."""
         _current.call = self
         try:
             self.result = Context().run(self._settled)  # an empty context, whatever threads inherit
         except BaseException as error:
             self.error = error
         finally:
+            del _current.call
             self.requests.put(None)
 
     def _settled(self) -> T:
@@ -117,13 +156,6 @@ class _Call(Generic[T]):
             return self.work()
         with self.guard.settled(self.n_threads):
             return self.work()
-
-    def _interrupt(self) -> None:
-        """Raise KeyboardInterrupt in the thread of the work, between two of its steps, and wait until it has ended."""
-        if self.thread.ident is not None:
-            thread, error = ctypes.c_ulong(self.thread.ident), ctypes.py_object(KeyboardInterrupt)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, error)
-            self.thread.join()
 
 
 def _warn(message: str) -> None:

@@ -31,19 +31,19 @@ class _Crew:
             self.pool = ThreadPoolExecutor(self.n_threads - 1, "hvaecodec", self.prepare)
         return self.pool
 
-    def end(self) -> None:
-        if self.pool is not None:
-            self.pool.shutdown(cancel_futures=True)
-
 
 @contextmanager
 def crew(n_threads: int, prepare: Callable[[], None] = lambda: None) -> Iterator[None]:
-    """Let `each` use so many threads within the block, this one among them. prepare: is run in each other one first."""
-    before, _current.crew = getattr(_current, "crew", None), _Crew(n_threads, prepare)
+    """Let `each` use so many threads within the block, this one among them. prepare: is run in each other one first.
+
+    They sleep between blocks and end with this thread.
+    """
+    before = getattr(_current, "crew", None)
+    crews = vars(_current).setdefault("crews", {})
+    _current.crew = crews.setdefault((n_threads, prepare), _Crew(n_threads, prepare))
     try:
         yield
     finally:
-        _current.crew.end()
         _current.crew = before
 
 

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
@@ -59,7 +60,7 @@ def test_what_work_raises_is_raised_to_the_caller():
         on_own_thread(lambda: 1 / 0)()
 
 
-def test_work_is_done_on_a_thread_of_its_own_which_is_gone_afterwards():
+def test_work_is_done_on_a_thread_of_its_own_which_the_next_call_has_too():
     threads = []
 
     @on_own_thread
@@ -73,7 +74,12 @@ def test_work_is_done_on_a_thread_of_its_own_which_is_gone_afterwards():
         return inner()
 
     assert outer() is threads[0] is not threading.current_thread()
-    assert not threads[0].is_alive() and not is_own_thread()
+    assert outer() is threads[0] and not is_own_thread()
+    if hasattr(os, "fork"):  # a child has none of our threads, and makes its own
+        child = os.fork()
+        if not child:
+            os._exit(0 if outer() is not threads[0] else 1)
+        assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_warning_is_issued_at_the_callers_line():
