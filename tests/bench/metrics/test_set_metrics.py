@@ -214,7 +214,9 @@ def test_the_python_of_the_docs(folder: Path, tmp_path: Path, monkeypatch: pytes
     monkeypatch.chdir(tmp_path)
     exec(block.replace('"photos"', repr(str(folder))).replace('"dct-vae-photo", ', ""), {})
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 19 and all(line.startswith("jpeg, quality ") and line.endswith(" 40") for line in lines)
+    rows = [line for line in lines if line.startswith("jpeg, quality ")]
+    assert lines[-19:] == rows and all(line.endswith(" 40") for line in rows)
+    assert lines[0].endswith(": means over 2 images") and lines[1].split()[0] == "codec"
     assert (tmp_path / "fd.png").exists()
 
 
