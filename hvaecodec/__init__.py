@@ -13,6 +13,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from hvaecodec.codec.errors import CodecError
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 
 if TYPE_CHECKING:
     import numpy as np
@@ -62,7 +63,7 @@ def encode(
     model: str | PathLike[str] = "dct-vae-photo",
     *,
     quality: float | None = None,
-    effort: int = 2,
+    effort: int | None = None,
     bpp: float | None = None,
     psnr: float | None = None,
 ) -> bytes:
@@ -71,8 +72,9 @@ def encode(
     image: a PIL image or a uint8 array: (H, W) grey, (H, W, 2) grey + alpha, (H, W, 3) RGB, (H, W, 4) RGBA.
     model: the name of a codec or a folder of weights. quality: 1..100, a real number, monotone in rate; 50 without
     it, bpp (bits of the whole file per pixel) and psnr (dB, on 8-bit values), of which one may be stated. effort: 1
-    fast, 2, 3 smallest.
-    Raises ValueError or TypeError for wrong arguments, CodecError for a damaged PIL image.
+    fast, 2, 3 smallest; None is 2, or 1 where PyTorch is not installed.
+    What a PIL image holds and the file will not is a UserWarning each. Raises ValueError or TypeError for wrong
+    arguments, CodecError for a damaged PIL image or an effort that needs PyTorch where it is not installed.
     """
     from hvaecodec.codec import registry
 
@@ -87,37 +89,43 @@ def decode(
     scale: float = 1,
     partial: bool = False,
     generator: str = "file",
+    max_pixels: int = DECODED_PIXELS,
 ) -> np.ndarray:
     """Decode a complete file into its picture, uint8, in the shape that was encoded.
 
     temperature: 0 is the picture of least distortion, 1 a sample that `seed` chooses. scale: 1, 1/2 .. 1/32.
     partial: accept a file cut after its coarsest level. generator: "file", or "latest" for the newest installed.
-    Raises CodecError for any file that is damaged, foreign or not decodable here.
+    max_pixels: refuse a picture of more pixels, counted in whole tiles of 32 x 32, as soon as its header is read; one
+    of more than half of them is a UserWarning.
+    Raises CodecError for any file that is damaged, foreign, too large or not decodable here.
     """
     from hvaecodec.codec import registry
 
-    return registry.decode(data, temperature=temperature, seed=seed, scale=scale, partial=partial, generator=generator)
+    settings: dict[str, Any] = {"temperature": temperature, "seed": seed, "scale": scale, "partial": partial}
+    return registry.decode(data, **settings, generator=generator, max_pixels=max_pixels)
 
 
-def info(data: bytes) -> dict[str, Any]:
-    """Describe what a file holds.
+def info(data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
+    """Describe what a file holds, by its header, lengths and checksums; no weights are loaded for that.
 
-    The dict has codec, weights, height, width, mode, quality, n_bytes, payload_bytes, est_bits, levels and more.
-    Raises CodecError for any file that is damaged, foreign or not decodable here.
+    The dict has codec, weights, height, width, mode, quality, n_bytes, payload_bytes, levels and more. estimate: also
+    decode the symbols, for est_bits, the bits that the model thinks they take; then whatever `decode` refuses is
+    refused. max_pixels: as for `decode`. Raises CodecError for any file that is damaged, foreign or too large.
     """
     from hvaecodec.codec import registry
 
-    return registry.info(data)
+    return registry.info(data, estimate=estimate, max_pixels=max_pixels)
 
 
-def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
+def symbols(data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
     """Return the decoded integers of a file, one array per level, coarse to fine.
 
-    backend: "torch", or "numpy" for the plain reference implementation. Raises CodecError as `info` does.
+    backend: "torch", "onnx", or "numpy" for the plain reference implementation; None is the one that serves. All give
+    the same. max_pixels: as for `decode`. Raises CodecError as `decode` does.
     """
     from hvaecodec.codec import registry
 
-    return registry.symbols(data, backend=backend)
+    return registry.symbols(data, backend=backend, max_pixels=max_pixels)
 
 
 def register_pillow() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 # Tiny nets are faster on one thread, above all on a busy machine; what depends on threads says how many it wants.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # for tests that load ONNX Runtime themselves
 
 import pytest
 import standin

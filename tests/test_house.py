@@ -57,7 +57,7 @@ LONG = "def slow(x):\n    '''Return it.'''\n" + "    x += 1\n" * 24 + "    retur
         ("\n" * 300, "modules above 300 lines", "one.py: 3"),
         (LONG, "functions of the encode and decode walk", "slow has 26 lines"),
         ("def _f(a, b, c, *, d, e, f): ...\n", "functions of the same walk", "_f has 6 parameters"),
-        ("def decode(a, b, c, *, d, e, f, g): ...\n", "functions of the same walk", "decode has 7 parameters"),
+        ("def decode(a, b, c, *, d, e, f, g, h): ...\n", "functions of the same walk", "decode has 8 parameters"),
         ("def bare(): return 1\n", "public functions", "bare has no docstring"),
         ("class Bare:\n    x = 1\n", "public functions", "Bare has no docstring"),
         ("x = 1  # " + "long" * 30 + "\n", "lines of the package above 120 characters", "129 characters"),

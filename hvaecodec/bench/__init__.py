@@ -19,6 +19,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hvaecodec.codec.backends import require_torch
+
 if TYPE_CHECKING:
     from hvaecodec.bench.data.datasets import NamedImage
     from hvaecodec.bench.measure.result_table import ResultTable
@@ -38,6 +40,10 @@ __all__ = [
     "write_report",
 ]
 
+require_torch("the bench")
+
+_PERCEPTION = ("lpips", "dists", "fd-cifar", "kd-cifar", "psnr")
+
 
 def rate_distortion(
     codecs: Any, images: Any, metrics: Sequence[str] = ("psnr", "ms-ssim"), **options: Any
@@ -55,9 +61,7 @@ def rate_distortion(
     return sweep.measure_sweep(codecs, images, metrics, **options)
 
 
-def rate_perception(
-    codecs: Any, images: Any, metrics: Sequence[str] = ("fd-cifar", "kd-cifar", "psnr"), **options: Any
-) -> ResultTable:
+def rate_perception(codecs: Any, images: Any, metrics: Sequence[str] | None = None, **options: Any) -> ResultTable:
     """Measure size, perception and distortion of every codec at every setting, and return a row for each.
 
     A row has means over the images, and the distances over all of them.
@@ -65,13 +69,26 @@ def rate_perception(
     codecs: one or more of: a specification as `run` takes it, an object with `encode(image, quality=…)` and
     `decode(data)`, a class or function that makes one; or a dict of them by the name to print.
     images: the name of a data set or folder, or images (arrays, PIL images, paths), or a dict of them by name.
+    metrics: if None, LPIPS, DISTS, FD-cifar, KD-cifar and PSNR. The first two need weights, which docs/METRICS.md says
+    how to get; without them a warning says that they are left out, and only who names them has them downloaded.
     Options: `temperatures`, at which every codec that can decodes the same file again; `quality`, `effort`, `data`,
     `limit`, `threads`, `out`, `fresh` and `progress` as in `run`.
     Raises ValueError for an unknown name, TypeError for an object that is no codec.
     """
     from hvaecodec.bench.measure import sweep
 
-    return sweep.measure_sweep(codecs, images, metrics, **options)
+    return sweep.measure_sweep(codecs, images, _at_hand(_PERCEPTION) if metrics is None else metrics, **options)
+
+
+def _at_hand(metrics: Sequence[str]) -> list[str]:
+    """Those of some metrics whose weights lie on this machine; a warning names the others in one line."""
+    from hvaecodec.bench.metrics import image_metrics, set_metrics
+
+    missing = [name for name in set_metrics.split_names(metrics)[0] if not image_metrics.get(name).at_hand()]
+    if missing:
+        words = "their weights are not on this machine; docs/METRICS.md says how to get them"
+        warnings.warn(f"{' and '.join(missing)} left out: {words}", stacklevel=3)
+    return [name for name in metrics if name not in missing]
 
 
 def run(
@@ -102,6 +119,7 @@ def run(
     from hvaecodec.bench.data import datasets
     from hvaecodec.bench.measure import record_files, runner, specs
     from hvaecodec.bench.metrics import set_metrics
+    from hvaecodec.codec.settings import check_quality
 
     check(metrics=metrics)
     of_image, of_set = set_metrics.split_names(usable(metrics))
@@ -112,10 +130,12 @@ def run(
         raise ValueError(f"a codec is named twice in {', '.join(spec.label for spec in codec_specs)}")
     if effort is not None and effort not in (1, 2, 3):
         raise ValueError(f"effort is 1, 2 or 3, not {effort}")
+    for value in quality or ():
+        check_quality(value)
     images = datasets.load_dataset(dataset, data)[:limit]
     earlier, add_record = record_files.open_records(out, fresh)
     store = set_metrics.FeatureStore(Path(out), of_set) if out is not None and of_set else None
-    with runner.torch_threads(threads):
+    with record_files.alone_in(out), runner.torch_threads(threads):
         return runner.measure_codecs(
             images,
             codec_specs,

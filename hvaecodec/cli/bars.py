@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from hvaecodec.codec.files import printable
+
 
 @contextmanager
 def moving_bar(words: str) -> Iterator[None]:
@@ -17,9 +19,9 @@ def moving_bar(words: str) -> Iterator[None]:
     from rich.console import Console
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        progress.add_task(words, total=None)
+        progress.add_task(printable(words), total=None)
         yield
 
 
@@ -30,11 +32,13 @@ def counting_bar() -> Iterator[Callable[[int, int, str], None] | None]:
         yield None
         return
     from rich.console import Console
-    from rich.progress import Progress
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    words = TextColumn("{task.description}", markup=False)
+    columns = words, BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("bench", total=None)
-        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=what)
+        yield lambda done, total, what: bar.update(task, completed=done, total=total, description=printable(what))
 
 
 @contextmanager
@@ -49,7 +53,10 @@ def stage_bars() -> Iterator[Callable[[str, float, str], None]]:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-    columns = TextColumn("{task.fields[stage]}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}")
+    stage_name, progress_words = (
+        TextColumn(text, markup=False) for text in ("{task.fields[stage]}", "{task.description}")
+    )
+    columns = stage_name, BarColumn(), TaskProgressColumn(), progress_words
     with Progress(*columns, TimeElapsedColumn(), console=Console(stderr=True)) as bar:
         rows: dict[str, TaskID] = {}
 

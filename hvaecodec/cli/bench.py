@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 import sys
 from collections.abc import Sequence
@@ -94,14 +95,27 @@ def bench(
 
         codecs, curves = _named_codecs(codec, baseline), [name for name in published.split(",") if name]
         metrics = _metrics_to_measure(metric or _USUAL_METRICS, curves)
-        sweep: Options = {"quality": _numbers(quality) or None, "effort": effort, "limit": limit, "threads": threads}
-        page: Options = {"rates": _numbers(report_rates), "n_images": report_images, "megabytes": report_megabytes}
-        _check_page(report)
+        sweep: Options = {
+            "quality": _numbers("--quality", quality) or None,
+            "effort": effort,
+            "limit": limit,
+            "threads": threads,
+        }
+        page: Options = {
+            "rates": _numbers("--report-rates", report_rates),
+            "n_images": report_images,
+            "megabytes": report_megabytes,
+        }
         folder = out or Path("runs") / f"bench-{Path(dataset).name}"
+        _check_page(report, folder)
+        if not report_megabytes >= 0:
+            raise ValueError(f"--report-megabytes is {report_megabytes}, must be a number from 0 on")
         with counting_bar() as progress:
             records = api.run(
                 dataset, codecs, metrics=metrics, data=data, out=folder, fresh=fresh, progress=progress, **sweep
             )
+        for name, notes in {record["image"]: record["notes"] for record in records if "notes" in record}.items():
+            say(f"note: {name}: {'; '.join(notes)}")
         shown: Options = {
             "metrics": metrics,
             "anchor": anchor or _first_baseline(records),
@@ -131,18 +145,23 @@ def _metrics_to_measure(metrics: list[str], curves: list[str]) -> list[str]:
     return api.usable(metrics)
 
 
-def _check_page(report: Path | None) -> None:
+def _check_page(report: Path | None, folder: Path) -> None:
+    """Raise CodecError if the page cannot be written; the folder of the results need not be there yet."""
     from hvaecodec.codec.files import check_target
 
-    if report is not None:
+    if report is not None and (report.parent.exists() or report.parent.resolve() != folder.resolve()):
         check_target(report, force=True)
 
 
-def _numbers(text: str) -> list[float]:
+def _numbers(option: str, text: str) -> list[float]:
+    """Return the numbers of an option with commas between; "" is none of them. Raises ValueError."""
     try:
-        return [float(part) for part in text.split(",") if part]
-    except ValueError as error:
-        raise ValueError(f"--quality and --report-rates want numbers with commas between, not {text!r}") from error
+        numbers = [float(part) for part in text.split(",")] if text else []
+    except ValueError:
+        numbers = [math.nan]
+    if not all(0 < number < math.inf for number in numbers):
+        raise ValueError(f"{option} wants numbers above 0 with commas between, not {text!r}")
+    return numbers
 
 
 def _first_baseline(records: Sequence[Record]) -> str:

@@ -2,34 +2,65 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from hvaecodec.codec.errors import words_of
+from hvaecodec.codec.errors import CodecError, words_of
+from hvaecodec.codec.files import printable, reason
 
 BAD_INPUT, WRONG_USAGE, INTERRUPTED = 1, 2, 130
 PIPE = "-"  # as an input it is stdin, as an output stdout
+_STREAMS = {"stdin": os.O_WRONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY}  # what one that was closed lets do
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 Model = Annotated[
     str | None, typer.Option(help="Folder of weights that the file was made with, if they are not the package's.")
 ]
+NoMetadata = Annotated[bool, typer.Option("--no-metadata", help="Leave the ICC profile and the EXIF out.")]
+MaxPixels = Annotated[
+    int,
+    typer.Option(
+        min=1, metavar="N", help="Refuse a picture of more pixels, counted in whole tiles of 32 x 32, by its header."
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]
+
+
+def open_streams() -> None:
+    """Make the three streams of this process such that nobody else's bytes get into them, and none of ours is lost.
+
+    A stream that the caller closed, as `2>&-` does, is opened again: otherwise the next file that is opened takes its
+    number, and Python's `print` for a missing stderr goes to stdout. What is written to stderr then vanishes; a stdout
+    of that kind refuses what is written to it. What an encoding has no letters for becomes escapes.
+    """
+    for number, (name, access) in enumerate(_STREAMS.items()):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.set_inheritable(os.open(os.devnull, access), True)  # it gets the lowest number, and that is this one
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def say(words: str) -> None:
     """Print one line for the person, on stderr; line breaks in `words` become spaces.
 
-    Bytes in the name of a file that are no text become escapes.
+    Bytes in the name of a file that are no text, and those that would move the cursor, become escapes. A reader of
+    stderr that went away is no reason to stop.
     """
-    print(" ".join(words.splitlines()).encode(errors="backslashreplace").decode(), file=sys.stderr)
+    with suppress(OSError):
+        print(printable(" ".join(words.splitlines())), file=sys.stderr)
 
 
 @contextmanager
@@ -44,6 +75,7 @@ def errors(debug: bool = False) -> Iterator[None]:
         warnings.showwarning = _show_warning
         try:
             yield
+            _flush()  # what was printed is written, or we say that it is not
         except typer.Exit:
             raise
         except BrokenPipeError:  # the reader of our stdout went away; no more can be said there
@@ -58,9 +90,14 @@ def errors(debug: bool = False) -> Iterator[None]:
 
 def read_input(source: str) -> bytes:
     """Return the bytes of a file, or of stdin for "-". Raises CodecError if the file cannot be read."""
-    from hvaecodec.codec.files import read_bytes
+    from hvaecodec.codec.files import read_bytes, read_limited
 
-    return sys.stdin.buffer.read() if source == PIPE else read_bytes(source)
+    if source != PIPE:
+        return read_bytes(source)
+    try:
+        return read_limited(sys.stdin.buffer)
+    except (OSError, ValueError) as cause:
+        raise CodecError(f"cannot read stdin: {reason(cause)}") from cause
 
 
 def output_for(source: str, output: str | None, suffix: str) -> str:
@@ -82,7 +119,7 @@ def check_output(source: str, target: str, force: bool) -> None:
 
     if target == PIPE:
         return
-    if source != PIPE and os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target):
+    if source != PIPE and os.path.isfile(source) and os.path.exists(target) and os.path.samefile(source, target):
         raise ValueError(f"input and output are the same file, {target}")
     check_target(target, force)
 
@@ -91,11 +128,27 @@ def write_output(target: str, data: bytes, force: bool) -> None:
     """Write a whole file, or stdout for "-". Raises CodecError if the file cannot be written."""
     from hvaecodec.codec.files import write_atomically
 
-    if target == PIPE:
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
-    else:
+    if target != PIPE:
         write_atomically(target, data, force)
+        return
+    try:
+        sys.stdout.buffer.write(data)
+    except BrokenPipeError:
+        raise
+    except OSError as cause:
+        raise CodecError(f"cannot write stdout: {reason(cause)}") from cause
+    _flush()
+
+
+def _flush() -> None:
+    """Write what waits in stdout. Raises CodecError if that cannot be, BrokenPipeError if its reader went away."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as cause:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 (the interpreter flushes it as it exits)
+        raise CodecError(f"cannot write stdout: {reason(cause)}") from cause
 
 
 def _show_warning(message: Warning | str, *_rest: Any, **_more: Any) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -15,7 +14,9 @@ from hvaecodec.cli.console import (
     PIPE,
     Debug,
     Force,
+    MaxPixels,
     Model,
+    NoMetadata,
     check_output,
     errors,
     output_for,
@@ -24,6 +25,7 @@ from hvaecodec.cli.console import (
     write_output,
 )
 from hvaecodec.cli.folders import FolderOptions, Jobs, Log, convert_folder, refuse_folder_options
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 
 if TYPE_CHECKING:
     from hvaecodec.codec.folders.work import DecodeWork
@@ -63,7 +65,9 @@ def decode(
     generator: Annotated[
         Literal["file", "latest"], typer.Option(help="The generator that the file names, or the newest installed.")
     ] = "file",
+    max_pixels: MaxPixels = DECODED_PIXELS,
     model: Model = None,
+    no_metadata: NoMetadata = False,
     jobs: Jobs = None,
     log: Log = None,
     force: Force = False,
@@ -77,7 +81,8 @@ def decode(
         from hvaecodec.codec.folders.work import DecodeWork
         from hvaecodec.codec.settings import Decoding
 
-        work = DecodeWork(Decoding(temperature, seed, _parse_scale(scale), partial, generator), model)
+        settings = Decoding(temperature, seed, _parse_scale(scale), partial, generator, max_pixels)
+        work = DecodeWork(settings, model, metadata=not no_metadata)
         if os.path.isdir(source):
             convert_folder(source, work, FolderOptions(output, jobs, log, force, debug))
         else:
@@ -95,7 +100,8 @@ def _decode_file(source: str, target: str, work: DecodeWork, force: bool) -> Non
     from hvaecodec.codec import registry
 
     with moving_bar(f"decoding {source}"):
-        image = registry.for_file(data, work.model).decode_with_metadata(data, **asdict(work.settings))
+        codec = registry.for_file(data, work.model, max_pixels=work.settings.max_pixels)
+        image = work.decode(codec, data)
     write_output(target, to_file(image, suffix), force)
     if target != PIPE:
         say(f"{target}: {image.pixels.shape[1]} × {image.pixels.shape[0]} pixels")

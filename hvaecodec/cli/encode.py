@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hvaecodec.cli.bars import moving_bar
-from hvaecodec.cli.console import PIPE, Debug, Force, check_output, errors, output_for, read_input, say, write_output
+from hvaecodec.cli.console import (
+    PIPE,
+    Debug,
+    Force,
+    NoMetadata,
+    check_output,
+    errors,
+    output_for,
+    read_input,
+    say,
+    write_output,
+)
 from hvaecodec.cli.folders import FolderOptions, Jobs, Log, convert_folder, refuse_folder_options
 
 if TYPE_CHECKING:
@@ -44,10 +55,16 @@ def encode(
     ] = None,
     bpp: Annotated[float | None, typer.Option(help="Bits of the whole file per pixel, instead of a quality.")] = None,
     psnr: Annotated[float | None, typer.Option(help="PSNR in dB to reach, instead of a quality.")] = None,
-    effort: Annotated[int, typer.Option(min=1, max=3, help="1 is fast, 3 makes the smallest files.")] = 2,
+    effort: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=3, help="1 is fast, 3 makes the smallest files; 2 if not given. 2 and 3 need hvaecodec[torch]."
+        ),
+    ] = None,
     model: Annotated[str, typer.Option(help="A name from `hvaecodec models`, or a folder of weights.")] = (
         "dct-vae-photo"
     ),
+    no_metadata: NoMetadata = False,
     jobs: Jobs = None,
     log: Log = None,
     force: Force = False,
@@ -62,7 +79,7 @@ def encode(
             raise ValueError("give one of --quality, --bpp and --psnr")
         from hvaecodec.codec.folders.work import EncodeWork
 
-        work = EncodeWork(model, quality, bpp, psnr, effort)
+        work = EncodeWork(model, quality, bpp, psnr, effort, metadata=not no_metadata)
         if os.path.isdir(source):
             convert_folder(source, work, FolderOptions(output, jobs, log, force, debug))
         else:
@@ -75,7 +92,7 @@ def _encode_file(source: str, target: str, work: EncodeWork, force: bool) -> Non
     data = read_input(source)
     from hvaecodec.codec.images import read_image
 
-    image = read_image(data, name="" if source == PIPE else source)
+    image = read_image(data, name="" if source == PIPE else source, metadata=work.metadata)
     for note in image.notes:
         say(f"note: {note}")
     with moving_bar(f"encoding {source}"):

@@ -7,11 +7,12 @@ from typing import Annotated
 
 import typer
 
-from hvaecodec.cli.console import Debug, Model, errors, read_input
+from hvaecodec.cli.console import Debug, MaxPixels, Model, errors, read_input
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 
 EXAMPLES = """
 hvaecodec info photo.hvc
-hvaecodec info photo.hvc --json
+hvaecodec info photo.hvc --json --estimate
 hvaecodec encode photo.png -o - | hvaecodec info -
 """
 
@@ -20,6 +21,11 @@ def info(
     source: Annotated[str, typer.Argument(metavar="FILE", help="An .hvc file, or - for stdin.")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    estimate: Annotated[
+        bool,
+        typer.Option("--estimate", help="Decode the symbols too, and show how many bits the model thinks they take."),
+    ] = False,
+    max_pixels: MaxPixels = DECODED_PIXELS,
     model: Model = None,
     debug: Debug = False,
 ) -> None:
@@ -28,7 +34,11 @@ def info(
         data = read_input(source)
         from hvaecodec.codec import registry
 
-        facts = registry.for_file(data, model).info(data)
+        if model is None:
+            facts = registry.info(data, estimate=estimate, max_pixels=max_pixels)
+        else:
+            codec = registry.for_file(data, model, max_pixels=max_pixels)
+            facts = codec.info(data, estimate=estimate, max_pixels=max_pixels)
         if as_json:
             print(json.dumps(facts))
             return

@@ -6,6 +6,7 @@ help of that its EXAMPLES, a line of shell each.
 
 from __future__ import annotations
 
+import os
 import pkgutil
 import sys
 import textwrap
@@ -16,10 +17,12 @@ import typer
 from typer.exceptions import TyperException
 
 from hvaecodec import __version__, cli
-from hvaecodec.cli.console import INTERRUPTED, say
+from hvaecodec.cli.console import INTERRUPTED, open_streams, say
 
 _HELPERS = {"main", "bars", "console", "folder_log", "folder_progress", "folders", "long_work"}
-_ORDER = ["encode", "decode", "info", "models", "bench", "paper", "train"]
+# How threads of OpenMP and of numpy's BLAS wait: asleep, so that other processes have the processors meanwhile.
+QUIET = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
+_ORDER = ["encode", "decode", "info", "models", "export", "bench", "paper", "train"]
 
 app = typer.Typer(
     name="hvaecodec",
@@ -64,6 +67,9 @@ for _name in sorted({module.name for module in pkgutil.iter_modules(cli.__path__
 
 def main() -> None:
     """Run the command of this process and exit: 0 done, 1 bad input, 2 wrong usage, 130 interrupted."""
+    open_streams()
+    for name, value in QUIET.items():
+        os.environ.setdefault(name, value)  # before PyTorch and numpy load, which read it once
     try:
         code = app(standalone_mode=False)
     except TyperException as error:

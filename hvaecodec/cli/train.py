@@ -41,6 +41,9 @@ def train(
     Several processes train one net under torchrun.
     """
     with errors(debug):
+        from hvaecodec.codec.backends import require_torch
+
+        require_torch("training")
         keep_pages()
         import torch
 

@@ -3,25 +3,71 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from hvaecodec.codec.errors import CodecError
 
+LONGEST = 1 << 30  # bytes of a file or stream that is read whole
+_PART = 1 << 22
+_STREAMS = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}
+_DESCRIPTOR = re.compile(r"(?:/dev|/proc/self)/fd/(\d{1,7})")
 
-def read_bytes(path: str | os.PathLike[str]) -> bytes:
-    """Read a whole file. Raises a CodecError that says in one line why that failed."""
+
+def read_bytes(path: str | os.PathLike[str], limit: int = LONGEST) -> bytes:
+    """Read a whole file, or a pipe to its end. Raises a CodecError that says in one line why that failed.
+
+    limit: bytes, more are refused. So is a device, such as /dev/zero, which may have no end.
+    """
     try:
-        return Path(path).read_bytes()
-    except (OSError, ValueError) as cause:  # ValueError: a zero byte in the name
+        with open(path, "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if (stat.S_ISCHR(mode) or stat.S_ISBLK(mode)) and not os.path.samefile(path, os.devnull):
+                raise ValueError("it is a device, not a file")
+            return read_limited(file, limit)
+    except (OSError, ValueError) as cause:  # ValueError: a zero byte in the name, or too long
         raise CodecError(f"cannot read {path}: {reason(cause)}") from cause
+
+
+def read_limited(stream: BinaryIO, limit: int = LONGEST) -> bytes:
+    """Read a stream to its end. Raises ValueError if it has more bytes than `limit`."""
+    parts, total = [], 0
+    while part := stream.read(min(_PART, limit + 1 - total)):
+        parts.append(part)
+        total += len(part)
+    if total > limit:
+        raise ValueError(f"it has more than {limit} bytes")
+    return b"".join(parts)
+
+
+def read_regular(path: str | os.PathLike[str], limit: int = LONGEST) -> bytes:
+    """Read a whole file that is a regular file, without waiting for what a pipe of that name might hold.
+
+    Raises OSError, or ValueError if it is something else or has more than `limit` bytes.
+    """
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("it is not a regular file")
+        if status.st_size > limit:
+            raise ValueError(f"it has more than {limit} bytes")
+        with open(descriptor, "rb", closefd=False) as file:
+            return read_limited(file, limit)
+    finally:
+        os.close(descriptor)
 
 
 def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
     """Raise the CodecError that `write_atomically` would raise, before any work is done for nothing."""
     try:
+        if is_stream(path):
+            return
         target = Path(os.path.realpath(path))
         if target.is_dir():
             raise CodecError(f"cannot write {path}: it is a directory")
@@ -35,34 +81,91 @@ def check_target(path: str | os.PathLike[str], force: bool = False) -> None:
         raise CodecError(f"cannot write {path}: {reason(cause)}") from cause
 
 
+def is_stream(path: str | os.PathLike[str]) -> bool:
+    """Return whether a path is an open stream, such as /dev/stdout, or a pipe or a device: what is written straight to.
+
+    Raises OSError if the stream is closed.
+    """
+    descriptor = _descriptor_of(path)
+    if descriptor is not None:
+        os.fstat(descriptor)
+        return True
+    if not os.path.exists(path):
+        return False
+    mode = os.stat(path).st_mode
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
+def _descriptor_of(path: str | os.PathLike[str]) -> int | None:
+    """The number of an open file of this process that a path names, None if it names none.
+
+    Where such a path leads to a file, the shell that opened it has decided where in the file to write.
+    """
+    text = os.fspath(path)
+    if text in _STREAMS:
+        return _STREAMS[text]
+    match = _DESCRIPTOR.fullmatch(text)
+    return int(match[1]) if match else None
+
+
 def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = False) -> None:
     """Write a whole file so that afterwards the target holds all of `data`, or is as it was.
 
     An existing file is kept (CodecError) unless `force`, also when it appears while we write.
-    A pipe or device is written to directly. Raises CodecError if the target cannot be written.
+    A pipe, a device or an open stream is written to directly. Raises CodecError if the target cannot be written.
     """
     check_target(path, force)
-    target = Path(os.path.realpath(path))  # a link stays a link; what it points to is replaced
     try:
-        if target.exists() and not target.is_file():
-            target.write_bytes(data)
-            return
-        temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-        try:
-            _write_synced(temporary, data)
-            if force:
-                if target.exists():
-                    shutil.copymode(target, temporary)
-                os.replace(temporary, target)
-            else:
-                _move_without_clobber(temporary, target)
-        finally:
-            with suppress(OSError):
-                temporary.unlink(missing_ok=True)
+        if is_stream(path):
+            descriptor = _descriptor_of(path)
+            with open(path if descriptor is None else os.dup(descriptor), "wb") as stream:
+                stream.write(data)
+        else:
+            _write_whole(Path(os.path.realpath(path)), data, force)  # a link stays a link; what it points to is new
     except FileExistsError as cause:
         raise CodecError(f"{path} exists and is kept; --force replaces it") from cause
     except OSError as cause:
         raise CodecError(f"cannot write {path}: {reason(cause)}") from cause
+
+
+def _write_whole(target: Path, data: bytes, force: bool) -> None:
+    """Write a regular file beside the target, without a name where that can be, and move it there when it is whole."""
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        if not _write_unnamed(target if not force else temporary, data):
+            _write_synced(temporary, data)
+            if not force:
+                _move_without_clobber(temporary, target)
+        if force:
+            if target.exists():
+                shutil.copymode(target, temporary)
+            os.replace(temporary, target)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+def _write_unnamed(path: Path, data: bytes) -> bool:
+    """Write a file that gets its name when it is whole, so that a kill leaves nothing; False where no system can.
+
+    Raises FileExistsError if there is a file of that name.
+    """
+    try:
+        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
+    except (AttributeError, OSError):  # not Linux, or a file system that cannot
+        return False
+    with open(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+        try:
+            # only with a src_dir_fd, of no use to an absolute name, Python makes the call that follows the link
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+        except FileExistsError:
+            raise
+        except OSError:  # no /proc
+            return False
+    return True
 
 
 def write_into_folder(path: Path, data: bytes, force: bool = False) -> Path:
@@ -107,3 +210,10 @@ def reason(cause: OSError | ValueError) -> str:
     if isinstance(cause, OSError) and cause.strerror:
         return cause.strerror[0].lower() + cause.strerror[1:]
     return str(cause)
+
+
+def printable(text: str | os.PathLike[str]) -> str:
+    """Return a text, such as the name of a file, with escapes for what is no text or would move the cursor."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in os.fspath(text)
+    )

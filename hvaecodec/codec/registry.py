@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from hvaecodec.codec.backends import library_in_use, torch_is_needed
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
 from hvaecodec.codec.format.container import read_header
+from hvaecodec.codec.format.limits import DECODED_PIXELS, refuse_above
 from hvaecodec.codec.format.wire_ids import CODECS
+from hvaecodec.codec.settings import effort_of
+from hvaecodec.codec.weight_folders import read_card, usable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,12 +30,13 @@ class Codec(Protocol):
     """What the class of a codec offers, which its module declares as `CODEC`.
 
     Arrays are uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). name: the key in `wire_ids.CODECS`. fixed_rate: every
-    quality gives the same file. card: the model card.
+    quality gives the same file. searches: whether a higher effort makes other files. card: the model card.
     """
 
     name: str
     lossless: bool
     fixed_rate: bool
+    searches: bool
     card: dict[str, Any]
 
     @classmethod
@@ -45,7 +49,7 @@ class Codec(Protocol):
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -64,6 +68,7 @@ class Codec(Protocol):
         scale: float = 1,
         partial: bool = False,
         generator: str = "file",
+        max_pixels: int = DECODED_PIXELS,
     ) -> np.ndarray:
         """Return the picture of a complete file; the settings are those of `hvaecodec.decode`. Raises CodecError."""
         ...
@@ -72,11 +77,16 @@ class Codec(Protocol):
         """Return the picture with ICC profile and EXIF; the settings are those of `decode`. Raises CodecError."""
         ...
 
-    def info(self, data: bytes) -> dict[str, Any]:
+    @classmethod
+    def describe(cls, data: bytes, *, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
+        """Describe what a file holds by its header, lengths and checksums, without weights. Raises CodecError."""
+        ...
+
+    def info(self, data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
         """Describe what a file holds, as `hvaecodec.info` does. Raises CodecError."""
         ...
 
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+    def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, one array per level, coarse to fine. Raises CodecError."""
         ...
 
@@ -88,7 +98,8 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
     """
     name, folder = _name_and_folder(name_or_path)
     try:
-        return _class_of(name).load(folder)
+        with usable(f"cannot use the weights of {name} in {folder or WEIGHTS / name}"):
+            return _class_of(name).load(folder)
     except CodecUnavailable as cause:
         if folder is not None or (WEIGHTS / name / "card.json").is_file():
             raise
@@ -96,6 +107,12 @@ def load(name_or_path: str | PathLike[str] = DEFAULT) -> Codec:
             f"the weights of {name} are not in the package; give the folder that `hvaecodec train RECIPE "
             "--export FOLDER` wrote, as --model FOLDER or with hvaecodec.load(FOLDER)"
         ) from cause
+
+
+def locate(name_or_path: str | PathLike[str]) -> tuple[str, Path]:
+    """Return a codec's name and the folder of its weights, from a name or such a folder. Raises CodecUnavailable."""
+    name, folder = _name_and_folder(name_or_path)
+    return name, folder or WEIGHTS / name
 
 
 def check_known(name_or_path: str | PathLike[str]) -> None:
@@ -111,14 +128,25 @@ def has_fixed_rate(name_or_path: str | PathLike[str]) -> bool:
     return _class_of(_name_and_folder(name_or_path)[0]).fixed_rate
 
 
-def for_file(data: bytes, model: str | PathLike[str] | None = None) -> Codec:
+def check_effort(name_or_path: str | PathLike[str], effort: int | None) -> None:
+    """Raise CodecUnavailable if a codec, by name or folder of weights, cannot encode at an effort here.
+
+    None is always there. No weights are loaded.
+    """
+    if _class_of(_name_and_folder(name_or_path)[0]).searches:
+        effort_of(effort, library_in_use())
+
+
+def for_file(data: bytes, model: str | PathLike[str] | None = None, *, max_pixels: int = DECODED_PIXELS) -> Codec:
     """Return the codec that a file names, loaded once and shared, or a fresh one with weights of one's own.
 
-    model: a name or a folder, as for `load`. Raises CodecError, ModelMismatch among them if `model` is another codec.
+    model: a name or a folder, as for `load`. max_pixels: as for `decode`, looked at before weights are loaded.
+    Raises CodecError, ModelMismatch among them if `model` is another codec.
     """
-    name = read_header(data).codec
+    header = read_header(data)
+    refuse_above(max_pixels, header.height, header.width)
     if model is None:
-        return shared(name)
+        return shared(header.codec)
     codec = load(model)
     check_written_by(codec, data, model)
     return codec
@@ -146,7 +174,7 @@ def models() -> list[dict[str, Any]]:
     for name in CODECS:
         folder = WEIGHTS / name
         has_card = (folder / "card.json").is_file()
-        installed.append({"name": name, "installed": has_card, "card": _read_card(folder) if has_card else None})
+        installed.append({"name": name, "installed": has_card, "card": read_card(folder) if has_card else None})
     return installed
 
 
@@ -160,17 +188,19 @@ def encode(
 
 def decode(data: bytes, **settings: Any) -> np.ndarray:
     """Decode a file as `hvaecodec.decode` does; the settings are its keywords."""
-    return for_file(data).decode(data, **settings)
+    return for_file(data, max_pixels=settings.get("max_pixels", DECODED_PIXELS)).decode(data, **settings)
 
 
-def info(data: bytes) -> dict[str, Any]:
-    """Describe a file as `hvaecodec.info` does."""
-    return for_file(data).info(data)
+def info(data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
+    """Describe a file as `hvaecodec.info` does; weights are loaded for the estimate alone."""
+    if estimate:
+        return for_file(data, max_pixels=max_pixels).info(data, estimate=True, max_pixels=max_pixels)
+    return _class_of(read_header(data).codec).describe(data, max_pixels=max_pixels)
 
 
-def symbols(data: bytes, backend: str = "torch") -> list[np.ndarray]:
+def symbols(data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
     """Return the integers of a file as `hvaecodec.symbols` does."""
-    return for_file(data).symbols(data, backend=backend)
+    return for_file(data, max_pixels=max_pixels).symbols(data, backend=backend, max_pixels=max_pixels)
 
 
 def _name_and_folder(name_or_path: str | PathLike[str]) -> tuple[str, Path | None]:
@@ -180,21 +210,19 @@ def _name_and_folder(name_or_path: str | PathLike[str]) -> tuple[str, Path | Non
     folder = Path(name_or_path)
     if not folder.is_dir():
         raise CodecUnavailable(f"no codec {str(name_or_path)!r}; known are {', '.join(CODECS)}, or a folder of weights")
-    return _read_card(folder)["codec"], folder
+    codec = read_card(folder).get("codec")
+    if not isinstance(codec, str):
+        raise CodecUnavailable(f"cannot use the weights in {folder}: the model card card.json names no codec")
+    return codec, folder
 
 
 def _class_of(name: str) -> type[Codec]:
     """Import a codec's module and return the class that it declares as its `CODEC`. Raises CodecUnavailable."""
     if name not in CODECS:
         raise CodecUnavailable(f"codec {name!r} is not part of this version; known are {', '.join(CODECS)}")
-    return cast("type[Codec]", import_module(CODECS[name].module).CODEC)
-
-
-def _read_card(folder: Path) -> dict[str, Any]:
     try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        if not isinstance(card, dict) or not isinstance(card.get("codec"), str):
-            raise ValueError('it is not an object with a "codec"')
-        return card
-    except (OSError, ValueError) as cause:
-        raise CodecUnavailable(f"cannot use the weights in {folder}: card.json: {cause}") from cause
+        return cast("type[Codec]", import_module(CODECS[name].module).CODEC)
+    except ModuleNotFoundError as cause:
+        if cause.name != "torch":
+            raise
+        raise torch_is_needed(name) from cause

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from torch import nn
+from torch.overrides import TorchFunctionMode
 
-from hvaecodec.models.texture import Texture, TextureConfig
+from hvaecodec.codec.add_texture import DrawTexture, Noise
+from hvaecodec.codec.config_fields import config_from
+from hvaecodec.codec.torch_guard import has_bfloat16
+from hvaecodec.codec.weight_folders import config_of
+from hvaecodec.models.texture import Texture
+from hvaecodec.models.texture_config import TextureConfig
+
+CALLS_PER_TENSOR = 60  # of functions of torch while a net is made; ours need up to 18
+_DRAWN: Any = (torch.rand, torch.randn)
+_DRAWN_INTO: Any = (torch.Tensor.uniform_, torch.Tensor.normal_)
+_FILLED: Any = (torch.empty, torch.zeros, torch.ones, *_DRAWN)
+_DEFAULT_DTYPE: Any = (*_FILLED, torch.full, torch.linspace)  # they take the process's where none is stated
+
+N = TypeVar("N", bound=nn.Module)
 
 
 def float_tensors(arrays: Mapping[str, np.ndarray]) -> dict[str, torch.Tensor]:
@@ -34,8 +49,63 @@ def half_precision(net: nn.Module) -> dict[str, torch.Tensor]:
     return tensors
 
 
+def build_net(make: Callable[[], N], tensors: Mapping[str, torch.Tensor]) -> N:
+    """Build a net whose weights are the tensors of a file: in evaluation mode, without gradients.
+
+    make: makes a net of the configuration that the file states. No random number is drawn for it, what it does not
+    state the dtype of is float32, and no configuration takes more memory than the file's tensors imply. Raises
+    ValueError if the tensors are not those of the net.
+    """
+    with _Bounded(tensors):
+        net = make()
+    wanted = {name: tuple(value.shape) for name, value in net.state_dict().items()}
+    for name in sorted(wanted.keys() | tensors.keys()):
+        shape = tuple(tensors[name].shape) if name in tensors else None
+        if wanted.get(name) != shape:
+            raise ValueError(f"{name!r} is {shape}, and {wanted.get(name)} by its config")
+    net.load_state_dict(dict(tensors))
+    return net.eval().requires_grad_(False)
+
+
+class _Bounded(TorchFunctionMode):
+    """Lets a net be made of as many numbers as some tensors hold, about, and draws none: all will be overwritten.
+
+    Numbers are float32 where the net does not say what they are, whatever the default of the process.
+
+    Raises ValueError where a net needs far more numbers, or calls of torch's functions, than such tensors account for.
+    """
+
+    def __init__(self, tensors: Mapping[str, torch.Tensor]) -> None:
+        super().__init__()
+        self.calls = CALLS_PER_TENSOR * (len(tensors) + 10)
+        self.numbers = 2 * sum(value.numel() for value in tensors.values()) + (1 << 20)
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        self.calls -= 1
+        if func in _FILLED:
+            self.numbers -= math.prod(torch.Size(args[0] if isinstance(args[0], Sequence) else args))
+        if self.calls < 0 or self.numbers < 0:
+            raise ValueError("its config describes a larger net than it holds tensors of")
+        if func in _DEFAULT_DTYPE and kwargs.get("dtype") is None:
+            kwargs = kwargs | {"dtype": torch.float32}
+        if getattr(func, "__module__", "") == "torch.nn.init" or func in _DRAWN_INTO:
+            return args[0] if args else kwargs["tensor"]
+        return (torch.zeros if func in _DRAWN else func)(*args, **kwargs)
+
+
 def build_texture(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Texture:
     """Build a texture net from a file's metadata and arrays: float32, in evaluation mode, without gradients."""
-    net = Texture(TextureConfig(**json.loads(metadata["config"])))
-    net.load_state_dict(float_tensors(arrays))
-    return net.eval().requires_grad_(False)
+    config = config_from(TextureConfig, config_of(metadata))
+    return build_net(lambda: Texture(config), float_tensors(arrays))
+
+
+def texture_drawer(net: Texture, rate: torch.Tensor) -> DrawTexture:
+    """Return what runs a texture's net at a rate, (1, 8); in bfloat16 where the processor multiplies it."""
+
+    def draw(picture: np.ndarray, noise: Noise) -> np.ndarray:
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+            texture = net(torch.from_numpy(picture), rate, lambda *place: torch.from_numpy(noise(*place)))
+        return np.asarray(texture.numpy())
+
+    return draw

@@ -6,18 +6,18 @@ Weights are read as numpy arrays; whoever runs the nets makes of them what they 
 from __future__ import annotations
 
 import hashlib
-import json
-import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load as load_arrays
 
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.files import read_regular
+from hvaecodec.codec.own_thread import warn_caller
+from hvaecodec.codec.weight_files import MAX_WEIGHTS, Weights, read_tables, read_weights
+from hvaecodec.codec.weight_folders import plain_name, usable
 
 BITSTREAM = "bitstream.safetensors"
 GENERATORS = "generator*.safetensors"
@@ -33,14 +33,11 @@ Build = Callable[[Mapping[str, str], Mapping[str, np.ndarray]], Any]  # a file's
 def load_tables(folder: Path, build: Callable[[Mapping[str, np.ndarray]], T]) -> tuple[bytes, T]:
     """Read a folder whose bitstream weights are tables and nothing else; return their digest and the tables.
 
-    build: makes the tables from the arrays of the file. Raises CodecUnavailable, also where `build` raises KeyError or
-    ValueError.
+    build: makes the tables from the arrays of the file. Raises CodecUnavailable, whatever `build` raises.
     """
-    try:
-        data = (folder / BITSTREAM).read_bytes()
-        return bitstream_digest(data), build(load_arrays(data))
-    except (OSError, KeyError, ValueError) as cause:
-        raise CodecUnavailable(f"cannot read the tables {folder / BITSTREAM}: {cause}") from cause
+    with usable(f"cannot read the tables {folder / BITSTREAM}"):
+        weights = read_tables(folder / BITSTREAM)
+        return bitstream_digest(weights.data), build(weights.arrays)
 
 
 def bitstream_digest(data: bytes) -> bytes:
@@ -68,10 +65,14 @@ class Generators:
     def __init__(self, folder: Path, newest: str, build: Build, overlays: Mapping[str, Build] | None = None) -> None:
         self.build, self.overlays = build, overlays or {}
         self.paths = generators_in(folder)
-        if not (folder / newest).is_file():
+        if not (folder / plain_name(newest)).is_file():
             raise CodecUnavailable(f"no {newest} in {folder}; the installation is incomplete")
         self.newest = _digest(folder / newest)
+        if self.paths.get(self.newest) != folder / newest:
+            raise CodecUnavailable(f"{newest} in {folder} cannot be told from another generator by its digest")
+        self.metadata: dict[bytes, Mapping[str, str]] = {}
         self.loaded: dict[bytes, Drawing] = {}
+        self._metadata(self.newest)  # files name it, so it must be one
 
     def get(self, digest: bytes) -> Any:
         """Return the net of a digest in `paths`, without the nets that may go on top. Raises CodecUnavailable."""
@@ -80,15 +81,14 @@ class Generators:
     def drawing(self, digest: bytes) -> Drawing:
         """Return the net of a digest in `paths` and the nets on top of it. Raises CodecUnavailable."""
         if digest not in self.loaded:
-            data, metadata = read_weights(self.paths[digest])
-            self.loaded[digest] = self._build(digest, metadata, load_arrays(data))
+            self.loaded[digest] = self._build(digest)
         return self.loaded[digest]
 
     def base(self, digest: bytes, *kinds: str) -> bytes:
         """Return the digest of the generator that lies under overlays of these kinds. Raises CodecUnavailable."""
-        _, metadata = read_weights(self.paths[digest])
+        metadata = self._metadata(digest)
         if "base" in metadata and _kind(metadata) in kinds:
-            return self.base(self._under(digest, metadata), *kinds)
+            return self.base(self._under(digest), *kinds)
         return digest
 
     def choose(self, named: bytes, generator: str) -> bytes:
@@ -101,63 +101,57 @@ class Generators:
             return self.newest
         if named in self.paths:
             return named
-        warnings.warn(
+        warn_caller(
             f"generator {named.hex()} is not installed; decoding with {self.newest.hex()}, the picture may differ a "
-            "little from the one that was encoded",
-            stacklevel=4,
+            "little from the one that was encoded"
         )
         return self.newest
 
-    def _build(self, digest: bytes, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Drawing:
-        if "base" not in metadata:
-            return Drawing(self.build(metadata, arrays))
-        kind = _kind(metadata)
-        if kind not in self.overlays:
-            raise CodecUnavailable(
-                f"{self.paths[digest]} is a {kind}, which this version does not know; update hvaecodec"
-            )
-        try:
-            overlay = self.overlays[kind](metadata, arrays)
-        except (KeyError, RuntimeError, ValueError) as cause:
-            raise CodecUnavailable(f"{self.paths[digest]} is no {kind} as its config says: {cause}") from cause
-        return replace(self.drawing(self._under(digest, metadata)), **{kind: overlay})
+    def _metadata(self, digest: bytes) -> Mapping[str, str]:
+        """The metadata of a digest in `paths`; its file is read once."""
+        if digest not in self.metadata:
+            self.metadata[digest] = self._read(digest).metadata
+        return self.metadata[digest]
 
-    def _under(self, digest: bytes, metadata: Mapping[str, str]) -> bytes:
-        base = bytes.fromhex(metadata["base"])
+    def _read(self, digest: bytes) -> Weights:
+        weights = read_weights(self.paths[digest])
+        if _digest_of(weights.data) != digest:
+            raise CodecUnavailable(f"{self.paths[digest]} has changed since the codec was loaded; load it again")
+        return weights
+
+    def _build(self, digest: bytes) -> Drawing:
+        weights, path = self._read(digest), self.paths[digest]
+        if "base" not in weights.metadata:
+            with usable(f"cannot use the weights in {path}"):
+                return Drawing(self.build(weights.metadata, weights.arrays))
+        kind = _kind(weights.metadata)
+        if kind not in self.overlays:
+            raise CodecUnavailable(f"{path} is a {kind!r}, which this version does not know; update hvaecodec")
+        with usable(f"{path} is no {kind} as its config says"):
+            overlay = self.overlays[kind](weights.metadata, weights.arrays)
+        return replace(self.drawing(self._under(digest)), **{kind: overlay})
+
+    def _under(self, digest: bytes) -> bytes:
+        """Return the digest of what an overlay goes on top of: a generator, or an overlay of a lower kind."""
+        path, metadata = self.paths[digest], self._metadata(digest)
+        with usable(f"cannot use the weights in {path}"):
+            base = bytes.fromhex(metadata["base"])
         if base not in self.paths:
             raise CodecUnavailable(
-                f"{self.paths[digest]} goes on top of generator {base.hex()}, which is not beside it; remove it or "
-                "train it anew"
+                f"{path} goes on top of generator {base.hex()[:8]}, which is not beside it; remove it or train it anew"
             )
+        below = self._metadata(base)
+        if "base" in below and _height(below) >= _height(metadata):
+            raise CodecUnavailable(f"{path} goes on top of a {_kind(below)!r}, and that is no lower than itself")
         return base
 
 
-def read_card(folder: Path) -> dict[str, Any]:
-    """Read the model card of a folder of weights. Raises CodecUnavailable."""
-    try:
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as cause:
-        raise CodecUnavailable(f"cannot read the model card {folder / 'card.json'}: {cause}") from cause
-    if not isinstance(card, dict):
-        raise CodecUnavailable(f"the model card {folder / 'card.json'} is not an object")
-    return card
-
-
 def generators_in(folder: Path) -> dict[bytes, Path]:
-    """List the generators of a folder by digest (2 bytes), those on top of others among them."""
+    """List the generators of a folder by digest (2 bytes), those on top of others among them.
+
+    Raises CodecUnavailable if one is not a regular file that can be read.
+    """
     return {_digest(path): path for path in sorted(folder.glob(GENERATORS))}
-
-
-def read_weights(path: Path) -> tuple[bytes, dict[str, str]]:
-    """Read a file of weights; return its bytes and its metadata. Raises CodecUnavailable."""
-    try:
-        with safe_open(path, "np") as file:
-            metadata = file.metadata() or {}
-        if "config" not in metadata:
-            raise CodecUnavailable(f"{path} holds no config; it is not a weights file of this codec")
-        return path.read_bytes(), metadata
-    except (OSError, SafetensorError) as cause:
-        raise CodecUnavailable(f"cannot read the weights {path}: {cause}") from cause
 
 
 def _kind(metadata: Mapping[str, str]) -> str:
@@ -165,5 +159,15 @@ def _kind(metadata: Mapping[str, str]) -> str:
     return metadata.get("kind", "texture")
 
 
+def _height(metadata: Mapping[str, str]) -> int:
+    """How high a kind of overlay stands; one that this version does not know stands on top of all."""
+    return OVERLAYS.index(_kind(metadata)) if _kind(metadata) in OVERLAYS else len(OVERLAYS)
+
+
 def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()[:2]
+    with usable(f"cannot use the weights {path}"):
+        return _digest_of(read_regular(path, MAX_WEIGHTS))
+
+
+def _digest_of(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()[:2]

@@ -13,7 +13,8 @@ import numpy as np
 
 from hvaecodec.codec import registry
 from hvaecodec.codec.errors import CodecError
-from hvaecodec.codec.format.container import read_header, size_problem
+from hvaecodec.codec.format.container import read_header
+from hvaecodec.codec.format.limits import DECODED_PIXELS, pixels_in_tiles, size_problem
 from hvaecodec.codec.format.wire_ids import CODECS
 from hvaecodec.codec.settings import check_quality, check_targets
 
@@ -25,12 +26,12 @@ _loading = threading.Lock()
 class ChunkCoding:
     """How chunks are encoded; the fields are those of `hvaecodec.encode`, and what JSON can hold.
 
-    quality: 1..100. effort: 1, 2 or 3. model: the name of a codec or a folder of weights.
+    quality: 1..100. effort: 1, 2, 3 or None. model: the name of a codec or a folder of weights.
     Raises ValueError for settings that cannot be.
     """
 
     quality: float = 50
-    effort: int = 2
+    effort: int | None = None
     model: str = registry.DEFAULT
 
     def __post_init__(self) -> None:
@@ -40,7 +41,7 @@ class ChunkCoding:
         check_quality(quality)
         check_targets(quality, None, None, self.effort)
         object.__setattr__(self, "quality", int(quality) if quality.is_integer() else quality)
-        object.__setattr__(self, "effort", int(self.effort))
+        object.__setattr__(self, "effort", None if self.effort is None else int(self.effort))
         object.__setattr__(self, "model", os.fspath(self.model))
 
     def encode(self, chunk: np.ndarray) -> bytes:
@@ -86,8 +87,13 @@ def picture_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
     n_dims = 3 if len(shape) > 2 and shape[-1] == 3 else 2
     if len(shape) < 2 or any(side != 1 for side in shape[:-n_dims]):
         raise ValueError(f"chunk of shape {shape}, expected (H, W) or (H, W, 3), after dimensions of 1 if any")
-    if problem := size_problem(*shape[-n_dims:][:2]):
+    height, width = shape[-n_dims:][:2]
+    if problem := size_problem(height, width):
         raise ValueError(problem)
+    if pixels_in_tiles(height, width) > DECODED_PIXELS:
+        raise ValueError(
+            f"chunk of {height} x {width} pixels; above {DECODED_PIXELS} none is decoded, take smaller chunks"
+        )
     return shape[-n_dims:]
 
 

@@ -40,7 +40,7 @@ class CompressModel(torch.nn.Module):
         if unknown := set(settings) - {"quality", "bpp", "psnr", "effort"}:
             raise TypeError(f"there is no setting {min(unknown)}; there are quality, bpp, psnr and effort")
         self.settings: dict[str, Any] = {"quality": None, "bpp": None, "psnr": None, **settings}
-        self.settings["effort"] = int(settings.get("effort", 2))
+        self.settings["effort"] = int(settings["effort"]) if "effort" in settings else None
         check_targets(**self.settings)
         check_quality(settings.get("quality", 50))
         self.decoding = Decoding(temperature, seed)

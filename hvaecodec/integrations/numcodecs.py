@@ -17,13 +17,14 @@ from hvaecodec.integrations.chunks import ChunkCoding, shape_of_file
 class HvaeCodec(Codec):
     """A codec of numcodecs whose every chunk is a complete `.hvc` file; lossy, safe to call from several threads.
 
-    quality: 1..100. effort: 1 fast, 2, 3 smallest. model: the name of a codec or a folder of weights, which must be
+    quality: 1..100. effort: 1 fast, 2, 3 smallest, None the highest of these up to 2
+    that is installed. model: the name of a codec or a folder of weights, which must be
     there to decode as well. Raises ValueError for settings that cannot be.
     """
 
     codec_id = "hvaecodec"
 
-    def __init__(self, quality: float = 50, effort: int = 2, model: str | PathLike[str] = DEFAULT) -> None:
+    def __init__(self, quality: float = 50, effort: int | None = None, model: str | PathLike[str] = DEFAULT) -> None:
         self._coding = ChunkCoding(quality, effort, str(model))
 
     def encode(self, buf: Any) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 from contextlib import suppress
 from numbers import Real
 from typing import IO, Any
@@ -17,8 +18,10 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from hvaecodec.codec.errors import CodecError, CorruptFile
 from hvaecodec.codec.format.container import read_header, unpack
+from hvaecodec.codec.format.exif_block import reset_orientation, upright_block
 from hvaecodec.codec.format.fields import compare_crc
 from hvaecodec.codec.format.header import MAGIC, VERSION, Stream, StreamTable, read_stream_table
+from hvaecodec.codec.format.limits import MAX_PIXELS
 from hvaecodec.codec.format.wire_ids import EXIF, ICC
 
 FORMAT = "HVC"
@@ -59,7 +62,10 @@ class HvcImageFile(ImageFile.ImageFile):
         for key, kind in _METADATA.items():
             with suppress(CorruptFile):  # `load` says what is wrong with it
                 if kind in streams:
-                    self.info[key] = _PREFIX.get(key, b"") + self._payload(streams[kind])
+                    payload = self._payload(streams[kind])
+                    block = upright_block(payload) if kind == EXIF else payload
+                    if block is not None:
+                        self.info[key] = _PREFIX.get(key, b"") + block
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
         """Have the picture decoded at the smallest of 1/2 .. 1/32 of its size that is no smaller than `size`.
@@ -112,7 +118,9 @@ class HvcImageFile(ImageFile.ImageFile):
         try:
             if read_header(data) != table.header:
                 raise CorruptFile("the file was changed after it was opened")
-            return registry.decode(data, scale=1 / self._shrink, partial=ImageFile.LOAD_TRUNCATED_IMAGES).tobytes()
+            # no limit of ours: Pillow looked at the size, by its own, when it opened the file
+            settings = {"partial": ImageFile.LOAD_TRUNCATED_IMAGES, "max_pixels": MAX_PIXELS}
+            return registry.decode(data, scale=1 / self._shrink, **settings).tobytes()
         except CodecError as cause:
             raise OSError(self._named(cause)) from cause
 
@@ -147,7 +155,8 @@ def save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     Options: quality, effort, bpp, psnr and model as for `hvaecodec.encode`; icc_profile and exif (bytes, or an
     `Image.Exif`) in place of those of the image, None for neither. Modes are converted, and pixels turned upright as
     the EXIF says, as `hvaecodec encode` does it. Nothing is written before the file is complete.
-    Raises ValueError or TypeError for wrong options, OSError for a picture that cannot be encoded or written.
+    Each loss is a UserWarning, as for `hvaecodec.encode`. Raises ValueError or TypeError for wrong options, OSError for
+    a picture that cannot be encoded or written.
     """
     from hvaecodec.codec import images, registry
 
@@ -155,8 +164,6 @@ def save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
     settings = {name: _number(name, options[name]) for name in _TARGETS if options.get(name) is not None}
     try:
         loaded = images.from_any(_with_metadata(image, options))
-        if options.get("exif") and not loaded.exif:
-            raise ValueError("exif is not an EXIF block")
         data = registry.encode(loaded, options.get("model") or registry.DEFAULT, **settings)
     except CodecError as cause:
         raise OSError(str(cause)) from cause
@@ -191,7 +198,16 @@ def _with_metadata(image: Image.Image, options: dict[str, Any]) -> Image.Image:
     image = image.copy()
     for key, value in stated.items():
         image.info[key] = value.tobytes() if isinstance(value, Image.Exif) else value
+    if stated.get("exif"):
+        _check_exif(image.info["exif"])
     return image
+
+
+def _check_exif(block: bytes) -> None:
+    try:
+        reset_orientation(block)
+    except (struct.error, ValueError, TypeError) as cause:
+        raise ValueError("exif is not an EXIF block") from cause
 
 
 def _write_whole(fp: IO[bytes], data: bytes) -> None:

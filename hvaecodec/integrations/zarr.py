@@ -19,13 +19,14 @@ NAME = "hvaecodec"
 class HvaeZarrCodec(ArrayBytesCodec):
     """A serializer of zarr 3 whose every chunk is a complete `.hvc` file; lossy, safe to call from several threads.
 
-    quality: 1..100. effort: 1 fast, 2, 3 smallest. model: the name of a codec or a folder of weights, which must be
+    quality: 1..100. effort: 1 fast, 2, 3 smallest, None the highest of these up to 2
+    that is installed. model: the name of a codec or a folder of weights, which must be
     there to read as well. Raises ValueError for settings that cannot be.
     """
 
     is_fixed_size = False
 
-    def __init__(self, *, quality: float = 50, effort: int = 2, model: str | PathLike[str] = DEFAULT) -> None:
+    def __init__(self, *, quality: float = 50, effort: int | None = None, model: str | PathLike[str] = DEFAULT) -> None:
         self._coding = ChunkCoding(quality, effort, str(model))
 
     @classmethod

@@ -6,20 +6,14 @@ The context of the DCT-VAE (arXiv:2302.09976, section 4.1) is the orthonormal DC
 from __future__ import annotations
 
 import functools
-import math
 
 import torch
 from torch import Tensor
 
-TILE = 32
+from hvaecodec.models import dct_numpy
+from hvaecodec.models.dct_numpy import TO_RGB, TO_YCC
 
-# ITU-R BT.601 full range, as in JFIF; rows Y, Cb, Cr.
-_TO_YCC = (
-    (0.299, 0.587, 0.114),
-    (-0.168735891647856, -0.331264108352144, 0.5),
-    (0.5, -0.418687589158345, -0.081312410841655),
-)
-_TO_RGB = ((1.0, 0.0, 1.402), (1.0, -0.344136286201022, -0.714136286201022), (1.0, 1.772, 0.0))
+TILE = 32
 
 
 def _mix(x: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
@@ -28,21 +22,18 @@ def _mix(x: Tensor, rows: tuple[tuple[float, ...], ...]) -> Tensor:
 
 def rgb_to_ycc(rgb: Tensor) -> Tensor:
     """Convert RGB in 0..255 to zero-centred YCbCr (Y - 128, Cb, Cr), float (B, 3, H, W), by ITU-R BT.601 as in JFIF."""
-    return _mix(rgb - 128.0, _TO_YCC)
+    return _mix(rgb - 128.0, TO_YCC)
 
 
 def ycc_to_rgb(ycc: Tensor) -> Tensor:
     """Convert zero-centred YCbCr back to RGB, float (B, 3, H, W): the inverse of `rgb_to_ycc`, not clipped."""
-    return _mix(ycc, _TO_RGB) + 128.0
+    return _mix(ycc, TO_RGB) + 128.0
 
 
 @functools.cache
 def dct_matrix(size: int = TILE) -> Tensor:
     """Return the orthonormal DCT-II matrix C, (size, size) float32: rows are frequencies, C @ C.T = 1."""
-    n = torch.arange(size, dtype=torch.float64)
-    c = torch.cos(math.pi * (2 * n[None] + 1) * n[:, None] / (2 * size)) * math.sqrt(2 / size)
-    c[0] /= math.sqrt(2)
-    return c.float()
+    return torch.from_numpy(dct_numpy.dct_matrix(size).copy())
 
 
 def tiles_to_coefficients(x: Tensor) -> Tensor:

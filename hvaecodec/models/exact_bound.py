@@ -16,3 +16,10 @@ def check_bound(name: str, weight: np.ndarray, bias: np.ndarray, shift: np.ndarr
     total = 255 * np.abs(weight.reshape(len(weight), -1).astype(np.int64)).sum(1) + np.abs(bias.astype(np.int64))
     if (total + (1 << shift.astype(np.int64)) // 2 >= 2**24).any():
         raise ValueError(f"layer {name} can exceed 2**24; export the weights again")
+
+
+def check_linear(name: str, weight: np.ndarray) -> None:
+    """Raise ValueError unless the predictions of a linear table stay below 2**24 quarter symbols."""
+    outputs = weight.shape[: max(1, weight.ndim - 3)]
+    if (np.abs(weight.astype(np.int64)).reshape(*outputs, -1).sum(-1) * 32767 >= 2**34).any():
+        raise ValueError(f"predictions of {name} can exceed 2**24; fit them again")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -13,7 +15,20 @@ ACCUMULATOR = 16_300_000  # a little below 2**24, for the rounding of weights an
 
 def straight(value: Tensor, target: Tensor) -> Tensor:
     """Return `target`, with the gradient of `value`: the straight-through estimator (arXiv:1308.3432)."""
-    return value + (target - value).detach()
+    result: Tensor = _Straight.apply(value, target)
+    return result
+
+
+class _Straight(torch.autograd.Function):
+    """The estimator without arithmetic, so that values are the target's to the bit."""
+
+    @staticmethod
+    def forward(ctx: Any, value: Tensor, target: Tensor) -> Tensor:
+        return target.detach()
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return gradient, None
 
 
 def weight_exponents(weight: Tensor, bias: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm
 
-from hvaecodec.models.rate_block import GREY_SCALE
+from hvaecodec.models.rate_features import GREY_SCALE
 
 _SLOPE = 0.2  # of the leaky ReLU below zero
 

@@ -12,6 +12,8 @@ from operator import index
 
 import numpy as np
 
+from hvaecodec.models.ndtri import ndtri
+
 _BLOCK = 4  # words that one counter gives
 
 
@@ -45,6 +47,4 @@ def normals(seed: int, latent_number: int, grid: tuple[int, int, int], first_row
 
     They are the inverse of the normal distribution function at `uniforms`, whose arguments and errors they share.
     """
-    import torch  # here, because walks without normal numbers must run without it
-
-    return torch.special.ndtri(torch.from_numpy(uniforms(seed, latent_number, grid, first_row, n_rows))).numpy()
+    return ndtri(uniforms(seed, latent_number, grid, first_row, n_rows))

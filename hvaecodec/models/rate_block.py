@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-HATS = 8  # piecewise linear features of the step index
-GREY_SCALE = 64.0  # pixel values enter and leave the net as (x - 128) / 64
+from hvaecodec.models.rate_features import HATS
+from hvaecodec.models.rows import in_strips
 
 
 class Block(nn.Module):
@@ -22,11 +22,21 @@ class Block(nn.Module):
         nn.init.normal_(self.mix.weight, std=0.2 * width**-0.5)
         zero_bias(self.mix)
 
-    def forward(self, h: Tensor, rate: Tensor) -> Tensor:
-        """Refine a state (B, width, rows, columns) at a rate (B, 8)."""
-        gain, shift = self.rate(rate)[:, :, None, None].chunk(2, 1)
+    def forward(self, h: Tensor, rate: Tensor, offset: Tensor | None = None) -> Tensor:
+        """Refine a state (B, width, rows, columns) at a rate (B, 8).
+
+        offset: added to the gains and then the shifts of all channels, (B or 1, 2 width), None for zero.
+        """
+        moved = self.rate(rate) if offset is None else self.rate(rate) + offset
+        width = h.shape[1]
+        cost = 10 * width**2 + 400 * width  # the rest takes as long as so many multiplications
+        return in_strips(self._refined, h, moved[:, :, None, None], reach=1, cost=cost)
+
+    def _refined(self, h: Tensor, moved: Tensor) -> Tensor:
+        gain, shift = moved.chunk(2, 1)
         y = self.conv(F.silu(h))
-        return h + self.mix(F.silu(y * (1 + gain) + shift))
+        refined: Tensor = h + self.mix(F.silu(y * (1 + gain) + shift))
+        return refined
 
 
 def zero_bias(conv: nn.Conv2d) -> None:

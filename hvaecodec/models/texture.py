@@ -9,39 +9,17 @@ at temperature T the picture is the smooth one plus T times the texture.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from hvaecodec.models.rate_block import GREY_SCALE, HATS, Block
-
-FOLD = 4  # sides of pictures are multiples of it
-RADIUS = 64  # pixels that a texture depends on, at most, each way
-FIRST_NOISE = 5  # maps of noise have the latent numbers after those of what else a decoder draws
+from hvaecodec.models.rate_block import Block
+from hvaecodec.models.rate_features import GREY_SCALE, HATS
+from hvaecodec.models.texture_config import FIRST_NOISE, TextureConfig
 
 # From (latent number, channels, the picture's side over that of the map) to standard normal numbers (B, C, h, w).
 Noise = Callable[[int, int, int], Tensor]
-
-
-@dataclass(frozen=True)
-class TextureConfig:
-    """The configuration of a texture says how wide and how deep its net is.
-
-    quarter, half: widths at a quarter and at half of the picture's side, with so many residual blocks each. noise:
-    channels of the noise that enters each. Raises ValueError if so many blocks see farther than `RADIUS` pixels.
-    """
-
-    quarter: int = 64
-    quarter_blocks: int = 5
-    half: int = 32
-    half_blocks: int = 3
-    noise: int = 4
-
-    def __post_init__(self) -> None:
-        if FOLD * (self.quarter_blocks + 1) + 2 * (self.half_blocks + 2) > RADIUS:
-            raise ValueError(f"a texture of so many blocks sees farther than {RADIUS} pixels")
 
 
 class Texture(nn.Module):
@@ -95,4 +73,4 @@ def layer_features(layer: int, n_layers: int) -> Tensor:
     They are 8 hat functions over the layers: layer 1, the finest, is at the last one, layer n_layers at the first.
     """
     position = (HATS - 1) * (n_layers - layer) / max(1, n_layers - 1)
-    return (1 - (position - torch.arange(HATS)).abs()).clamp_min(0)[None]
+    return (1 - (position - torch.arange(HATS, dtype=torch.float32)).abs()).clamp_min(0)[None]

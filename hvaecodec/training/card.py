@@ -16,7 +16,7 @@ from hvaecodec import __version__
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.weights import OVERLAYS, generators_in
 from hvaecodec.training.checkpoint import Checkpoint
-from hvaecodec.training.data import PHOTO_TARS, source_of
+from hvaecodec.training.data import MORE_SOURCES, MORE_TAR, PHOTO_TARS, taken
 from hvaecodec.training.small_images import TERMS
 
 if TYPE_CHECKING:
@@ -26,25 +26,28 @@ if TYPE_CHECKING:
 CARD = "card.json"
 RESEARCH = "research and non-commercial use only, as the terms of some of the training pictures demand"
 FREE = "CC BY-SA 4.0, the strictest licence that the sources of the training pictures state"
+FREE_WITH_GPL = "the free licences of the training pictures, CC BY-SA 4.0 and GPL-2+ the strictest that they state"
 UNKNOWN = "as the terms of the training pictures allow; they are not stated"
 
 
 def data_and_terms(data: Path, sources: Sequence[str] | None = None) -> list[dict[str, Any]]:
     """Return where the training pictures come from and on which terms, from the manifests beside the packs.
 
-    sources: count only the pictures of these. A picture that is in two packs counts once. A plain folder states
-    neither source nor terms.
+    sources: count only the pictures of these; the second pack is read where a source of it is named, as by
+    `load_photos`. A picture that is in two packs counts once. A plain folder states neither source nor terms.
     """
     counts: Counter[tuple[str, str]] = Counter()
     photos = set()
-    for tar in PHOTO_TARS:
+    for tar in (*PHOTO_TARS, MORE_TAR) if set(MORE_SOURCES) & set(sources or ()) else PHOTO_TARS:
         manifest = (data / tar).with_name(f"{Path(tar).stem}-manifest.csv")
         if not ((data / tar).is_file() and manifest.is_file()):
             continue
         with manifest.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
+            rows = list(csv.DictReader(file))
+            chosen = taken((row["file"] for row in rows), sources)
+            for row in rows:
                 photo = row["source_repository"], row["original_path"]
-                if photo not in photos and (sources is None or source_of(row["file"]) in sources):
+                if photo not in photos and row["file"] in chosen:
                     photos.add(photo)
                     counts[row["source_repository"], row["licence_note"]] += 1
     if not counts:
@@ -56,7 +59,9 @@ def licence(data: Sequence[dict[str, Any]], sources: Sequence[str] | None) -> st
     """Return the terms of weights that were trained on `data`, as `data_and_terms` tells them."""
     if any("photos" not in part for part in data):
         return UNKNOWN
-    return RESEARCH if sources is None else FREE
+    if sources is None:
+        return RESEARCH
+    return FREE_WITH_GPL if any("GPL" in part["terms"] for part in data) else FREE
 
 
 def photo_terms(run: Run) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.photo.generator_file import BASIS
 from hvaecodec.models.photo.prior_trainable import PriorNet
 
 NAME = "checkpoint.safetensors"
@@ -25,10 +26,11 @@ NAME = "checkpoint.safetensors"
 
 @dataclass(frozen=True)
 class Position:
-    """Says where a run stands: how many steps it has done and how many seconds it has trained."""
+    """Says where a run stands: how many steps it has done, how many seconds it has trained, and of processor time."""
 
     step: int = 0
     seconds: float = 0.0
+    cpu_seconds: float = 0.0  # all threads of this process; 0 in checkpoints from before it was counted
 
 
 @dataclass(frozen=True)
@@ -77,13 +79,15 @@ def moments(optimiser: torch.optim.Optimizer, net: nn.Module) -> dict[str, Tenso
 
 
 def restore_moments(optimiser: torch.optim.Optimizer, net: nn.Module, tensors: dict[str, Tensor]) -> None:
-    """Put `moments` back. Each gets the memory layout of its parameter, which fused kernels take for granted."""
-    for name, parameter in net.named_parameters():
-        for moment in ("step", "exp_avg", "exp_avg_sq"):
-            value = tensors.get(f"{moment}.{name}")
-            if value is not None:
-                like = torch.empty((), device=parameter.device) if moment == "step" else torch.empty_like(parameter)
-                optimiser.state[parameter][moment] = like.detach().copy_(value)
+    """Put `moments` back. What has a parameter's shape gets its memory layout, which fused kernels take for granted."""
+    parameters = dict(net.named_parameters())
+    for key, value in tensors.items():
+        moment, _, owner = key.partition(".")
+        if owner in parameters:
+            parameter = parameters[owner]
+            alike = value.shape == parameter.shape
+            like = torch.empty_like(parameter) if alike else value.to(parameter.device).clone()
+            optimiser.state[parameter][moment] = like.detach().copy_(value)
 
 
 def load_weights(net: nn.Module, path: Path) -> None:
@@ -101,6 +105,7 @@ def load_weights(net: nn.Module, path: Path) -> None:
         }
     elif "log_table" in tensors:
         tensors = _from_integers({name: value.numpy() for name, value in tensors.items()})
+    tensors.pop(BASIS, None)  # directions of the net in the file: the exporter measures those of the trained one
     shapes = {name: value.shape for name, value in net.state_dict().items()}
     if shapes != {name: value.shape for name, value in tensors.items()}:
         raise ValueError(f"{path} does not fit this net; it holds other weights, or those of another preset")

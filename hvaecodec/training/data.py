@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import re
 import tarfile
-from collections.abc import Callable, Sequence
+import warnings
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Generic, NamedTuple, TypeVar
@@ -15,9 +16,16 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from hvaecodec.codec.errors import CodecError
+from hvaecodec.codec.images.colour import read_colour, rgb
+
 PHOTO_TARS = ("photos/train-full.tar", "photos/train-256.tar")
+MORE_TAR = "photos/train-free-more.tar"  # read where a source of it is named
 VALID_TAR = "photos/valid.tar"
 FREE_SOURCES = ("cid22", "clic", "elem")  # those whose repositories state a free licence
+MORE_SOURCES = ("flowers", "deepin", "popos", "lomiri", "mate", "plasma")  # of `MORE_TAR`, all of them free
+FREE_MORE_SOURCES = (*FREE_SOURCES, *MORE_SOURCES)
+MOST = {"flowers": 150}  # photos of a source that has many alike, so that it is not most of what is seen
 SUFFIXES = (".webp", ".png", ".jpg", ".jpeg")
 HELD_OUT = 20  # of a plain folder every 20th picture validates
 
@@ -37,37 +45,69 @@ def source_of(member: str) -> str:
     return match[1] if match else ""
 
 
+def taken(names: Iterable[str], sources: Sequence[str] | None = None) -> set[str]:
+    """Return those names of a pack's pictures that are read, of a source in `MOST` only the first ones.
+
+    sources: read only those of these.
+    """
+    chosen, counts = set(), Counter[str]()
+    for name in names:
+        source = source_of(name)
+        if name.endswith(SUFFIXES) and (sources is None or source in sources):
+            counts[source] += 1
+            if counts[source] <= MOST.get(source, counts[source]):
+                chosen.add(name)
+    return chosen
+
+
 def tar_photos(path: Path, sources: Sequence[str] | None = None) -> list[np.ndarray]:
-    """Read every picture of a tar, uint8 (H, W, 3), in the order of the tar. sources: read only those of these."""
+    """Read the pictures of a tar that are `taken`, uint8 (H, W, 3), in the order of the tar; warn of what is none."""
+    files = []
     with tarfile.open(path) as tar:
-        files = [
-            file.read()
-            for member in tar
-            if member.name.endswith(SUFFIXES) and (sources is None or source_of(member.name) in sources)
-            if (file := tar.extractfile(member)) is not None
-        ]
+        members = tar.getmembers()
+        chosen = taken((member.name for member in members), sources)
+        for member in members:
+            file = tar.extractfile(member) if member.name in chosen else None
+            if file is not None:
+                files.append((file.read(), f"{member.name} in {path}"))
     with ThreadPoolExecutor() as pool:
-        return list(pool.map(lambda data: _read(io.BytesIO(data)), files))
+        return _whole(pool.map(lambda file: _read(*file), files))
 
 
 def folder_photos(path: Path) -> list[np.ndarray]:
-    """Read every picture under a folder, uint8 (H, W, 3), in the order of their names."""
-    return [_read(p) for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES]
+    """Read every picture under a folder, uint8 (H, W, 3), in the order of their names, and warn of what is none."""
+    return _whole(_read(p, "") for p in sorted(path.rglob("*")) if p.suffix.lower() in SUFFIXES)
 
 
-def _read(file: Path | io.BytesIO) -> np.ndarray:
-    with Image.open(file) as image:
-        return np.asarray(image.convert("RGB"))
+def _read(source: Path | bytes, name: str) -> np.ndarray | CodecError:
+    """Read a picture as `encode` does, its alpha left out, as uint8 (H, W, 3); or return why it cannot be read."""
+    try:
+        return rgb(read_colour(source, name).pixels)
+    except CodecError as error:
+        return error
+
+
+def _whole(pictures: Iterable[np.ndarray | CodecError]) -> list[np.ndarray]:
+    """Return the pictures that could be read, and warn of each of the others."""
+    whole = []
+    for picture in pictures:
+        if isinstance(picture, CodecError):
+            warnings.warn(f"a picture is left out: {picture}", stacklevel=3)
+        else:
+            whole.append(picture)
+    return whole
 
 
 def load_photos(data: Path, sources: Sequence[str] | None = None) -> Photos:
     """Read the photos under `data`: the packs where they are, otherwise the pictures in the folder.
 
-    sources: only these of the packs. Raises FileNotFoundError without pictures, ValueError if a plain folder is to be
-    filtered by source.
+    sources: only these of the packs; the second pack of free photos is read where one of its sources is among them.
+    Raises FileNotFoundError without pictures, ValueError if a plain folder is to be filtered by source.
     """
     tars = [data / name for name in PHOTO_TARS if (data / name).is_file()]
     if tars:
+        if set(MORE_SOURCES) & set(sources or ()) and (data / MORE_TAR).is_file():
+            tars.append(data / MORE_TAR)
         train = [photo for tar in tars for photo in tar_photos(tar, sources)]
         valid = tar_photos(data / VALID_TAR) if (data / VALID_TAR).is_file() else []
         return Photos(train, valid)

@@ -25,6 +25,7 @@ from hvaecodec.training.checkpoint import (
     restore_moments,
     save_checkpoint,
 )
+from hvaecodec.training.optimisers import make_optimiser
 from hvaecodec.training.place import counter_rng
 from hvaecodec.training.ranks import Ranks
 from hvaecodec.training.recipes.common import LoopConfig
@@ -84,9 +85,13 @@ class Stateless:
 
 
 def learning_rate(config: LoopConfig, moment: Moment) -> float:
-    """Return the learning rate: a linear warm-up over steps times a cosine over the budget down to `floor` of it."""
+    """Return the learning rate: a linear warm-up over steps times a cosine over the budget down to `floor` of it.
+
+    Where the schedule is constant there is no cosine.
+    """
     cosine = 0.5 * (1 + math.cos(math.pi * moment.fraction)) * (1 - config.floor) + config.floor
-    return config.learning_rate * min(1, (moment.step + 1) / max(1, config.warm_up)) * cosine
+    later = cosine if config.schedule == "cosine" else 1.0
+    return config.learning_rate * min(1, (moment.step + 1) / max(1, config.warm_up)) * later
 
 
 class Average:
@@ -148,9 +153,7 @@ class Loop:
         c = self.config
         if c.channels_last:
             self.net.to(memory_format=torch.channels_last)
-        self.optimiser = torch.optim.AdamW(
-            self.net.parameters(), c.learning_rate, betas=c.betas, weight_decay=c.weight_decay, fused=True
-        )
+        self.optimiser = make_optimiser(self.net, c)
         self.average = Average(self.net, c.ema)
 
     def train(self) -> Position:
@@ -167,15 +170,19 @@ class Loop:
             self.average = Average(self.net, self.config.ema)
         sums, saved = _Sums(), self.position
         while True:
-            begun = time.monotonic()
+            begun, worked = time.monotonic(), time.process_time()
             moment, save = self._now(saved)
             if save:
                 self._save()
-                saved, begun = self.position, time.monotonic()
+                saved, begun, worked = self.position, time.monotonic(), time.process_time()
             if moment.fraction >= 1:
                 break
             sums.add(*self._step(moment))
-            self.position = Position(moment.step + 1, self.position.seconds + time.monotonic() - begun)
+            self.position = Position(
+                moment.step + 1,
+                self.position.seconds + time.monotonic() - begun,
+                self.position.cpu_seconds + time.process_time() - worked,
+            )
             if self.position.step % self.config.log_every == 0:
                 self._log(sums.means() | {"learning_rate": learning_rate(self.config, moment)})
                 sums = _Sums()
@@ -241,6 +248,7 @@ class Loop:
         """Append one JSON line to the log."""
         if self.ranks.rank == 0:
             head = {"step": self.position.step, "seconds": round(self.position.seconds, 1)}
+            head |= {"cpu_seconds": round(self.position.cpu_seconds, 1)}
             with (self.folder / LOG).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(head | record) + "\n")
 

@@ -20,7 +20,7 @@ from hvaecodec.training.data import Photos, load_photos
 from hvaecodec.training.loop import Loop, Task, spent_fraction
 from hvaecodec.training.place import Place
 from hvaecodec.training.ranks import Ranks, join_ranks
-from hvaecodec.training.recipes.common import Recipe, Stage, as_dict
+from hvaecodec.training.recipes.common import Recipe, Stage, as_dict, says_nothing
 
 # Recipe.family -> (module, subclass of Family); imported when a recipe of it runs
 FAMILIES: dict[str, tuple[str, str]] = {
@@ -161,6 +161,7 @@ class Run:
         (settings,) = as_dict(replace(self.recipe, stages=(stage,)))["stages"]
         for name in ("minutes", "steps", "save_minutes", "log_every", "workers", "compiled"):
             del settings["loop"][name]
+        settings["loop"] = {name: value for name, value in settings["loop"].items() if not says_nothing(name, value)}
         del settings["share"]
         return {"recipe": self.recipe.name, "preset": self.recipe.preset, "seed": self.settings.seed, "stage": settings}
 

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import random
 import subprocess
 import sys
@@ -9,13 +10,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import standin
 from PIL import Image
+from rich.console import Console
 
 import hvaecodec
+from hvaecodec.bench.show.table import Table
 from hvaecodec.cli import long_work
 from hvaecodec.cli import main as cli_main
 from hvaecodec.codec.format.container import MAGIC, Header, pack
 from hvaecodec.codec.images import read_image
+from hvaecodec.codec.settings import Decoding, check_targets
 
 PIXELS = np.random.default_rng(5).integers(0, 256, (9, 12, 3), dtype=np.uint8)
 
@@ -70,6 +75,18 @@ def test_there_and_back(run, photo, tmp_path, stand_in):
     assert run("decode", hvc, "-o", png).code == 0
     np.testing.assert_array_equal(np.asarray(Image.open(png)), PIXELS)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.hvc", "b.png", "photo.png"]
+
+
+def test_a_limit_of_pixels(run, hvc, tmp_path):
+    out = tmp_path / "out.png"
+    for words in (("decode", hvc, "-o", out), ("info", hvc), ("info", hvc, "--estimate")):
+        refused = run(*words, "--max-pixels", 1023)
+        assert refused.code == 1 and "9 x 12 pixels, 1024 in whole tiles, is above the limit of 1023" in refused.error
+        warned = run(*words, "--max-pixels", 1024)
+        assert warned.code == 0 and "is above half the limit of 1024" in warned.err
+        assert run(*words, "--max-pixels", 0).code == 2
+        out.unlink(missing_ok=True)
+    assert run("info", hvc).code == 0 and run("info", hvc).err == ""
 
 
 def test_pipes(run, photo, stand_in):
@@ -152,9 +169,24 @@ def test_models(run, stand_in):
     assert b"dct-vae-cifar10  cifar10-narrow-dct" in run("models").out
 
 
+def test_export(run, tmp_path, monkeypatch):
+    target = tmp_path / "generator.onnx"
+    done = run("export", "onnx", "dct-vae-photo", "-o", str(target))
+    assert done.code == 0 and f"{target.stat().st_size} bytes, generator of dct-vae-photo" in done.err
+    kept = run("export", "onnx", "hqa-photo", "-o", str(target))
+    assert kept.code == 1 and "--force" in kept.err
+    for words in (("hqa-photo", "--layer", "9"), ("dct-vae-cifar10",), ("nothing",)):
+        assert run("export", "onnx", *words, "-o", str(tmp_path / "none.onnx")).code in (1, 2)
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    without = run("export", "onnx", "hqa-photo", "-o", str(tmp_path / "none.onnx"))
+    assert without.code == 1
+    assert without.err == "error: an export needs the package onnx: pip install 'hvaecodec[onnx]'\n"
+    assert not (tmp_path / "none.onnx").exists()
+
+
 def test_help_of_every_command(run):
     commands = [command.name for command in cli_main.app.registered_commands]
-    assert commands == ["encode", "decode", "info", "models", "bench", "paper", "train"]
+    assert commands == ["encode", "decode", "info", "models", "export", "bench", "paper", "train"]
     for command in commands:
         done = run(command, "--help")
         assert done.code == 0 and b"Usage:" in done.out and done.err == ""
@@ -314,3 +346,133 @@ def test_an_experiment_without_its_pictures_says_what_it_misses(run, tmp_path, m
     monkeypatch.chdir(tmp_path)
     assert "mnist.npz is not there; pass --data" in run("paper", "hqa-mnist", "--only", "hqa", "--out", tmp_path).error
     assert "no experiment 'hqa-minst'; did you mean hqa-mnist?" in run("paper", "hqa-minst").error
+
+
+HELPERS = Path(standin.__file__).parent
+WITH_STAND_IN = """
+import sys, standin
+from hvaecodec.codec import registry
+from hvaecodec.codec.format.wire_ids import CodecEntry
+from hvaecodec.cli import main
+registry.CODECS[standin.NAME] = registry.CODECS[registry.DEFAULT] = CodecEntry(2, "standin")
+main.main()
+"""
+
+
+def shell(line: str, folder: Path, **environment: str) -> subprocess.CompletedProcess:
+    """Run a line of bash in a folder, where `ours` is our command with a codec that needs no weights."""
+    line = f'ours() {{ "{sys.executable}" -c "$CODE" "$@"; }}; {line}'
+    variables = os.environ | {"CODE": WITH_STAND_IN, "PYTHONPATH": os.pathsep.join([str(HELPERS), *sys.path])}
+    command = ["bash", "-c", line]
+    return subprocess.run(command, cwd=folder, env=variables | environment, capture_output=True, timeout=120)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ours encode photo.png -o - > out.hvc 2>&-",
+        "ours encode photo.png -o out.hvc 2>&- >&- <&-",
+        "ours encode - -o out.hvc < photo.png 2>&-",
+        "ours encode photo.png -o /dev/stdout > out.hvc",
+        "ours encode photo.png -o /dev/stdout | cat > out.hvc",
+        "ours encode photo.png -o /dev/fd/7 7> out.hvc",
+        "ours encode photo.png -o /proc/self/fd/1 > out.hvc",
+        "ours encode photo.png -o >(cat > out.hvc); while ! [ -s out.hvc ]; do sleep 0.1; done",
+        "ours encode /dev/stdin -o out.hvc < photo.png",
+        "ours encode <(cat photo.png) -o out.hvc",
+        "mkfifo pipe; cat pipe > out.hvc & ours encode photo.png -o pipe; wait",
+        "ours encode photo.png -o out.hvc 2> /dev/full",
+    ],
+)
+def test_streams_that_are_closed_or_have_names(line, photo, tmp_path):
+    """Streams that the caller closed, and targets that are open streams: whole data, and nothing else in it."""
+    done = shell(line, tmp_path)
+    assert done.returncode == 0, done.stderr
+    data = (tmp_path / "out.hvc").read_bytes()
+    np.testing.assert_array_equal(standin.StandIn().decode(data), PIXELS)
+    assert b"bytes" not in done.stdout and len(data) == len(standin.StandIn().encode(PIXELS))
+
+
+def test_appending_to_an_open_stream_keeps_what_is_there(photo, tmp_path):
+    (tmp_path / "out").write_bytes(b"before")
+    assert shell("ours encode photo.png -o /dev/stdout >> out", tmp_path).returncode == 0
+    data = (tmp_path / "out").read_bytes()
+    assert data.startswith(b"before") and data[6:] == standin.StandIn().encode(PIXELS)
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("ours encode photo.png -o - >&-", b"error: cannot write stdout: bad file descriptor"),
+        ("ours info photo.hvc > /dev/full", b"error: [Errno 28] No space left on device"),
+        ("ours encode photo.png -o /dev/full", b"error: cannot write /dev/full: no space left on device"),
+        ("ours encode photo.png -o /dev/fd/9", b"error: cannot write /dev/fd/9: bad file descriptor"),
+        ("ours info - <&-", b"error: cannot read stdin: bad file descriptor"),
+        ("ours info /dev/zero", b"error: cannot read /dev/zero: it is a device, not a file"),
+        ("ours info .", b"error: cannot read .: is a directory"),
+    ],
+)
+def test_streams_that_cannot_be_used_are_one_line(line, words, photo, tmp_path):
+    (tmp_path / "photo.hvc").write_bytes(standin.StandIn().encode(PIXELS))
+    done = shell(line, tmp_path)
+    assert done.returncode == 1 and done.stderr.splitlines() == [words]
+
+
+@pytest.mark.parametrize(
+    "name", ["d[/x].png", "shot[a].png", "[red]b.png", ":smile:.png", "a\x1b[2Jb.png", "\udcff.png"]
+)
+@pytest.mark.parametrize("terminal", [False, True])
+def test_any_name_of_a_file_is_shown_as_it_is(run, tmp_path, stand_in, name, terminal, monkeypatch, capsysbinary):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    Image.fromarray(PIXELS).save(tmp_path / name, "PNG")
+    if terminal:
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    done = run("encode", tmp_path / name, "-o", tmp_path / "out.hvc", "--model", stand_in)
+    assert done.code == 0 and "\x1b[2J" not in done.err
+    shown = name.replace("\x1b", "\\x1b").replace("\udcff", "\\udcff")
+    gone = run("encode", tmp_path / f"x{name}", "-o", tmp_path / "new.hvc")
+    assert f"x{shown}" in gone.err
+
+
+def test_brackets_in_a_table_are_brackets():
+    table = Table("t[a]", ("c[/x]", "d"), [("shot[a]", ":smile:"), ("shot[b]", "[red]1")], ["n[/]"])
+    out = io.StringIO()
+    Console(file=out, width=60).print(table.rich())
+    for words in ("t[a]", "c[/x]", "shot[a]", "shot[b]", "[red]1", ":smile:", "n[/]"):
+        assert words in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["bench", "FOLDER", "--quality", "nan"], "--quality wants numbers"),
+        (["bench", "FOLDER", "--quality", "inf"], "--quality wants numbers"),
+        (["bench", "FOLDER", "--quality", ","], "--quality wants numbers"),
+        (["bench", "FOLDER", "--quality", "50,"], "--quality wants numbers"),
+        (["bench", "FOLDER", "--quality", "0,50"], "--quality wants numbers"),
+        (["bench", "FOLDER", "--quality", "0.5"], "quality must lie in 1..100"),
+        (["bench", "FOLDER", "--quality", "ten"], "--quality wants numbers"),
+        (["bench", "FOLDER", "--report-rates", "0"], "--report-rates wants numbers"),
+        (["bench", "FOLDER", "--report-megabytes", "nan"], "--report-megabytes"),
+        (["train", "dct-vae-photo", "--data", "FOLDER", "--out", "FOLDER/run", "--minutes", "nan"], "minutes are"),
+        (["train", "dct-vae-photo", "--data", "FOLDER", "--out", "FOLDER/run", "--minutes", "inf"], "minutes are"),
+        (["encode", "FOLDER/photo.png", "--quality", "nan"], "quality must lie in 1..100"),
+        (["encode", "FOLDER/photo.png", "--bpp", "nan"], "bpp must be above 0"),
+        (["encode", "FOLDER/photo.png", "--psnr", "nan"], "psnr must be"),
+    ],
+)
+def test_numbers_that_are_none_end_a_command_before_it_begins(run, photo, tmp_path, words, message, monkeypatch):
+    monkeypatch.setattr(long_work, "keep_pages", lambda: None)
+    monkeypatch.setattr("hvaecodec.cli.train.keep_pages", lambda: None)
+    done = run(*(word.replace("FOLDER", str(tmp_path)) for word in words))
+    assert done.code == 2 and message in done.error
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["photo.png"]
+
+
+@pytest.mark.parametrize("settings", [{"quality": "50"}, {"bpp": "0.5"}, {"psnr": "30"}, {"quality": True}])
+def test_texts_are_no_numbers(settings):
+    ((name, value),) = settings.items()
+    with pytest.raises(TypeError, match=f"{name} is a number, not {value!r}"):
+        check_targets(**({"quality": None, "bpp": None, "psnr": None, "effort": 1} | settings))
+    with pytest.raises(TypeError, match="temperature is a number, not '1'"):
+        Decoding(temperature="1")

@@ -62,6 +62,16 @@ def records(path="log.jsonl"):
     return [json.loads(line) for line in Path(path).read_text(encoding="utf-8").splitlines()]
 
 
+def test_a_limit_of_pixels_holds_for_every_file(run, stand_in):
+    write_pictures("in", "a.png")
+    assert run("encode", "in", "--out", "files", "--jobs", 1)[0] == 0
+    code, lines = run("decode", "files", "--out", "pictures", "--jobs", 1, "--max-pixels", 1023)
+    assert code == 1 and below("pictures") == []
+    assert any("9 x 12 pixels, 1024 in whole tiles, is above the limit of 1023" in line for line in lines)
+    assert run("decode", "files", "--out", "pictures", "--jobs", 1, "--max-pixels", 2048)[0] == 0
+    assert below("pictures") == ["a.png"]
+
+
 def test_there_and_back(run, stand_in):
     write_pictures("in", "a/b.png", "c.jpg", "._c.jpg.png", "d.bug.png")
     code, lines = run("encode", "in", "--out", "files", "--jobs", 2, "--log", "log.jsonl")

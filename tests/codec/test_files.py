@@ -1,7 +1,10 @@
 """A target holds the whole new file or is untouched, and nothing else is left behind."""
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -61,16 +64,16 @@ def test_a_failure_on_the_way_leaves_everything_as_it_was(tmp_path, monkeypatch,
 @pytest.mark.parametrize("links", [True, False])
 def test_a_target_that_appears_meanwhile_is_kept(tmp_path, monkeypatch, links):
     target = tmp_path / "a.hvc"
-    synced = files._write_synced
+    synced = os.fsync
 
-    def slow(path, data):
-        synced(path, data)
+    def slow(descriptor):
+        synced(descriptor)
         target.write_bytes(b"theirs")
 
-    def no_links(*_args):
+    def no_links(*_args, **_more):
         raise OSError(95, "Operation not supported")
 
-    monkeypatch.setattr(files, "_write_synced", slow)
+    monkeypatch.setattr(files.os, "fsync", slow)
     if not links:
         monkeypatch.setattr(files.os, "link", no_links)
     with pytest.raises(CodecError, match="exists and is kept"):
@@ -79,12 +82,25 @@ def test_a_target_that_appears_meanwhile_is_kept(tmp_path, monkeypatch, links):
 
 
 def test_a_file_system_without_links(tmp_path, monkeypatch):
-    def no_links(*_args):
+    def no_links(*_args, **_more):
         raise OSError(95, "Operation not supported")
 
     monkeypatch.setattr(files.os, "link", no_links)
     write_atomically(tmp_path / "a.hvc", b"ours")
     assert (tmp_path / "a.hvc").read_bytes() == b"ours" and names(tmp_path) == ["a.hvc"]
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_a_process_that_is_killed_while_it_writes_leaves_nothing(tmp_path, force):
+    code = f"""
+import os, signal
+from hvaecodec.codec import files
+files.os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)
+files.write_atomically({str(tmp_path / "a.hvc")!r}, b"ours", force={force})
+"""
+    (tmp_path / "b.hvc").write_bytes(b"theirs")
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == -signal.SIGKILL
+    assert names(tmp_path) == ["b.hvc"]
 
 
 def test_a_link_is_followed_and_stays(tmp_path):

@@ -11,8 +11,8 @@ from golden.make import PICTURES, symbol_digest
 
 import hvaecodec
 from hvaecodec.codec.format.container import unpack
-from hvaecodec.codec.photo.chunk_coder import Frame
-from hvaecodec.codec.photo.streams import decode_symbols, encode_symbols, repeat
+from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.streams import repeat
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TOLD = json.loads((GOLDEN / "golden.json").read_text())
@@ -30,9 +30,8 @@ def test_golden_files_in_both_directions(name):
     found = unpack(data)
     header, codec = found.header, hvaecodec.load()
     frame = Frame.of(header.height, header.width, header.step_index, header.mode.startswith("L"))
-    exact, tables = codec.bitstream.prior, codec.bitstream.tables
     with torch.no_grad():
-        symbols, _ = decode_symbols(exact, tables, frame, found.levels)
-        streams, _, again = encode_symbols(exact, tables, frame, repeat(symbols))
+        context, _ = codec.bitstream.coder.decode(frame, found.levels)
+        streams, _, again = codec.bitstream.coder.encode(frame, context.shapes, repeat(context.symbols))
     assert tuple(streams) == found.levels
-    np.testing.assert_array_equal(again, symbols)
+    np.testing.assert_array_equal(again.symbols, context.symbols)

@@ -1,6 +1,7 @@
 """What the released weights promise, on real photos."""
 
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from hvaecodec.bench.metrics.frechet import frechet_distance, gaussian, kernel_d
 from hvaecodec.codec.backends import torch_photo_blocks
 from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.images.alpha_and_grey import psnr_db
-from hvaecodec.codec.photo.chunk_coder import Frame
-from hvaecodec.codec.photo.streams import encode_symbols, repeat
+from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.streams import repeat
 from hvaecodec.models.integers import logistic_tables
 
 pytestmark = pytest.mark.data
@@ -59,12 +60,15 @@ def test_the_integer_prior_costs_at_most_two_per_cent(data_dir):
         exact = floats = 0.0
         for image in load_dataset("valid", data_dir)[:6]:
             pixels = image.pixels()
-            symbols = np.rint(weights.nets.coefficients(pixels, index)).astype(np.int16)
+            analysis = weights.nets.analyse(pixels, index)
+            symbols, shapes = np.rint(analysis.coefficients).astype(np.int16), analysis.shapes
             with torch.no_grad():
                 frame = Frame((symbols.shape[3], symbols.shape[4]), index)
-                _, bits, _ = encode_symbols(bitstream.prior, tables, frame, repeat(symbols))
+                coder = replace(bitstream.coder, tables=tables)
+                _, bits, _ = coder.encode(frame, shapes, repeat(symbols))
                 exact += sum(bits[1:])  # the float twin does not count the coarsest DCs
-                twin = bitstream.twin.bits(torch.from_numpy(symbols[None]).float(), torch.tensor([index]))
+                batch = torch.from_numpy(symbols[None]).float(), torch.tensor([index]), torch.from_numpy(shapes[None])
+                twin = bitstream.twin.bits(*batch)
                 floats += sum(float(level) for level in twin[1:])
         assert exact <= 1.02 * floats, index
 

@@ -31,7 +31,7 @@ WALK = (
     "models/photo/layout.py",
     "models/photo/quantiser.py",
 )
-PROMISED = {"decode": 6}  # parameters of what users call, as the README has it: a file and five settings
+PROMISED = {"decode": 7}  # parameters of what users call: a file and six settings
 PARTICIPLES = {"found", "told", "given", "made", "passed"}
 
 
@@ -120,7 +120,7 @@ def module_sizes(modules: list[Module]) -> list[Finding]:
 
 
 def walk_sizes(modules: list[Module]) -> list[Finding]:
-    """Functions of the walk with more than 25 lines or 5 parameters, of which there are none; `decode` may have 6."""
+    """Functions of the walk with more than 25 lines or 5 parameters, of which there are none; `decode` may have 7."""
     walk = [(module, function) for module in on_the_walk(modules) for function in module.functions()]
     long = [
         module.place(function, f"{function.name} has {body_lines(function)} lines")
@@ -136,7 +136,7 @@ def walk_sizes(modules: list[Module]) -> list[Finding]:
     return [
         Finding(f"{where} above 25 lines, none", f"{len(long)} of {len(walk)}", not long, tuple(long)),
         Finding(
-            "functions of the same walk with more than 5 parameters (`decode`: 6), none",
+            "functions of the same walk with more than 5 parameters (`decode`: 7), none",
             f"{len(wide)} of {len(walk)}",
             not wide,
             tuple(wide),

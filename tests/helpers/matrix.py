@@ -14,7 +14,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +83,8 @@ def move_to_cuda(codec: Any) -> None:
         layers = [bitstream.layer(number) for number in range(bitstream.n_layers)]
         vars(codec.nets)["arithmetic"] = [ExactIndexArithmetic(layer, bitstream.config, "cuda") for layer in layers]
     else:
-        vars(bitstream)["prior"] = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
+        prior = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
+        vars(bitstream)["coder"] = replace(bitstream.coder, prior=prior)
 
 
 def digests(paths: Sequence[str | Path], weights: str | Path | None, configuration: Configuration) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import ModuleType
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 from skimage import data as photos
 
 from hvaecodec import CodecError
+from hvaecodec.codec.errors import CorruptFile
+from hvaecodec.codec.format.container import ALPHA, pack, unpack
 
 PHOTO = photos.astronaut()[:96, 100:230]  # 96 x 130: off every grid of tiles or cells
 SHAPES = [(1, 1), (1, 1, 3), (1, 40, 3), (37, 1), (31, 33, 3), (64, 64, 3), (65, 63, 3), (33, 20, 2), (40, 35, 4)]
@@ -38,7 +41,10 @@ def check_round_trip(codec: Any, fresh: Any, pixels: np.ndarray, **settings: Any
 
 def check_info(codec: Any, data: bytes) -> dict[str, Any]:
     """Every byte is accounted for, and the estimate of every level is near what is in the file."""
-    info: dict[str, Any] = codec.info(data)
+    info: dict[str, Any] = codec.info(data, estimate=True)
+    without = dict(info)
+    del without["est_bits"]
+    assert codec.info(data) == type(codec).describe(data) == without
     assert info["n_bytes"] == len(data) == info["framing_bytes"] + sum(info["payload_bytes"].values())
     for level, bits in info["est_bits"].items():
         assert abs(8 * info["payload_bytes"][level] - bits) <= 0.01 * bits + 64
@@ -64,6 +70,30 @@ def check_flipped_bits(codec: Any, data: bytes, count: int, **settings: Any) -> 
         damaged[bit // 8] ^= 1 << (bit % 8)
         with pytest.raises(CodecError):
             codec.decode(bytes(damaged), **settings)
+
+
+def check_unread_bytes(codec: Any, data: bytes) -> None:
+    """Bytes after a stream's last symbol, and zeros at its end, are refused, with all checksums right.
+
+    `symbols` and `info(estimate=True)` refuse what `decode` does. `data` itself is read by all three.
+    """
+    container = unpack(data)
+    calls = (codec.decode, codec.symbols, partial(codec.info, estimate=True))
+    for call in calls:
+        call(data)
+    for level in range(len(container.levels)):
+        for more in (b"\0", bytes(range(1, 9)), noise((100_000,)).tobytes() + b"\1"):
+            levels = list(container.levels)
+            levels[level] += more
+            longer = pack(container.header, levels, container.extras)
+            for call in calls:
+                with pytest.raises(CorruptFile, match="a stream"):
+                    call(longer)
+    for alpha in (part for kind, part in container.extras if kind == ALPHA):
+        extras = [(kind, alpha + b"\1" if kind == ALPHA else part) for kind, part in container.extras]
+        for call in calls:
+            with pytest.raises(CorruptFile, match="alpha stream"):
+                call(pack(container.header, container.levels, extras))
 
 
 def check_new_generator(codec: Any, tiny: ModuleType, folder: Any, data: bytes) -> None:

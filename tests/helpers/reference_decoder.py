@@ -42,6 +42,16 @@ class RangeDecoder:
             self.offset = self.offset << 32 | self._word()
         return entry
 
+    def exhausted(self) -> bool:
+        """Whether a reader accepts that the stream ends here."""
+        more_words = self.at // 4 > -(-len(self.data) // 4)
+        return more_words and self.offset < 2**33 - 1 and not self.data.endswith(b"\0")
+
+    def check_exhausted(self) -> None:
+        """Raise ValueError where a reader does not accept that the stream ends here."""
+        if not self.exhausted():
+            raise ValueError("the stream goes on")
+
 
 class RangeEncoder:
     """The inverse. `low` is one long integer here, so that a carry needs no words."""
@@ -69,6 +79,7 @@ class ReferenceDecoder:
     def __init__(self, tables: Sequence[Sequence[int]], data: bytes) -> None:
         self.starts = tables  # `starts_of` every table
         self.coder = RangeDecoder(data)
+        self.check_exhausted = self.coder.check_exhausted
 
     def read(self, table: Sequence[int], mean: Sequence[int], sign: Sequence[int]) -> list[int]:
         symbols = [0] * len(table)

@@ -14,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+import onnxruntime
 from PIL import Image
 from shell_lines import ROOT, option, outputs
 from skimage import data
@@ -83,6 +84,13 @@ def models_are_printed(line: str, printed: str) -> None:
     if "--json" in line:
         printed = "\n".join(model["name"] for model in json.loads(printed))
     assert set(registry.CODECS) <= {row.split()[0] for row in printed.splitlines()}
+
+
+def a_net_is_written(line: str, printed: str) -> None:
+    """The file is a net that runs without any other file."""
+    file = option(shlex.split(line), "-o")
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    assert json.loads(session.get_modelmeta().custom_metadata_map["card"])["codec"] in line
 
 
 def everything_named_is_measured(line: str, printed: str) -> None:

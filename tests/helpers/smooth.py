@@ -9,10 +9,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from torch import Tensor
 
-from hvaecodec.models.dct import rgb_to_ycc, tiles_to_coefficients
-from hvaecodec.models.photo.quantiser import frequency_weights
 from hvaecodec.training.checkpoint import Checkpoint, load_checkpoint
 from hvaecodec.training.recipes import LoopConfig, Recipe, find_recipe
 from hvaecodec.training.run import Settings, StageReport, train_recipe
@@ -35,12 +32,6 @@ def write_pictures(folder: Path, count: int = 6) -> Path:
     for i, picture in enumerate(pictures(count)):
         Image.fromarray(picture).save(folder / f"{i:02d}.png")
     return folder
-
-
-def coefficients(photos: list[np.ndarray]) -> Tensor:
-    """Return coefficients / S of photos, (B, 3, 32, 32, rows, columns), in grey levels."""
-    rgb = torch.from_numpy(np.stack(photos)).permute(0, 3, 1, 2).float()
-    return tiles_to_coefficients(rgb_to_ycc(rgb)) / frequency_weights()[None, :, :, :, None, None]
 
 
 def tiny_recipe(name: str, steps: int, **loop: object) -> Recipe:

@@ -9,9 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from hvaecodec.codec import images
-from hvaecodec.codec.format.container import Header, pack, unpack
+from hvaecodec.codec.format.container import Header, pack
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 from hvaecodec.codec.format.wire_ids import ALPHA, EXIF, ICC
 from hvaecodec.codec.images import LoadedImage
+from hvaecodec.codec.images.alpha_and_grey import unpack_picture
 
 NAME = "hqa-photo"  # a name with an id on the wire
 
@@ -22,6 +24,7 @@ class StandIn:
     name = NAME
     lossless = True
     fixed_rate = False
+    searches = False
     card = {"codec": NAME}
 
     @classmethod
@@ -47,9 +50,9 @@ class StandIn:
         return self.decode_with_metadata(data, **settings).pixels
 
     def decode_with_metadata(
-        self, data, *, temperature=0.0, seed=0, scale=1, partial=False, generator="file"
+        self, data, *, temperature=0.0, seed=0, scale=1, partial=False, generator="file", max_pixels=DECODED_PIXELS
     ) -> LoadedImage:
-        found = unpack(data, partial=partial)
+        found = unpack_picture(data, max_pixels, partial=partial)
         header = found.header
         shape = (header.height, header.width, 3 if "RGB" in header.mode else 1)
         if len(found.levels) == 2:
@@ -67,12 +70,16 @@ class StandIn:
             pixels = pixels[..., 0]
         return LoadedImage(pixels, found.extra(ICC), found.extra(EXIF))
 
-    def info(self, data) -> dict:
-        header = unpack(data).header
+    @classmethod
+    def describe(cls, data, *, max_pixels=DECODED_PIXELS) -> dict:
+        header = unpack_picture(data, max_pixels, check_alpha=False).header
         return {"codec": header.codec, "height": header.height, "width": header.width, "n_bytes": len(data)}
 
-    def symbols(self, data, backend="torch") -> list:
-        return [np.frombuffer(level, np.uint8) for level in unpack(data).levels]
+    def info(self, data, *, estimate=False, max_pixels=DECODED_PIXELS) -> dict:
+        return self.describe(data, max_pixels=max_pixels) | ({"est_bits": {"level 0": 24.0}} if estimate else {})
+
+    def symbols(self, data, backend="torch", *, max_pixels=DECODED_PIXELS) -> list:
+        return [np.frombuffer(level, np.uint8) for level in unpack_picture(data, max_pixels).levels]
 
 
 CODEC = StandIn

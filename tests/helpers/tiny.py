@@ -15,7 +15,8 @@ from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleCo
 from hvaecodec.models.photo.prior_exact import export_integers
 from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.models.photo.prior_trainable import PriorNet
-from hvaecodec.models.photo.quantiser import frequency_weights, step_table
+from hvaecodec.models.photo.quantiser import shape_weights, step_table
+from hvaecodec.models.photo.shape_contexts import fit_shape_tables
 
 PRIOR = PriorConfig(coarse=8, fine=8, luma_blocks=1, chroma_blocks=1, dc_hidden=8)
 GENERATOR = GeneratorConfig(
@@ -23,8 +24,8 @@ GENERATOR = GeneratorConfig(
 )
 
 
-def write_weights(folder: Path, seed: int = 0) -> Path:
-    """The three files of a codec's folder, random but the same for a seed."""
+def write_weights(folder: Path, seed: int = 0, *, directions: int = 0, generator_seed: int | None = None) -> Path:
+    """The three files of a codec's folder, random but the same for a seed. directions: that files may adapt it in."""
     folder.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     prior = PriorNet(PRIOR)
@@ -32,15 +33,17 @@ def write_weights(folder: Path, seed: int = 0) -> Path:
         if name.startswith("linear"):
             buffer.copy_(torch.randint(-300, 300, buffer.shape))
     arrays = export_integers(prior)
-    arrays |= {"delta": step_table().numpy(), "S": frequency_weights().numpy()}
+    shapes = fit_shape_tables([])
+    arrays |= {"shapes.tiles": shapes.tiles.astype("int32"), "shapes.quadrants": shapes.quadrants.astype("int32")}
+    arrays |= {"delta": step_table().numpy(), "S": shape_weights().numpy()}
     arrays |= {f"table.{i:03d}": table.astype("int32") for i, table in enumerate(logistic_tables())}
     save_arrays(arrays, folder / "bitstream.safetensors", {"config": json.dumps(dataclasses.asdict(PRIOR))})
-    write_generator(folder / "generator.safetensors", seed)
+    write_generator(folder / "generator.safetensors", seed if generator_seed is None else generator_seed, directions)
     (folder / "card.json").write_text(json.dumps({"codec": "dct-vae-photo", "generator": "generator.safetensors"}))
     return folder
 
 
-def write_generator(path: Path, seed: int) -> None:
+def write_generator(path: Path, seed: int, directions: int = 0) -> None:
     """A random generator whose output layers are small but not zero, and whose latents matter."""
     torch.manual_seed(seed)
     net = Generator(GENERATOR)
@@ -48,4 +51,6 @@ def write_generator(path: Path, seed: int) -> None:
         if "out_" in name or ".prior." in name:
             torch.nn.init.normal_(parameter, std=0.05)
     state = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    if directions:
+        state["basis"] = (0.0015 * torch.randn(directions, net.offsets)).half()
     save_tensors(state, path, {"config": json.dumps(dataclasses.asdict(GENERATOR))})

@@ -7,7 +7,8 @@ import torch
 
 from hvaecodec.models.patch_critic import PatchCritic
 from hvaecodec.models.photo.generator import rate_features
-from hvaecodec.models.texture import FOLD, RADIUS, Texture, TextureConfig, layer_features
+from hvaecodec.models.texture import Texture, layer_features
+from hvaecodec.models.texture_config import FOLD, RADIUS, TextureConfig
 
 RATE = rate_features(torch.tensor([100]))
 

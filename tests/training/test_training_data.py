@@ -11,8 +11,8 @@ import torch
 from PIL import Image
 from smooth import pictures, write_pictures
 
-from hvaecodec.training.card import FREE, RESEARCH, UNKNOWN, data_and_terms, licence
-from hvaecodec.training.data import FREE_SOURCES, Ahead, Crops, corners, load_photos, source_of
+from hvaecodec.training.card import FREE, FREE_WITH_GPL, RESEARCH, UNKNOWN, data_and_terms, licence
+from hvaecodec.training.data import FREE_MORE_SOURCES, FREE_SOURCES, MOST, Ahead, Crops, corners, load_photos, source_of
 from hvaecodec.training.place import counter_rng
 
 
@@ -21,22 +21,31 @@ def photos():
     return pictures(4)
 
 
-@pytest.fixture
-def packs(tmp_path, photos):
-    """A folder with packs of four photos from four sources."""
-    folder = tmp_path / "photos"
-    folder.mkdir()
-    names = ["0000-imagenet.png", "0001-clic.png", "0002-cid22.png", "0003-elem.png"]
-    with tarfile.open(folder / "train-full.tar", "w") as tar:
+def write_pack(path, names, photos):
+    """Write a tar of photos under their names."""
+    with tarfile.open(path, "w") as tar:
         for name, photo in zip(names, photos, strict=True):
             data = io.BytesIO()
             Image.fromarray(photo).save(data, "png")
             member = tarfile.TarInfo(name)
             member.size = data.tell()
             tar.addfile(member, io.BytesIO(data.getvalue()))
+
+
+def write_manifest(path, names):
+    """Write the manifest of four pictures that come from the repositories a, b, c, d."""
     rows = [f"{name},{source},{name},terms of {source}" for name, source in zip(names, "abcd", strict=True)]
-    manifest = "\n".join(["file,source_repository,original_path,licence_note", *rows])
-    (folder / "train-full-manifest.csv").write_text(manifest)
+    path.write_text("\n".join(["file,source_repository,original_path,licence_note", *rows]))
+
+
+@pytest.fixture
+def packs(tmp_path, photos):
+    """A folder with packs of four photos from four sources."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    names = ["0000-imagenet.png", "0001-clic.png", "0002-cid22.png", "0003-elem.png"]
+    write_pack(folder / "train-full.tar", names, photos)
+    write_manifest(folder / "train-full-manifest.csv", names)
     return tmp_path
 
 
@@ -84,11 +93,28 @@ def test_a_free_recipe_takes_the_free_sources_alone(packs, photos):
     assert len(train) == 3 and np.array_equal(train[0], photos[1])
 
 
+def test_the_second_pack_is_read_where_a_source_of_it_is_named(packs, photos, monkeypatch):
+    monkeypatch.setitem(MOST, "flowers", 2)
+    names = ["0000-flowers-1.png", "0001-flowers-2.png", "0002-mate.png", "0003-flowers-3.png"]
+    write_pack(packs / "photos" / "train-free-more.tar", names, photos)
+    assert len(load_photos(packs).train) == 4
+    assert len(load_photos(packs, FREE_SOURCES).train) == 3
+    train, _ = load_photos(packs, FREE_MORE_SOURCES)
+    assert len(train) == 3 + 3  # the third of the flowers is one too many
+    assert all(np.array_equal(*pair) for pair in zip(train[3:], photos[:3], strict=True))
+
+    write_manifest(packs / "photos" / "train-free-more-manifest.csv", names)
+    card = data_and_terms(packs, FREE_MORE_SOURCES)
+    assert sum(part["photos"] for part in card) == len(train)  # the card counts what was read
+    assert sum(part["photos"] for part in data_and_terms(packs, FREE_SOURCES)) == 3
+
+
 def test_the_card_tells_sources_and_terms(packs):
     everything, free = data_and_terms(packs), data_and_terms(packs, FREE_SOURCES)
     assert {part["source"] for part in everything} == set("abcd")
     assert {part["terms"] for part in free} == {"terms of b", "terms of c", "terms of d"}
     assert licence(everything, None) == RESEARCH and licence(free, FREE_SOURCES) == FREE
+    assert licence([*free, {"photos": 1, "terms": "GPL-2+"}], FREE_MORE_SOURCES) == FREE_WITH_GPL
 
 
 def test_a_folder_holds_some_pictures_out(tmp_path):

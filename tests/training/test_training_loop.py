@@ -54,7 +54,7 @@ def test_three_steps_and_three_resumed_are_six_steps(name, photos, tmp_path):
 def test_the_whole_recipe_resumes_in_the_middle_of_searched_symbols(photos, tmp_path):
     recipe = tiny_recipe("dct-vae-photo", 40, save_minutes=0, log_every=100)
     first = recipe.stages[2]
-    assert first.name == "prior-searched" and first.task.symbols == "searched" and first.loop.steps == 3
+    assert first.name == "prior-searched" and first.task.symbols == "searched" and first.loop.steps == 4
     plain = [stage for stage in recipe.stages if stage.task.symbols == "plain"]
     short = tuple(tiny_recipe("dct-vae-photo", 4, save_minutes=0).stage(stage.name) for stage in plain)
     recipe = type(recipe)(recipe.name, recipe.preset, (*short, *recipe.stages[2:]), count_crops=1)
@@ -93,6 +93,20 @@ def test_learning_rate_warms_up_and_falls_to_its_floor():
     assert learning_rate(config, Moment(9, 0.0)) == pytest.approx(1)
     assert learning_rate(config, Moment(99, 0.5)) == pytest.approx(0.51)
     assert learning_rate(config, Moment(99, 1.0)) == pytest.approx(0.02)
+
+
+def test_a_constant_rate_stays_after_its_warm_up():
+    config = LoopConfig(learning_rate=1.0, warm_up=10, schedule="constant")
+    assert learning_rate(config, Moment(4, 0.0)) == pytest.approx(0.5)
+    assert learning_rate(config, Moment(99, 0.7)) == learning_rate(config, Moment(99, 1.0)) == 1
+
+
+def test_processor_time_is_counted_and_stands_in_the_log(tmp_path):
+    position = Loop(Line(), quick(20), tmp_path).train()
+    lines = [json.loads(line) for line in (tmp_path / LOG).read_text().splitlines()]
+    assert position.cpu_seconds > 0
+    assert lines[-1]["cpu_seconds"] == pytest.approx(position.cpu_seconds, abs=0.1)
+    assert load_checkpoint(tmp_path).position == position
 
 
 def test_budget_is_minutes_or_steps():

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import functools
-import io
 import os
 import tarfile
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from hvaecodec.bench.data import DatasetError, kodak
+from hvaecodec.codec.files import printable
+from hvaecodec.codec.images import LoadedImage, read_image
+from hvaecodec.codec.images.colour import colour_of
 
 DATA_VARIABLE = "HVAECODEC_DATA"  # a folder with kodak/ and photos/, or with the Kodak files themselves
 
@@ -24,16 +27,21 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", 
 
 @dataclass(frozen=True)
 class NamedImage:
-    """A picture with a name; `open` reads it, when it is asked for."""
+    """A picture with a name; `open` gives it, when it is asked for, as an image that is loaded or as PIL's."""
 
     name: str
-    open: Callable[[], Image.Image]
+    open: Callable[[], LoadedImage | Image.Image | np.ndarray]
+
+    def load(self) -> LoadedImage:
+        """Read the picture as `encode` does, without its alpha: uint8 (H, W) if it is grey, else RGB (H, W, 3).
+
+        Raises CodecError, or what else `open` raises.
+        """
+        return colour_of(self.open())
 
     def pixels(self) -> np.ndarray:
-        """Read the picture: uint8 (H, W) if it is grey, else RGB (H, W, 3), EXIF orientation applied, alpha dropped."""
-        with self.open() as picture:
-            upright = ImageOps.exif_transpose(picture)
-            return np.array(upright if upright.mode == "L" else upright.convert("RGB"))
+        """Read the picture's pixels; see `load`."""
+        return self.load().pixels
 
 
 def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[NamedImage]:
@@ -95,7 +103,7 @@ def _cifar10(data: str | os.PathLike[str] | None) -> list[NamedImage]:
     if not root:
         raise DatasetError(f"`cifar10` is cifar10.npz of the training data; pass --data or set {DATA_VARIABLE}")
     test = cifar10(Path(root)).test
-    return [NamedImage(f"test{n:04}", functools.partial(Image.fromarray, picture)) for n, picture in enumerate(test)]
+    return [NamedImage(f"test{n:04}", functools.partial(np.asarray, picture)) for n, picture in enumerate(test)]
 
 
 def _folder(folder: Path) -> list[NamedImage]:
@@ -108,21 +116,42 @@ def _folder(folder: Path) -> list[NamedImage]:
 
 
 def _files(paths: list[Path]) -> list[NamedImage]:
-    stems = [path.stem for path in paths]
-    names = [path.stem if stems.count(path.stem) == 1 else path.name for path in paths]
-    return [NamedImage(name, functools.partial(Image.open, path)) for name, path in zip(names, paths, strict=True)]
+    names = unique_names([(path.stem, path.name) for path in paths])
+    return [NamedImage(name, functools.partial(read_image, path)) for name, path in zip(names, paths, strict=True)]
+
+
+def unique_names(choices: Sequence[tuple[str, ...]]) -> list[str]:
+    """Return a name for each of some pictures, so that no two have the same.
+
+    choices: what each may be called, the shortest first. A picture gets the first that no other could be called too, or
+    the last with a number if there is none. What is no text in a name becomes an escape.
+    """
+    shown = [tuple(printable(name) for name in names) for names in choices]
+    counts = Counter(name for names in shown for name in dict.fromkeys(names))
+    chosen: dict[str, None] = {}
+    for names in shown:
+        name = next((name for name in names if counts[name] == 1), names[-1])
+        number = 1
+        while name in chosen:
+            number += 1
+            name = f"{names[-1]} ({number})"
+        chosen[name] = None
+    return list(chosen)
 
 
 def _tar(path: Path) -> list[NamedImage]:
     with tarfile.open(path) as archive:
         members = sorted(member.name for member in archive if Path(member.name).suffix.lower() in _SUFFIXES)
 
-    return [NamedImage(Path(member).stem, functools.partial(_member, path, member)) for member in members]
+    names = unique_names([(Path(member).stem, Path(member).name, member) for member in members])
+    return [
+        NamedImage(name, functools.partial(_member, path, member)) for name, member in zip(names, members, strict=True)
+    ]
 
 
-def _member(archive_path: Path, member: str) -> Image.Image:
+def _member(archive_path: Path, member: str) -> LoadedImage:
     with tarfile.open(archive_path) as archive:
         stream = archive.extractfile(member)
         if stream is None:
             raise DatasetError(f"{member} in {archive_path} is not a file")
-        return Image.open(io.BytesIO(stream.read()))
+        return read_image(stream.read(), member)

@@ -56,9 +56,10 @@ class CodecPair:
             return self._files[key]
         encoder, _ = self.objects()
         if not self._encoder_is_warm:
-            self.spec.encode(encoder, x, self.quality)
+            self.spec.encode(encoder, x.copy(), self.quality)
             self._encoder_is_warm = True
-        data, costs = _timed(lambda: self.spec.encode(encoder, x, self.quality), "encode")
+        own = x.copy()  # a codec may write into its input; what is scored is x
+        data, costs = _timed(lambda: self.spec.encode(encoder, own, self.quality), "encode")
         if self._files is not None:
             self._files[key] = data, costs
         return data, costs

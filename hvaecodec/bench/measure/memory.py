@@ -47,8 +47,19 @@ def process_peak() -> int:
     return peak if sys.platform == "darwin" else 1024 * peak
 
 
+def resident() -> int:
+    """Return the bytes that this process holds now; where that is not known, its high-water mark."""
+    if _STATUS.exists() and (n_bytes := _bytes_of("VmRSS:")) is not None:
+        return n_bytes
+    return process_peak()
+
+
 def _high_water_mark() -> int | None:
+    return _bytes_of("VmHWM:")
+
+
+def _bytes_of(field: str) -> int | None:
     for line in _STATUS.read_text().splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(field):
             return 1024 * int(line.split()[1])
     return None

@@ -7,28 +7,34 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics, set_metrics
 from hvaecodec.bench.show import curves
 from hvaecodec.bench.show.curves import Curve
 
 if TYPE_CHECKING:
+    from pandas import DataFrame
+
     from hvaecodec.bench.show.plots import NotebookFigure
+    from hvaecodec.bench.show.table import Table
 
 Record = dict[str, Any]
 _SETTINGS = ("quality", "effort", "temperature", "seed")
 _MEANS = ("n_bytes", "bpp", "est_bpp", "encode_s", "decode_s")  # then every metric
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class ResultTable(Sequence[Record]):
     """A sequence of rows, as `pandas.DataFrame` takes them: means over the images, null where an image has no value.
 
-    The column `file` is equal for rows that decode the same files at other temperatures.
+    It prints as a small table, in a notebook too. The column `file` is equal for rows that decode the same files at
+    other temperatures.
     records: the rows. per_image: the records of every image. sets: the scores of whole sets. metrics: their names.
     """
 
@@ -47,7 +53,7 @@ class ResultTable(Sequence[Record]):
         """
         scores = {_key(entry): entry for entry in sets}
         groups: dict[str, list[Record]] = {}
-        for record in records:
+        for record in of_pictures(records):
             groups.setdefault(_key(record), []).append(record)
         rows = [_row(group, scores.get(key, {}), metrics, base_labels) for key, group in groups.items()]
         return cls(rows, records, sets, metrics)
@@ -61,6 +67,46 @@ class ResultTable(Sequence[Record]):
 
     def __len__(self) -> int:
         return len(self.records)
+
+    def __repr__(self) -> str:
+        return self._small().text()
+
+    def _repr_html_(self) -> str:
+        small = self._small()
+        return small.html() + "".join(f"<p>{escape(note)}</p>" for note in small.notes)
+
+    def _small(self) -> Table:
+        from hvaecodec.bench.show.row_table import small_table
+
+        return small_table(self.records, self.metrics)
+
+    def filter(
+        self, codec: str | Sequence[str] | None = None, metric: str | Sequence[str] | None = None
+    ) -> ResultTable:
+        """Return the table of some codecs and metrics alone, with the columns of those metrics.
+
+        codec: labels as the column `codec` has them, or the names before their `@`, which stand for all variants.
+        metric: names as they were measured under. None is all.
+        Raises ValueError for a codec or a metric that is not in the table.
+        """
+        names = [self._metric(name) for name in _several(metric)] if metric is not None else list(self.metrics)
+        labels = self._labels(_several(codec)) if codec is not None else {row["codec"] for row in self.records}
+        left_out = {_key_of(name) for name in self.metrics} - {_key_of(name) for name in names}
+
+        def of_choice(records: list[Record]) -> list[Record]:
+            mine = (record for record in records if record["codec"] in labels)
+            return [{name: value for name, value in record.items() if name not in left_out} for record in mine]
+
+        rows, per_image, sets = map(of_choice, (self.records, self.per_image, self.sets))
+        return ResultTable(rows, per_image, sets, tuple(names))
+
+    def to_dataframe(self) -> DataFrame:
+        """Return the rows as a `pandas.DataFrame`. Raises ImportError, in one line, without pandas."""
+        try:
+            import pandas
+        except ImportError as cause:
+            raise ImportError("to_dataframe needs pandas, which is not installed: pip install pandas") from cause
+        return pandas.DataFrame(self.records)
 
     def curves(self, metric: str | None = None) -> dict[str, Curve]:
         """Return a curve for each codec, by label. metric: the first that was measured if None."""
@@ -100,9 +146,7 @@ class ResultTable(Sequence[Record]):
 
         name = self._metric(metric)
         if against != "rate":
-            figure = plots.tradeoff_figure(
-                self.records, _column_and_label(self._metric(against)), _column_and_label(name)
-            )
+            figure = plots.tradeoff_figure(self.records, (self._metric(against), name), published=published)
         elif name in set_metrics.SET_METRICS:
             figure = plots.perception_figure(self.sets, name)
         else:
@@ -118,10 +162,27 @@ class ResultTable(Sequence[Record]):
             Path(path).write_text(text + "\n", encoding="utf-8")
         return text
 
+    def _labels(self, names: Sequence[str]) -> set[str]:
+        """The labels that names of codecs stand for."""
+        labels = {row["codec"] for row in self.records}
+        for name in names:
+            if not any(name in (label, label.partition("@")[0]) for label in labels):
+                raise ValueError(f"no codec {name!r} in the table; there are {', '.join(sorted(labels))}")
+        return {label for label in labels if label in names or label.partition("@")[0] in names}
+
     def _metric(self, name: str | None) -> str:
         if name is not None and name not in self.metrics:
             raise ValueError(f"{name!r} was not measured; there are {', '.join(self.metrics)}")
         return name or self.metrics[0]
+
+
+def _several(names: str | Sequence[str]) -> Sequence[str]:
+    return [names] if isinstance(names, str) else names
+
+
+def _key_of(metric: str) -> str:
+    """The column of a metric."""
+    return (set_metrics.SET_METRICS.get(metric) or image_metrics.get(metric)).key
 
 
 def _key(record: Record) -> str:
@@ -147,14 +208,6 @@ def _row(group: list[Record], scores: Record, metrics: tuple[str, ...], base_lab
 def _mean(group: list[Record], key: str) -> float | None:
     values = [record.get(key) for record in group]
     return None if any(value is None for value in values) else float(np.mean(np.array(values, dtype=np.float64)))
-
-
-def _column_and_label(metric: str) -> tuple[str, str]:
-    """The column that holds a metric, and what a plot calls it."""
-    entry = set_metrics.SET_METRICS.get(metric) or image_metrics.get(metric)
-    if isinstance(entry, image_metrics.Metric) and metric.startswith("ms-ssim"):
-        return entry.key, image_metrics.plain_label(entry)[0]  # the column has no dB
-    return entry.key, entry.label
 
 
 def _logarithmic(curve: Curve) -> Curve:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timezone
 from typing import Any, Protocol
@@ -20,6 +21,8 @@ from hvaecodec.bench.measure.codec_spec import CodecSpec
 from hvaecodec.bench.measure.machine import processor
 from hvaecodec.bench.measure.record_files import Record, pixel_digest, record_key
 from hvaecodec.bench.metrics import image_metrics
+from hvaecodec.codec.errors import CodecUnavailable, words_of
+from hvaecodec.codec.picture_decoder import PictureDecoder
 
 Progress = Callable[[int, int, str], None]  # done, total, what is being measured
 
@@ -57,7 +60,7 @@ def measure_codecs(
     metric_names = ["mse", *(name for name in metric_names if name != "mse")]
     progress = progress or (lambda done, total, what: None)
     reusable = {record_key(record): record for record in earlier if "error" not in record}
-    digests = {image.name: pixel_digest(image.pixels()) for image in images}
+    digests = {image.name: _digest(image) for image in images}
     settings = [(spec, quality) for spec in specs for quality in _sweep(spec, qualities)]
     total = len(settings) * len(images)
     labels = [spec.file_label for spec in specs]
@@ -93,6 +96,15 @@ def torch_threads(n: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def _digest(image: NamedImage) -> str | None:
+    """The digest of an image's pixels, None for one that cannot be read, of which a warning and its records say why."""
+    try:
+        return pixel_digest(image.pixels())
+    except Exception as error:  # whatever a stranger's file or object raises
+        warnings.warn(f"{image.name} cannot be measured: {words_of(error)}", stacklevel=4)
+        return None
+
+
 def _sweep(spec: CodecSpec, qualities: Sequence[float] | None) -> tuple[float, ...]:
     """The qualities of a codec: its own if it is a baseline or they were named with it, else `qualities` if any."""
     if qualities and not spec.is_baseline and not spec.own_sweep:
@@ -104,12 +116,15 @@ def _attempt(
     pair: CodecPair, image: NamedImage, metric_names: Sequence[str], head: Record, store: PictureStore | None
 ) -> Record:
     """The fields of a record beside its head; an `error` if anything fails, for the run goes on."""
-    x = image.pixels()
-    fields: Record = {"height": x.shape[0], "width": x.shape[1], "baseline": pair.spec.is_baseline}
-    fields["commit"] = pair.commit
-    if pair.spec.unavailable:
-        return fields | {"error": f"CodecUnavailable: {pair.spec.unavailable}"}
+    fields: Record = {"baseline": pair.spec.is_baseline, "commit": pair.commit}
     try:
+        loaded = image.load()
+        x = loaded.pixels
+        fields |= {"height": x.shape[0], "width": x.shape[1]}
+        if loaded.notes:
+            fields["notes"] = list(loaded.notes)
+        if pair.spec.unavailable:
+            raise CodecUnavailable(pair.spec.unavailable)
         scores, x_hat = _measure_picture(pair, x, metric_names, head["pixels"])
         if store is not None:
             store.keep(head, x, x_hat)
@@ -140,7 +155,10 @@ def _measure_picture(
 
 def _estimate(codec: Any, data: bytes, x: np.ndarray) -> Record:
     """The model's own estimate of the bits, if the codec gives one: never in place of n_bytes."""
-    est_bits = codec.info(data).get("est_bits") if hasattr(codec, "info") else None
+    if isinstance(codec, PictureDecoder):  # ours estimate when they are asked to
+        est_bits = codec.info(data, estimate=True).get("est_bits")
+    else:
+        est_bits = codec.info(data).get("est_bits") if hasattr(codec, "info") else None
     if isinstance(est_bits, dict):
         est_bits = sum(est_bits.values())
     elif isinstance(est_bits, (list, tuple)):

@@ -13,6 +13,7 @@ from hvaecodec.bench import check, usable
 from hvaecodec.bench.measure import record_files, runner, user_inputs
 from hvaecodec.bench.measure.result_table import ResultTable
 from hvaecodec.bench.metrics import set_metrics
+from hvaecodec.codec.settings import check_number
 
 
 def measure_sweep(
@@ -35,6 +36,8 @@ def measure_sweep(
     At each quality one file is decoded at every temperature. out: a folder that keeps records and features.
     """
     check(metrics=metrics)
+    for value in quality or ():
+        check_number("a quality", value)
     metrics = usable(metrics)
     of_image, of_set = set_metrics.split_names(metrics)
     specs, base_labels = user_inputs.codec_specs(codecs, temperatures, effort)
@@ -43,6 +46,7 @@ def measure_sweep(
         folder = Path(out if out is not None else stack.enter_context(tempfile.TemporaryDirectory()))
         stack.enter_context(runner.torch_threads(threads))
         earlier, add_record = record_files.open_records(folder, fresh)
+        stack.enter_context(record_files.alone_in(folder))
         features = set_metrics.FeatureStore(folder, of_set) if of_set else None
         records = runner.measure_codecs(
             pictures[:limit],

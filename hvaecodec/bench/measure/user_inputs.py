@@ -16,6 +16,7 @@ from hvaecodec.bench.data import datasets
 from hvaecodec.bench.data.datasets import NamedImage
 from hvaecodec.bench.measure import specs, user_codecs
 from hvaecodec.bench.measure.codec_spec import CodecSpec
+from hvaecodec.codec.images import LoadedImage, read_image
 
 UNNAMED = "given images"  # the name of a data set that has none; it stands in records
 
@@ -46,10 +47,16 @@ def named_images(images: Any, data: str | os.PathLike[str] | None = None) -> tup
     """
     if isinstance(images, str | os.PathLike):
         return str(images), datasets.load_dataset(str(images), data)
-    named = images if isinstance(images, Mapping) else {_image_name(image, i): image for i, image in enumerate(images)}
-    if not named:
+    choices: list[tuple[str, ...]]
+    if isinstance(images, Mapping):
+        choices, pictures = [(str(name),) for name in images], list(images.values())
+    else:
+        pictures = list(images)
+        choices = [_image_names(image, number) for number, image in enumerate(pictures)]
+    if not pictures:
         raise ValueError("no images were given")
-    return UNNAMED, [NamedImage(str(name), _opener(image)) for name, image in named.items()]
+    names = datasets.unique_names(choices)
+    return UNNAMED, [NamedImage(name, _opener(image)) for name, image in zip(names, pictures, strict=True)]
 
 
 def _labelled(codecs: Any) -> Iterable[tuple[str | None, Any]]:
@@ -84,13 +91,16 @@ def _at(spec: CodecSpec, temperature: float) -> CodecSpec:
     return replace(spec, label=label, decode_options=spec.decode_options | option, options=spec.options | option)
 
 
-def _image_name(image: Any, number: int) -> str:
-    return Path(image).stem if isinstance(image, str | os.PathLike) else f"image {number + 1}"
-
-
-def _opener(image: Any) -> Callable[[], Image.Image]:
+def _image_names(image: Any, number: int) -> tuple[str, ...]:
+    """What an image may be called: a file by its name, or if another has the same, by its path."""
     if isinstance(image, str | os.PathLike):
-        return functools.partial(Image.open, image)
+        return Path(image).stem, Path(image).name, os.fspath(image)
+    return (f"image {number + 1}",)
+
+
+def _opener(image: Any) -> Callable[[], LoadedImage | Image.Image | np.ndarray]:
+    if isinstance(image, str | os.PathLike):
+        return functools.partial(read_image, image)
     if isinstance(image, Image.Image):
         return image.copy
-    return functools.partial(Image.fromarray, np.asarray(image))
+    return functools.partial(np.asarray, image)

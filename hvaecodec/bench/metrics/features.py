@@ -6,7 +6,6 @@ They live in the bench, which training may not import: no codec can be trained o
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -16,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hvaecodec.bench.metrics import frechet
-from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.registry import WEIGHTS
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, read_card, usable
 
 if TYPE_CHECKING:
     from hvaecodec.models.feature_nets import FeatureNet
@@ -75,23 +75,18 @@ def load_features(name: str | Path) -> Features:
     Raises CodecUnavailable if its weights are missing or cannot be read.
     """
     import torch
-    from safetensors import SafetensorError, safe_open
 
+    from hvaecodec.codec.torch_weights import build_net, float_tensors
     from hvaecodec.models.feature_nets import config_from, make
 
     folder = WEIGHTS / name if name in NAMES else Path(name)
-    try:
-        data = (folder / FILE).read_bytes()
-        card = json.loads((folder / "card.json").read_text(encoding="utf-8"))
-        with safe_open(folder / FILE, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-        net = make(config_from(metadata["design"], json.loads(metadata["config"])))
-        net.load_state_dict({key: t.float() if t.is_floating_point() else t for key, t in tensors.items()})
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError, RuntimeError) as cause:
-        raise CodecUnavailable(f"cannot read the classifier {name} from {folder}: {cause}") from cause
-    net.eval().requires_grad_(False).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Features(card["network"], net, hashlib.sha256(data).hexdigest()[:8], card)
+    with usable(f"cannot read the classifier {name} from {folder}"):
+        weights, card = read_weights(folder / FILE), read_card(folder)
+        config = config_from(weights.metadata["design"], config_of(weights.metadata))
+        net = build_net(lambda: make(config), float_tensors(weights.arrays))
+        network = str(card["network"])
+    net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Features(network, net, hashlib.sha256(weights.data).hexdigest()[:8], card)
 
 
 def rfd_lenet(originals: np.ndarray, decoded: np.ndarray) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvaecodec.bench.metrics import NotMeasurable, metric_weights, perceptual
+from hvaecodec.bench.metrics import NotMeasurable, convolutions, perceptual
 
 MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window: min side > (11 - 1) * 2**4
 
@@ -36,6 +36,7 @@ class Metric:
     unit: str = ""
     in_tables: bool = True
     ready: Callable[[], object] = lambda: None
+    at_hand: Callable[[], bool] = lambda: True  # whether its weights lie on this machine
 
 
 def mse(x: np.ndarray, x_hat: np.ndarray) -> float:
@@ -97,16 +98,37 @@ def _piq(key: str, label: str, function: str, higher_is_better: bool = True) -> 
     return Metric(key, label, score, higher_is_better=higher_is_better, about=about, ready=ready)
 
 
-def _lpips(key: str, label: str, net: str, weights: metric_weights.Weights) -> Metric:
+def _lpips(key: str, label: str, net: str, weights: convolutions.Convolutions) -> Metric:
     """LPIPS with one of its networks."""
-    about = f"lpips 0.1, RGB in [-1, 1], torchvision's {weights.about}; lower is better"
+    about = f"lpips 0.1, RGB in [-1, 1], {weights.about}; lower is better"
     score = functools.partial(perceptual.lpips, net=net)
     ready = functools.partial(perceptual.load_lpips, net)
-    return Metric(key, label, score, higher_is_better=False, about=about, ready=ready)
+    return Metric(
+        key,
+        label,
+        score,
+        higher_is_better=False,
+        about=about,
+        ready=ready,
+        at_hand=functools.partial(_at_hand, weights),
+    )
+
+
+def _dists(key: str, label: str, side: int | None) -> Metric:
+    """DISTS at full size, or of pictures that were made smaller."""
+    size = "full size" if side is None else f"a longer shorter side brought to {side}"
+    about = f"piq.DISTS, RGB in [0, 1], {size}, {convolutions.VGG16.about}; lower is better"
+    score = functools.partial(perceptual.dists, side=side)
+    ready = perceptual.load_dists
+    at_hand = functools.partial(_at_hand, convolutions.VGG16)
+    return Metric(key, label, score, higher_is_better=False, about=about, ready=ready, at_hand=at_hand)
+
+
+def _at_hand(net: convolutions.Convolutions) -> bool:
+    return convolutions.at_hand(net)
 
 
 _SMALL = "five scales with a window of min(11, side), RGB in [0, 1], no network"
-_DISTS = f"piq.DISTS, RGB in [0, 1], torchvision's {metric_weights.VGG16.about}; lower is better"
 
 METRICS: dict[str, Metric] = {
     "mse": Metric("mse", "MSE (8-bit RGB)", mse, higher_is_better=False, in_tables=False),
@@ -114,11 +136,10 @@ METRICS: dict[str, Metric] = {
     "ms-ssim": Metric("ms_ssim", "MS-SSIM (dB)", ms_ssim, ms_ssim_db, unit=" dB"),
     "ms-ssim32": Metric("ms_ssim32", "MS-SSIM32 (dB)", ms_ssim_small, ms_ssim_db, about=_SMALL, unit=" dB"),
     "ssim": Metric("ssim", "SSIM", perceptual.ssim, about="scikit-image, RGB in 0..255, Gaussian window, no network"),
-    "lpips": _lpips("lpips", "LPIPS (AlexNet)", "alex", metric_weights.ALEXNET),
-    "lpips-vgg": _lpips("lpips_vgg", "LPIPS (VGG16)", "vgg", metric_weights.VGG16),
-    "dists": Metric(
-        "dists", "DISTS", perceptual.dists, higher_is_better=False, about=_DISTS, ready=perceptual.load_dists
-    ),
+    "lpips": _lpips("lpips", "LPIPS (AlexNet)", "alex", convolutions.ALEXNET),
+    "lpips-vgg": _lpips("lpips_vgg", "LPIPS (VGG16)", "vgg", convolutions.VGG16),
+    "dists": _dists("dists", "DISTS", None),
+    "dists-256": _dists("dists_256", "DISTS/256", 256),
     "fsim": _piq("fsim", "FSIMc", "fsim"),
     "vif": _piq("vif", "VIFp", "vif_p"),
     "haarpsi": _piq("haarpsi", "HaarPSI", "haarpsi"),
@@ -133,6 +154,12 @@ _PLAIN = {"psnr_db": ("PSNR dB", 2), "ms_ssim": ("MS-SSIM", 4), "ms_ssim32": ("M
 def plain_label(metric: Metric) -> tuple[str, int]:
     """Return what a metric is called where it stands as measured, not on its `axis`, and its digits after the point."""
     return _PLAIN.get(metric.key, (metric.label, 4))
+
+
+def is_perceptual_distance(name: str) -> bool:
+    """Return whether a metric is a perceptual distance of two pictures, as LPIPS is: lower is better, with a column."""
+    metric = get(name)
+    return metric.in_tables and not metric.higher_is_better
 
 
 def get(name: str) -> Metric:

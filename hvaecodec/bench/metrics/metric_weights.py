@@ -1,26 +1,26 @@
-"""Finds the weights of the networks that perception is measured with, and checks them.
+"""Finds the files of weights of the networks that perception is measured with, and checks them.
 
 They come from a folder that a variable names, from PyTorch's cache, or are downloaded. Their authors publish only the
-first eight digits of a file's SHA-256, in its name. Eight can be forged, and the libraries read these files as pickles,
-so the whole digest is checked: it is the one that many independent projects state for the file of that name. A file
-with another is refused, wherever it comes from.
+first eight digits of a file's SHA-256, in its name. Eight can be forged, and these files are pickles, so the whole
+digest is checked: it is the one that many independent projects state for the file of that name. A file with another is
+refused, wherever it comes from. Convolutions alone, in smaller files, are the matter of `convolutions`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-import tempfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.weight_folders import usable
 
 FOLDER_VARIABLE = "HVAECODEC_METRIC_WEIGHTS"  # a folder with the files below
 URL_VARIABLE = "HVAECODEC_METRIC_WEIGHTS_URL"  # a mirror of all of them
+MAX_BYTES = 1 << 30  # twice the largest of the files below
 _TIMEOUT_S = 20
 
 
@@ -50,52 +50,48 @@ INCEPTION = Weights(
 )
 
 
+def folders() -> list[Path]:
+    """Return where weights may lie: the folder that FOLDER_VARIABLE names, if any, then PyTorch's cache."""
+    import torch
+
+    named = os.environ.get(FOLDER_VARIABLE)
+    return ([Path(named)] if named else []) + [Path(torch.hub.get_dir()) / "checkpoints"]
+
+
 def find(weights: Weights) -> Path:
     """Return the path of a file of weights whose digest was checked.
 
-    It is looked for in the folder that FOLDER_VARIABLE names, then in PyTorch's cache, and else downloaded there.
+    It is looked for in `folders`, and else downloaded into the last of them.
     Raises CodecUnavailable, in one line, if it cannot be had or its digest differs.
     """
-    import torch
-
-    cached = Path(torch.hub.get_dir()) / "checkpoints" / weights.file
-    folder = os.environ.get(FOLDER_VARIABLE)
-    if folder and (Path(folder) / weights.file).exists():
-        return _checked(Path(folder) / weights.file, weights)
-    return _checked(cached if cached.exists() else _download(weights, cached), weights)
+    paths = [folder / weights.file for folder in folders()]
+    at_hand = next((path for path in paths if os.path.exists(path)), None)
+    return _checked(at_hand or _download(weights, paths[-1]), weights)
 
 
-@contextmanager
-def hub_with(files: Mapping[str, Path]) -> Iterator[None]:
-    """Make PyTorch's cache, for a block, a folder that holds just these files by these names, for libraries to find."""
-    import torch
-
-    before = torch.hub.get_dir()
-    with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "checkpoints").mkdir()
-        for name, path in files.items():
-            (Path(folder) / "checkpoints" / name).symlink_to(path.resolve())
-        torch.hub.set_dir(folder)
-        try:
-            yield
-        finally:
-            torch.hub.set_dir(before)
+def check_size(path: Path) -> None:
+    """Raise CodecUnavailable unless a path is a file of at most MAX_BYTES."""
+    if not os.path.isfile(path) or path.stat().st_size > MAX_BYTES:
+        raise CodecUnavailable(f"{path} is no file of at most {MAX_BYTES} bytes")
 
 
 def _download(weights: Weights, target: Path) -> Path:
-    import requests
-
     url = (os.environ.get(URL_VARIABLE) or weights.url).rstrip("/") + "/" + weights.file
-    target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_suffix(f".{os.getpid()}.part")
     try:
+        import requests
+
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _remove_old_parts(target)
         with requests.get(url, stream=True, timeout=_TIMEOUT_S) as answer, part.open("wb") as file:
             answer.raise_for_status()
-            answer.raw.decode_content = True
-            shutil.copyfileobj(answer.raw, file)
+            for piece in answer.iter_content(1 << 20):  # its errors are requests', also where the connection breaks
+                file.write(piece)
+                if file.tell() > MAX_BYTES:
+                    raise CodecUnavailable(f"{url} has more than {MAX_BYTES} bytes, which no weights of ours have")
         _checked(part, weights)
         part.replace(target)
-    except OSError as cause:  # requests' errors are OSErrors
+    except (OSError, ImportError) as cause:  # requests' errors are OSErrors
         words = f"cannot download {url}; put the file into a folder that {FOLDER_VARIABLE} names"
         raise CodecUnavailable(f"{words} ({type(cause).__name__})") from cause
     finally:
@@ -103,8 +99,17 @@ def _download(weights: Weights, target: Path) -> Path:
     return target
 
 
+def _remove_old_parts(target: Path) -> None:
+    """Remove what downloads of a day ago and more left, which were killed."""
+    for part in target.parent.glob(f"{target.stem}.*.part"):
+        with suppress(OSError):
+            if time.time() - part.stat().st_mtime > 86400:
+                part.unlink()
+
+
 def _checked(path: Path, weights: Weights) -> Path:
-    with path.open("rb") as file:
+    check_size(path)
+    with usable(f"cannot read metric weights from {path}"), path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256") if hasattr(hashlib, "file_digest") else hashlib.sha256(file.read())
     if digest.hexdigest() != weights.sha256:
         raise CodecUnavailable(f"{path} has SHA-256 {digest.hexdigest()}, not {weights.sha256}: another file")

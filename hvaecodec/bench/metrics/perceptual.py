@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from hvaecodec.bench.metrics import NotMeasurable, metric_weights, torchvision_schemas
+from hvaecodec.bench.metrics import NotMeasurable, convolutions, torchvision_schemas
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.weight_folders import usable
 
 INSTALL = "pip install 'hvaecodec[perceptual]'"
 
@@ -32,13 +33,14 @@ def lpips(x: np.ndarray, x_hat: np.ndarray, *, net: str) -> float:
     return _scalar(load_lpips(net), 2 * planes(x) - 1, 2 * planes(x_hat) - 1)
 
 
-def dists(x: np.ndarray, x_hat: np.ndarray) -> float:
+def dists(x: np.ndarray, x_hat: np.ndarray, *, side: int | None = None) -> float:
     """Return the DISTS of two pictures, by piq, from RGB in [0, 1]; lower is better.
 
-    It is that of Ding et al., arXiv:2004.07728; the shorter side is brought to 256 pixels if it is longer.
+    It is that of Ding et al., arXiv:2004.07728. side: to how many pixels a longer shorter side is brought before, by
+    bilinear interpolation; None is full size, as the network of the authors' package takes a picture.
     Raises CodecUnavailable without library or weights, NotMeasurable for a picture that is too small for the network.
     """
-    return _scalar(load_dists(), planes(x), planes(x_hat))
+    return _scalar(load_dists(), _no_larger(planes(x), side), _no_larger(planes(x_hat), side))
 
 
 def piq_index(x: np.ndarray, x_hat: np.ndarray, *, function: str) -> float:
@@ -65,24 +67,55 @@ def ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
 
 @cache
 def load_lpips(net: str) -> Any:
-    """Return the LPIPS network on `alex` or `vgg`, ready to be called; loaded once. Raises CodecUnavailable."""
-    weights = {"alex": metric_weights.ALEXNET, "vgg": metric_weights.VGG16}[net]
-    module = library("lpips")
-    with metric_weights.hub_with({weights.file: metric_weights.find(weights)}), quiet():
-        return module.LPIPS(net=net, verbose=False).eval()
+    """Return the LPIPS network on `alex` or `vgg`, ready to be called; loaded once. Raises CodecUnavailable.
+
+    It is differentiable in its two arguments, float (B, 3, H, W) in [-1, 1], and gives (B, 1, 1, 1); its own weights
+    take no gradient.
+    """
+    module, folder = library("lpips"), library_folder("lpips")
+    tensors = _torch_tensors(convolutions.load({"alex": convolutions.ALEXNET, "vgg": convolutions.VGG16}[net]))
+    with usable("cannot make the network of LPIPS"), quiet():
+        linear = _read_package_weights(folder / "weights" / "v0.1" / f"{net}.pth")
+        with _without_numbers():
+            network = module.LPIPS(pretrained=False, net=net, pnet_rand=True, verbose=False)
+        network.scaling_layer = module.ScalingLayer()  # the only numbers that are no weights
+        state = dict(network.scaling_layer.state_dict(prefix="scaling_layer."))
+        for name in network.state_dict():
+            part, _, rest = name.partition(".")
+            if part == "net":  # net.slice2.3.weight is features.3.weight
+                state[name] = tensors["features." + rest.partition(".")[2]]
+            elif part.startswith("lin"):  # lins.0 is lin0 by another name
+                state[name] = linear[name.replace("lins.", "lin")]
+        network.load_state_dict(state, assign=True)
+        return network.eval().requires_grad_(False)
 
 
 @cache
 def load_dists() -> Any:
-    """Return the DISTS network: VGG16 from the weights' file, α and β from the package of the authors; loaded once.
+    """Return the DISTS network: VGG16's verified convolutions, α and β of the authors' package; loaded once.
 
-    Raises CodecUnavailable.
+    It takes two tensors, float (B, 3, H, W) in [0, 1], at full size. Raises CodecUnavailable.
     """
-    module, authors = library("piq"), library_folder("DISTS_pytorch")
-    vgg = metric_weights.VGG16
-    files = {vgg.file: metric_weights.find(vgg), "dists_weights.pt": authors / "weights.pt"}
-    with metric_weights.hub_with(files), quiet():
-        return module.DISTS().eval()
+    module, authors = library("piq.perceptual"), library_folder("DISTS_pytorch")
+    models = library("torchvision.models")
+    tensors = _torch_tensors(convolutions.load(convolutions.VGG16))
+    with usable("cannot make the network of DISTS"), quiet():
+        weights = _read_package_weights(authors / "weights.pt")
+        with _without_numbers():
+            features = models.vgg16().features
+        features.load_state_dict({name.partition(".")[2]: tensor for name, tensor in tensors.items()}, assign=True)
+
+        class AtFullSize(module.DISTS):  # type: ignore[name-defined]  # whose __init__ downloads weights
+            def __init__(self) -> None:
+                channels, stages = [3, 64, 128, 256, 512, 512], ("3", "8", "15", "22", "29")
+                parts = [part for name in ("alpha", "beta") for part in weights[name].split(channels, dim=1)]
+                options = {"replace_pooling": True, "allow_layers_weights_mismatch": True}
+                super(module.DISTS, self).__init__(features, layers=stages, weights=parts, **options)
+
+            def forward(self, x: Any, y: Any) -> Any:
+                return 1 - super(module.DISTS, self).forward(x, y)
+
+        return AtFullSize().eval()
 
 
 def library(name: str) -> Any:
@@ -109,6 +142,39 @@ def planes(x: np.ndarray) -> Any:
 
     rgb = np.repeat(x[..., None], 3, axis=2) if x.ndim == 2 else x
     return torch.from_numpy(np.require(rgb, requirements=["C", "W"])).permute(2, 0, 1)[None].float() / 255
+
+
+def _no_larger(x: Any, side: int | None) -> Any:
+    """A tensor (1, 3, H, W) as piq's DISTS brings it to a shorter side, if that is longer."""
+    from torch.nn.functional import interpolate
+
+    shorter = min(x.shape[2:])
+    if side is None or shorter <= side:
+        return x
+    return interpolate(x, scale_factor=side / shorter, recompute_scale_factor=False, mode="bilinear")
+
+
+def _torch_tensors(arrays: convolutions.Tensors) -> dict[str, Any]:
+    import torch
+
+    return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
+
+
+def _read_package_weights(path: Path) -> dict[str, Any]:
+    """The weights that an installed package brings, read without running what their file may name."""
+    import torch
+
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
+
+
+@contextmanager
+def _without_numbers() -> Iterator[None]:
+    """Make networks in a block without memory and random draws for weights, which are put in afterwards."""
+    import torch
+
+    with torch.device("meta"):  # of this thread alone
+        yield
 
 
 @contextmanager

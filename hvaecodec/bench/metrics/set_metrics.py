@@ -7,6 +7,7 @@ BD-rate. For each record the features of its decoded picture are stored; `score_
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -15,9 +16,11 @@ from typing import Any
 
 import numpy as np
 
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import frechet, inception, metric_weights
 from hvaecodec.bench.metrics.frechet import TooFewPatches
 from hvaecodec.bench.show.curves import Curve
+from hvaecodec.codec.files import write_into_folder
 
 FOLDER = "features"  # in the folder of a run
 SUMMARY = "sets.json"
@@ -126,6 +129,7 @@ def score_sets(records: Sequence[Record], store: FeatureStore, metric_names: Seq
     A distance that cannot be had is null, and `not_measured` says why. Rates are means over the images, null if one of
     them was not decoded.
     """
+    records = of_pictures(records)
     images = list(dict.fromkeys((record["image"], record["pixels"]) for record in records))
     groups: dict[str, list[Record]] = {}
     for record in records:
@@ -207,8 +211,6 @@ def _load(net: str) -> Any:
 
 def _write(path: Path, features: np.ndarray) -> None:
     """Write features as a whole or not at all: an interrupted run leaves no half file that looks whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".tmp")
-    with temporary.open("wb") as file:
-        np.save(file, features.astype(_STORED), allow_pickle=False)
-    temporary.replace(path)
+    content = io.BytesIO()
+    np.save(content, features.astype(_STORED), allow_pickle=False)
+    write_into_folder(path, content.getvalue(), force=True)

@@ -9,17 +9,19 @@ import numpy as np
 
 from hvaecodec.bench.metrics import image_metrics
 from hvaecodec.bench.show import curves
-from hvaecodec.bench.show.curves import Curve
+from hvaecodec.bench.show.curves import BDRate, Curve
 from hvaecodec.bench.show.setting_tables import codec_names
 from hvaecodec.bench.show.table import Table
 
 Record = dict[str, Any]
+SHARED_DB = 30.4, 36.8  # PSNR that the published learned codecs, JPEG and ours all reach
 FIXED_BPP = (0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0)
 MOST_IMAGES = 100  # of one table; beyond, the worst have rows and the others are counted
 _MOST_NAMES = 24  # of images in one note
 _CONVENTIONS = (
     "BD-rate in per cent against {anchor}, negative is fewer bits: PCHIP of log-rate over the common range of the "
-    "metric; points are the anchor's and the codec's inside it. Rates are those of whole files. "
+    "metric; points are the anchor's and the codec's inside it. The column after it has one range for all, which the "
+    "published learned codecs share. Rates are those of whole files. "
     "Seconds are wall time of one image after a warm-up; peak is the whole process."
 )
 
@@ -30,12 +32,13 @@ def summary(
     """Return the BD-rate of every codec against `anchor` for each metric, with its range, and what an image costs.
 
     The costs are mean seconds to encode and to decode, and the peak memory. Published curves have rows too, and a
-    BD-rate only if the records are of the same pictures. For the formula see `curves.bd_rate`.
+    BD-rate only if the records are of the same pictures. PSNR has a second column, over a range that is the same for
+    all. For the formula see `curves.bd_rate`.
     """
     by_metric = {name: curves.from_records(records, name) for name in metric_names}
     rows = []
     for codec in codec_names(records):
-        cells = [cell for of_metric in by_metric.values() for cell in _bd_cells(of_metric, codec, anchor)]
+        cells = [cell for name, known in by_metric.items() for cell in _bd_cells(known, name, codec, anchor)]
         rows.append((codec, *cells, *_costs(records, codec)))
     comparable = curves.on_published_pictures(records)
     for name in published:
@@ -43,9 +46,9 @@ def summary(
         cells = []
         for metric, of_metric in by_metric.items():
             theirs = _published_curves(name, metric) if comparable else {}
-            cells += _bd_cells(of_metric | theirs, label, anchor)
+            cells += _bd_cells(of_metric | theirs, metric, label, anchor)
         rows.append((label, *cells, "", "", "", ""))
-    bd_columns = [column for name in metric_names for column in (f"BD-rate {name}", "over (points)")]
+    bd_columns = [column for name in metric_names for column in _bd_columns(name)]
     header = ("codec", *bd_columns, "encode s", "decode s", "peak MB", "threads")
     datasets = ", ".join(dict.fromkeys(record["dataset"] for record in records))
     title = f"{datasets}, {len({record['image'] for record in records})} images"
@@ -114,19 +117,40 @@ def _image_row(image: str, anchor: Curve, test: Curve) -> tuple[float, tuple[str
     return ratio, (image, f"{bd.percent:+.1f}", f"{100 * (ratio - 1):+.1f}", f"{where:.1f}", over)
 
 
-def _bd_cells(by_codec: dict[str, Curve], codec: str, anchor: str) -> tuple[str, str]:
-    """The BD-rate of a codec, and the range it is over with the points inside."""
+def _bd_columns(metric: str) -> tuple[str, ...]:
+    columns = f"BD-rate {metric}", "over (points)"
+    return (*columns, f"over {SHARED_DB[0]}–{SHARED_DB[1]} dB") if metric == "psnr" else columns
+
+
+def _bd_cells(by_codec: dict[str, Curve], metric: str, codec: str, anchor: str) -> tuple[str, ...]:
+    """The cells of `_bd_columns`: BD-rate, the range it is over with the points inside; for PSNR over SHARED_DB too."""
+    n_cells = len(_bd_columns(metric))
     if codec not in by_codec or anchor not in by_codec:
-        return "–", ""
+        return ("–", "", "–")[:n_cells]
     if codec == anchor:
-        return "0", ""
+        return ("0", "", "0")[:n_cells]
+    whole, shared = (_bd_rate(by_codec[anchor], by_codec[codec], within) for within in (None, SHARED_DB))
+    return (_percent(whole), _over(whole, metric), _percent(shared))[:n_cells]
+
+
+def _bd_rate(anchor: Curve, test: Curve, within: tuple[float, float] | None) -> BDRate | None:
     try:
-        bd = curves.bd_rate(by_codec[anchor], by_codec[codec])
+        return curves.bd_rate(anchor, test, within)
     except curves.NoOverlap:
-        return "–", "no overlap"
-    unit = image_metrics.get(by_codec[codec].metric).unit
+        return None
+
+
+def _percent(bd: BDRate | None) -> str:
+    return "–" if bd is None else f"{bd.percent:+.1f}"
+
+
+def _over(bd: BDRate | None, metric: str) -> str:
+    """The range of a BD-rate, with the points of both curves inside."""
+    if bd is None:
+        return "no overlap"
+    unit = image_metrics.get(metric).unit
     over = f"{bd.low:.1f}–{bd.high:.1f}{unit}" if unit else f"{bd.low:.3f}–{bd.high:.3f}"
-    return f"{bd.percent:+.1f}", f"{over} ({bd.n_anchor}/{bd.n_test})"
+    return f"{over} ({bd.n_anchor}/{bd.n_test})"
 
 
 def _costs(records: Sequence[Record], codec: str) -> tuple[str, str, str, str]:

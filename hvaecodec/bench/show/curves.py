@@ -17,17 +17,20 @@ from typing import Any
 import numpy as np
 
 from hvaecodec.bench.data import kodak
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics
 
 # Short words for the published curves one asks for most.
 ALIASES = {
     "bpg": "bpg_444_x265_ycbcr",
+    "cool-chic": "cool-chic-v5.0",
     "factorized": "compressai-bmshj2018-factorized_mse_cuda",
+    "hpcm": "hpcm-large",
     "hyperprior": "compressai-bmshj2018-hyperprior_mse_cuda",
     "qarv": "qarv_base",
     "vtm": "vtm18.0",
 }
-_PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim"}
+_PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim", "lpips": "lpips", "dists": "dists"}
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def from_records(records: Iterable[dict[str, Any]], metric: str, estimated: bool
     estimated: whether rates come from `est_bits` instead of file sizes; codecs without them have no curve.
     Raises ValueError for an unknown metric.
     """
-    records = list(records)
+    records = of_pictures(records)
     images = {record["image"] for record in records}
     curves = {}
     for name in dict.fromkeys(record["codec"] for record in records):
@@ -91,7 +94,7 @@ def published_names() -> tuple[str, ...]:
 
 
 def published_entry(name: str) -> dict[str, Any]:
-    """Return a published curve as it is stored: source, note, bpp, and psnr or ms_ssim.
+    """Return a published curve as it is stored: source, note, bpp, and some of psnr, ms_ssim, lpips, dists.
 
     Raises ValueError, with names like it, if there is none.
     """
@@ -107,12 +110,19 @@ def published(name: str, metric: str) -> Curve | None:
 
     Conventions differ a little between sources. Raises ValueError if there is no curve of that name.
     """
+    by_rate = published_values(name, metric)
+    return _curve(name, metric, by_rate.items(), source=published_entry(name)["source"]) if by_rate else None
+
+
+def published_values(name: str, metric: str) -> dict[float, float]:
+    """Return the values of a published curve as its source has them, off the metric's axis, by bits per pixel.
+
+    They are none if the source has no such metric. Raises ValueError if there is no curve of that name.
+    """
     entry = published_entry(name)
     values = entry.get(_PUBLISHED_KEYS.get(metric, ""))
-    if values is None:
-        return None
-    pairs = [(b, v) for b, v in zip(entry["bpp"], values, strict=True) if v is not None]
-    return _curve(name, metric, pairs, source=entry["source"])
+    pairs = [] if values is None else zip(entry["bpp"], values, strict=True)
+    return {b: v for b, v in pairs if v is not None}
 
 
 def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:
@@ -121,17 +131,24 @@ def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:
     return len(images) == len(kodak.FILES) and {dataset for dataset, _ in images} == {"kodak"}
 
 
-def bd_rate(anchor: Curve, test: Curve) -> BDRate:
+def bd_rate(anchor: Curve, test: Curve, within: tuple[float, float] | None = None) -> BDRate:
     """Return how many per cent more bits `test` takes than `anchor` at equal distortion; negative is better.
+
+    within: take this range of distortion and no other.
 
     It is the mean difference of log-rate over the common range of distortion, D₁..D₂,
     100 (exp(∫ (log R_test - log R_anchor) dD / (D₂ - D₁)) - 1), of G. Bjøntegaard, "Calculation of average PSNR
     differences between RD-curves", ITU-T VCEG-M33, 2001. Where he fits a cubic polynomial, log-rate is interpolated by
     piecewise cubic Hermite polynomials (PCHIP: Fritsch and Carlson, SIAM J. Numer. Anal. 17(2), 1980), as is usual
     since.
-    Raises NoOverlap if the curves share no range of distortion or one of them has a single point.
+    Raises NoOverlap if the curves share no range of distortion, or not all of `within`, or one of them has a single
+    point.
     """
     low, high, log_anchor, log_test = _common(anchor, test)
+    if within is not None:
+        if within[0] < low or within[1] > high:
+            raise NoOverlap(f"{anchor.name} and {test.name} share {low:.1f}..{high:.1f} only")
+        low, high = within
     difference = (log_test.integrate(low, high) - log_anchor.integrate(low, high)) / (high - low)
     inside = [sum(low <= value <= high for value in curve.values) for curve in (anchor, test)]
     return BDRate(100 * math.expm1(float(difference)), low, high, *inside)

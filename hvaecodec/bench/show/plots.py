@@ -9,16 +9,30 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics, set_metrics
 from hvaecodec.bench.show import curves
 from hvaecodec.bench.show.curves import Curve
+from hvaecodec.codec.files import printable
 
 _COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
 _GREYS = ("-", "--", "-.", ":")
 
 
 class NotebookFigure(Figure):
-    """A figure that a notebook shows as a picture, with pyplot or without."""
+    """A figure that a notebook shows as a picture, with pyplot or without.
+
+    Names of codecs and of folders stand in it as they are: a dollar sign begins no formula.
+    """
+
+    def savefig(self, *args: Any, **options: Any) -> None:
+        """Write the picture as matplotlib's `Figure.savefig` does."""
+        for axes in self.axes:
+            legend = axes.get_legend()
+            for text in [axes.title, *axes.texts, *(legend.get_texts() if legend else ())]:
+                text.set_parse_math(False)
+                text.set_text("\n".join(printable(line) for line in text.get_text().split("\n")))
+        super().savefig(*args, **options)
 
     def _repr_png_(self) -> bytes:
         sink = io.BytesIO()
@@ -95,12 +109,30 @@ def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: f
     return figure
 
 
-def tradeoff_figure(rows: Sequence[dict[str, Any]], across: tuple[str, str], up: tuple[str, str]) -> NotebookFigure:
+def tradeoff(
+    rows: Sequence[dict[str, Any]], metrics: tuple[str, str], path: Path, *, published: Sequence[str] = ()
+) -> Path:
+    """Write `tradeoff_figure` to the picture file `path`, and return the path."""
+    tradeoff_figure(rows, metrics, published=published).savefig(path)
+    return path
+
+
+def tradeoff_figure(
+    rows: Sequence[dict[str, Any]], metrics: tuple[str, str], *, published: Sequence[str] = ()
+) -> NotebookFigure:
     """Draw one metric against another; a line joins the pictures of the same files at rising temperature.
 
-    rows: of a `ResultTable`. across, up: the column on either axis, and what the axis is called.
+    rows: of a `ResultTable`. metrics: the names of those across and up. published: names of published Kodak curves;
+    theirs are drawn behind, a line over their rates, which stand at its points.
     """
+    from hvaecodec.bench.show import tradeoffs
+
     figure, axes = _empty()
+    across, up = map(tradeoffs.column_and_label, metrics)
+    for index, (name, theirs) in enumerate(tradeoffs.published_points(published, *metrics).items()):
+        _draw_grey(axes, [(x, y) for _, x, y in theirs], f"{name} (published, Kodak, by rate)", index)
+        for bpp, x, y in theirs:
+            axes.annotate(f"{bpp:.2g} bpp", (x, y), xytext=(3, -9), textcoords="offset points", fontsize=6, color="0.5")
     files: dict[str, list[dict[str, Any]]] = {}
     for row in rows:
         if row[across[0]] is not None and row[up[0]] is not None:
@@ -143,22 +175,32 @@ def _draw(axes: Any, curve: Curve, colour: str, *, ours: bool) -> None:
 
 
 def _draw_published(axes: Any, curve: Curve, index: int) -> None:
+    _draw_grey(axes, list(zip(curve.bpp, curve.values, strict=True)), f"{curve.name} (published, Kodak)", index)
+
+
+def _draw_grey(axes: Any, points: Sequence[tuple[float, float]], label: str, index: int) -> None:
+    """A line behind, as what was published is drawn."""
     grey = str(0.45 + 0.08 * (index % 4))
     style = {"color": grey, "linewidth": 1.0, "linestyle": _GREYS[index % len(_GREYS)], "zorder": 2}
-    axes.plot(curve.bpp, curve.values, label=f"{curve.name} (published, Kodak)", **style)
+    axes.plot(*zip(*points, strict=True), label=label, **style)
 
 
 def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: float) -> None:
     names = ", ".join(dict.fromkeys(record["dataset"] for record in records))
-    n_images = len({record["image"] for record in records})
+    n_images = len({record["image"] for record in of_pictures(records)})
     axes.set_title(f"{names}: mean of {n_images} images, whole files decoded by a fresh decoder", fontsize=11)
     axes.set_xlabel("rate (bits per pixel of the whole file)")
     axes.set_ylabel(image_metrics.get(metric).label)
-    axes.set_xlim(0, max_bpp)
+    if image_metrics.is_perceptual_distance(metric):
+        axes.set_xscale("log")  # perception is compared at low rates
+        axes.set_xlim(right=max_bpp)
+    else:
+        axes.set_xlim(0, max_bpp)
     inside = [y for line in axes.lines for x, y in zip(*line.get_data(), strict=True) if x <= max_bpp]
     if inside:
         margin = 0.5 if image_metrics.get(metric).unit else 0.03 * (max(inside) - min(inside)) or 0.5
         axes.set_ylim(min(inside) - margin, max(inside) + margin)
     axes.grid(alpha=0.3)
     if axes.lines:
-        axes.legend(loc="lower right", fontsize=8.5, framealpha=0.9)
+        place = "lower right" if image_metrics.get(metric).higher_is_better else "best"
+        axes.legend(loc=place, fontsize=8.5, framealpha=0.9)

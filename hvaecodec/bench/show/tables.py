@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics, set_metrics
 from hvaecodec.bench.show.curve_tables import fixed_rates, per_image, summary
 from hvaecodec.bench.show.setting_tables import by_setting, codec_names, perception
@@ -25,6 +26,10 @@ def all_tables(
     anchor: the codec that BD-rates are against. published: names of published Kodak curves to compare with.
     sets: from `set_metrics.score_sets`. Raises ValueError for an unknown metric or published curve.
     """
+    failed = failures(records)
+    records = of_pictures(records)
+    if not records:
+        return [failed]
     of_image, of_set = set_metrics.split_names(metric_names)
     with_column = [name for name in of_image if image_metrics.get(name).in_tables]
     tables = [summary(records, with_column, anchor, published)]
@@ -37,7 +42,6 @@ def all_tables(
     tables.append(by_setting(records, metric_names, sets))
     if of_set and sets:
         tables.append(perception(sets, of_set))
-    failed = failures(records)
     return tables + ([failed] if failed.rows else [])
 
 

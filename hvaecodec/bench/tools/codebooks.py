@@ -19,13 +19,14 @@ def count_codes(codec: Any, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
     """
     import torch
 
-    from hvaecodec.codec.backends.torch_hqa import picture_to_indices
+    from hvaecodec.codec.backends.torch_hqa import TorchLayers
+    from hvaecodec.codec.hqa.pictures import picture_to_indices
 
     stack = codec.generators.get(codec.generators.newest)
     counts = [np.zeros(len(stack[number].codebook), np.int64) for number in range(len(stack))]
     for photo in photos:
         with torch.no_grad():
-            grids = picture_to_indices(stack, photo, range(len(stack)))
+            grids = picture_to_indices(TorchLayers(stack), photo, range(len(stack)))
         for count, grid in zip(counts, grids, strict=True):
             count += np.bincount(grid.ravel(), minlength=len(count))
     return counts

@@ -40,10 +40,9 @@ def _bits(codec: Any, data: bytes, x: np.ndarray) -> dict[str, float]:
     import torch
 
     net = codec.generators.get(codec.generators.newest)
-    dequantised, step_index = codec.context_of(data)
     batch = torch.from_numpy(np.ascontiguousarray(x.transpose(2, 0, 1))).float()[None]
     with torch.no_grad():
-        _, nll, kls = net.train_step(batch, dequantised, torch.tensor([step_index]), 1)
+        _, nll, kls = net.train_step(batch, *codec.generator_inputs(data), 1)
     kl_bits = [float(kl[0]) / np.log(2) for kl in kls]
     pixels = x.shape[0] * x.shape[1]
     rows = {
@@ -59,8 +58,7 @@ def _bits(codec: Any, data: bytes, x: np.ndarray) -> dict[str, float]:
 def _differences(codec: Any, data: bytes, x: np.ndarray) -> dict[str, float]:
     """How two samples of one file differ, and how much detail photo, still picture and sample have, in grey levels."""
     net = codec.generators.get(codec.generators.newest)
-    dequantised, step_index = codec.context_of(data)
-    one, two = (_sample(net, dequantised, step_index, seed) for seed in (1, 2))
+    one, two = (_sample(net, codec.generator_inputs(data), seed) for seed in (1, 2))
     return {
         "mean |seed 1 - seed 2|, grey levels": np.abs(one - two).mean(),
         "samples that differ by 4 grey levels or more": (np.abs(one - two) >= 4).mean(),
@@ -70,7 +68,7 @@ def _differences(codec: Any, data: bytes, x: np.ndarray) -> dict[str, float]:
     }
 
 
-def _sample(net: Any, dequantised: Any, step_index: int, seed: int) -> np.ndarray:
+def _sample(net: Any, inputs: tuple[Any, ...], seed: int) -> np.ndarray:
     """The generator's own picture with every latent drawn from its prior, without a texture: float64 (H, W, 3)."""
     import torch
 
@@ -80,7 +78,7 @@ def _sample(net: Any, dequantised: Any, step_index: int, seed: int) -> np.ndarra
         return mean + log_sigma.exp() * torch.randn(mean.shape, generator=rng)
 
     with torch.no_grad():
-        picture = net(dequantised, torch.tensor([step_index]), draw)
+        picture = net(*inputs, draw)
     out: np.ndarray = picture[0].round().clamp(0, 255).permute(1, 2, 0).double().numpy()
     return out
 

@@ -27,18 +27,18 @@ def _phases() -> dict[str, list[tuple[Any, str]]]:
     from hvaecodec.codec.backends import torch_photo_blocks as blocks
     from hvaecodec.codec.backends import torch_photo_transform as transform
     from hvaecodec.codec.entropy import coder
-    from hvaecodec.codec.photo import chunk_coder, codec, search
+    from hvaecodec.codec.photo import chunk_coder, codec, render, search
     from hvaecodec.models.photo.prior_exact import ExactArithmetic
 
     layers = [name for name, value in vars(ExactArithmetic).items() if callable(value) and not name.startswith("_")]
     return {
-        "DCT and colour": [(transform, "to_coefficients"), (blocks, "dequantised_picture"), (blocks, "to_pixels")],
+        "DCT and colour": [(transform, "analyse"), (blocks, "dequantise"), (render, "to_pixels")],
         "prior's layers, in integers": [(ExactArithmetic, name) for name in layers],
         "tables from the prior's heads": [(chunk_coder, "coding_of_heads"), (chunk_coder, "coding_of_quarters")],
         "rounding by rate and distortion": [(search.Rounder, "__call__")],
         "range coder": [(coder.Encoder, "write"), (coder.Encoder, "bytes"), (coder.Decoder, "read")],
         "generator": [(blocks, "run_generator")],
-        "generator's gradient": [(blocks, "error_gradient")],
+        "generator's gradient": [(blocks, "error_gradient"), (blocks, "squared_error")],
         "container": [(codec, "pack_picture"), (codec, "unpack")],
     }
 

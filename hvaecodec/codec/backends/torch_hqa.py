@@ -1,39 +1,47 @@
-"""The nets of `hqa-photo` on torch: pictures to indices and back, in blocks, and how the nets are built of weights."""
+"""The nets of `hqa-photo` on torch: what runs on a block, and how the nets are built of weights."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from hvaecodec.codec.add_texture import add_texture
-from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.hqa import blocks
-from hvaecodec.codec.hqa.blocks import Block, cut_blocks, index_grid, refine
-from hvaecodec.codec.hqa.weights import HqaBitstream
+from hvaecodec.codec.hqa.pictures import indices_to_picture, picture_to_indices
+from hvaecodec.codec.hqa.weights import HqaBitstream, layers_in, load_sampler
 from hvaecodec.codec.settings import Decoding
-from hvaecodec.codec.torch_guard import exact_float32, has_bfloat16
-from hvaecodec.codec.torch_weights import build_texture, float_tensors
+from hvaecodec.codec.torch_guard import has_bfloat16, without_autocast
+from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors, texture_drawer
+from hvaecodec.codec.weight_folders import usable
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.hqa.index_exact import ExactIndexArithmetic
 from hvaecodec.models.hqa.index_prior import IndexPriorConfig
 from hvaecodec.models.hqa.index_sampler import IndexSampler
-from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, LayerConfig, choose
-from hvaecodec.models.philox import uniforms
+from hvaecodec.models.hqa.layer_config import LayerConfig
+from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, choose
 from hvaecodec.models.texture import layer_features
 
 
-class Nets:
-    """`hvaecodec.codec.hqa.nets.HqaNets` on torch.
+def exact_prior(arrays: Mapping[str, np.ndarray], config: IndexPriorConfig) -> ExactIndexArithmetic:
+    """Return the index prior over the integers of a layer, on the CPU. Raises ValueError for unsafe layers."""
+    return ExactIndexArithmetic(arrays, config)
 
-    folder: holds the generators. newest: the name of the file that pictures are encoded for. Raises CodecUnavailable if
-    there is no such file.
+
+def load_nets(folder: Path, newest: str, bitstream: HqaBitstream) -> TorchHqaNets:
+    """Return the nets of a folder of weights.
+
+    newest: the file of the generator that is encoded for. Raises CodecUnavailable if there is no such file.
     """
+    return TorchHqaNets(bitstream, folder, newest)
+
+
+class TorchHqaNets:
+    """`hvaecodec.codec.hqa.nets.HqaNets` on torch."""
 
     def __init__(self, bitstream: HqaBitstream, folder: Path, newest: str) -> None:
         self.bitstream = bitstream
@@ -44,148 +52,100 @@ class Nets:
     def arithmetic(self) -> list[ExactIndexArithmetic]:
         """The index prior of every layer in integers held in float32, the bottom layer first."""
         layers = range(self.bitstream.n_layers)
-        return [ExactIndexArithmetic(self.bitstream.layer(layer), self.bitstream.config) for layer in layers]
+        return [exact_prior(self.bitstream.layer(layer), self.bitstream.config) for layer in layers]
 
     def to_indices(self, pixels: np.ndarray, layer: int) -> np.ndarray:
         """Encode a picture as `HqaNets.to_indices` states."""
-        with exact_float32():
-            (indices,) = picture_to_indices(self.generators.get(self.generators.newest), pixels, [layer])
+        with without_autocast():
+            layers = TorchLayers(self.generators.get(self.generators.newest))
+            (indices,) = picture_to_indices(layers, pixels, [layer])
         return indices
 
     def to_picture(self, indices: np.ndarray, layer: int, generator: bytes, settings: Decoding) -> np.ndarray:
         """Decode indices as `HqaNets.to_picture` states, with the texture that the generator may have on top."""
         drawing = self.generators.drawing(generator)
-        with exact_float32():
+        with without_autocast():
             sampler = drawing.sampler if settings.temperature else None
-            picture = indices_to_picture(drawing.net, indices, layer, settings, sampler)
+            picture = indices_to_picture(TorchLayers(drawing.net), indices, layer, settings, sampler)
         if drawing.texture is None or not settings.temperature:
             return picture
         rate = layer_features(layer + 1, self.bitstream.n_layers)
-        return add_texture(picture, drawing.texture, rate, settings.temperature, settings.seed)
+        return add_texture(picture, texture_drawer(drawing.texture, rate), settings.temperature, settings.seed)
 
     def _build_stack(self, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> HqaStack:
         """Build the encoders and decoders of a generator's file with the bitstream's codes: float32, frozen."""
-        configs = [LayerConfig(**raw) for raw in json.loads(metadata["config"])]
         n_layers = self.bitstream.n_layers
-        if len(configs) != n_layers:
-            raise CodecUnavailable(f"the generator has {len(configs)} layers, the bitstream weights {n_layers}")
-        stack = HqaStack([HqaLayer(config, bottom=layer == 0) for layer, config in enumerate(configs)])
+        configs = layers_in(metadata, n_layers)
         state = float_tensors(arrays)
         for layer in range(n_layers):
             codebook = self.bitstream.layer(layer)["codebook"]
             state[f"layers.{layer}.codebook"] = torch.from_numpy(codebook.astype(np.float32))
-            state[f"layers.{layer}.seen"] = torch.ones(())
-        try:
-            stack.load_state_dict(state)
-        except RuntimeError as cause:
-            raise CodecUnavailable(f"the generator does not fit the bitstream weights: {cause}") from cause
-        return stack.freeze()
+            state[f"layers.{layer}.seen"] = torch.ones((), dtype=torch.int64)
+        with usable("the generator does not fit the bitstream weights"):
+            return build_net(lambda: _stack_of(configs), state).freeze()
+
+
+def _stack_of(configs: Sequence[LayerConfig]) -> HqaStack:
+    return HqaStack([HqaLayer(config, bottom=layer == 0) for layer, config in enumerate(configs)])
 
 
 def build_sampler(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> IndexSampler:
-    """Build what draws the lower layers of `hqa-photo`.
-
-    arrays: those of layer n, counted from 1, under `layer<n>.`, and `bit_tables`.
-    """
-    layers: dict[str, dict[str, np.ndarray]] = {}
-    for name, array in arrays.items():
-        layer, _, part = name.partition(".")
-        layers.setdefault(layer, {})[part] = array
-    tables = layers.pop("bit_tables")[""]
-    ordered = [layers[f"layer{number + 1}"] for number in range(len(layers))]
-    return IndexSampler(ordered, tables, IndexPriorConfig(**json.loads(metadata["config"])))
+    """Build what draws the lower layers of `hqa-photo`, as `load_sampler` does, in PyTorch."""
+    return load_sampler(metadata, arrays, ExactIndexArithmetic)
 
 
-def picture_to_indices(
-    stack: HqaStack, pixels: np.ndarray, layers: Sequence[int], device: torch.device | str = "cpu"
-) -> list[np.ndarray]:
-    """Encode a uint8 (H, W) or (H, W, 3) picture; return the nearest codes of some layers, int16 (rows, columns) each.
+class TorchLayer:
+    """`pictures.LayerNets` over an `HqaLayer`; values are tensors on the layer's device."""
 
-    The picture is continued by its last row and column to whole cells of the highest layer; grey is RGB with three
-    equal channels.
-    """
-    height, width = pixels.shape[:2]
-    top = max(layers)
-    cell = 2 << top
-    grids = [np.empty(index_grid(height, width, layer), np.int16) for layer in layers]
-    overlap = -(-_overlap(stack, top) // cell)
-    for block in cut_blocks(index_grid(height, width, top), max(1, blocks.ENCODER_PIXELS // cell), overlap):
-        z = _to_tensor(blocks.cut_pixels(pixels, block.outer, cell)).to(device)
-        for layer in range(top + 1):
-            z = stack[layer].encode(z)
-            if layer in layers:
-                per_cell = cell >> layer + 1
-                codes = stack.quantise(z[(..., *refine(block.within, per_cell))], layer)[0].cpu().numpy()
-                part = grids[layers.index(layer)][refine(block.inner, per_cell)]
-                part[:] = codes[: part.shape[0], : part.shape[1]]
-    return grids
+    def __init__(self, net: HqaLayer) -> None:
+        self.net, self.config = net, net.config
 
+    def encode(self, target: Tensor) -> Tensor:
+        """Return z_e of a target, (1, dim, h, w)."""
+        return self.net.encode(target)
 
-def indices_to_picture(
-    stack: HqaStack, indices: np.ndarray, layer: int, settings: Decoding, sampler: IndexSampler | None = None
-) -> np.ndarray:
-    """Decode a layer's indices, int16 (rows, columns), a layer at a time, each in blocks.
+    def quantise(self, z_e: Tensor) -> np.ndarray:
+        """Return the nearest codes of z_e, (h, w)."""
+        return choose(self._logits, z_e)[0].cpu().numpy()
 
-    Returns uint8 (rows * cell, columns * cell, 3). Temperature 0 takes the mode of every layer below. Above it the
-    layers below are drawn with logits divided by it: each layer by the sampler, or without one every cell by itself
-    from what the decoder above says of it, as in the paper (arXiv:2002.08111).
-    """
-    for number in range(layer, 0, -1):
-        if sampler is not None:
-            indices = sampler.draw(indices, number - 1, settings.temperature, settings.seed)
-        else:
-            indices = _indices_below(stack, indices, number, settings)
-    rows, columns = indices.shape
-    picture = np.empty((2 * rows, 2 * columns, 3), np.uint8)
-    for block in cut_blocks((rows, columns), blocks.DECODER_CELLS, _radius(stack[0])):
-        values = _reconstruct(stack[0], indices, block)
-        pixels = (values[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0)
-        picture[refine(block.inner, 2)] = pixels.numpy()
-    return picture
+    def decode(self, indices: np.ndarray) -> Tensor:
+        """Return what the decoder makes of indices (h, w): (1, C, 2 h, 2 w).
+
+        The picture itself needs no more than half precision; what codes are chosen by is float32.
+        """
+        patch = torch.from_numpy(indices.astype(np.int64))[None]
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.net.bottom and has_bfloat16()):
+            decoded = self.net.decode(self.net.lookup(patch))
+        return self.net.unstandardise(decoded.float())
+
+    def choose(self, z_e: Tensor, uniforms: np.ndarray | None, temperature: float) -> np.ndarray:
+        """Return the codes (h, w) that a reconstruction of z_e implies."""
+        noise = None if uniforms is None else torch.from_numpy(uniforms)
+        return choose(self._logits, z_e, noise, temperature)[0].cpu().numpy()
+
+    def _logits(self, cells: Tensor) -> Tensor:
+        """Return `HqaLayer.cell_logits`, with its products by a convolution.
+
+        The process may have matrix products in less than float32, and then other codes would be nearest.
+        """
+        codes, (n, dim) = self.net.codebook, cells.shape
+        points = cells.reshape(1, n, 1, dim).permute(0, 3, 1, 2)  # (1, dim, n, 1)
+        cross = F.conv2d(points, (2 * codes)[:, :, None, None], -(codes**2).sum(1))
+        return cross.permute(0, 2, 3, 1).reshape(n, -1) - (cells**2).sum(1, keepdim=True)
 
 
-def _indices_below(stack: HqaStack, indices: np.ndarray, layer: int, settings: Decoding) -> np.ndarray:
-    """Return the indices of the layer below that a layer's decoder makes of its own, int16 (2 rows, 2 columns)."""
-    rows, columns = 2 * indices.shape[0], 2 * indices.shape[1]
-    out = np.empty((rows, columns), np.int16)
-    upper, lower = stack[layer], stack[layer - 1]
-    for block in cut_blocks((indices.shape[0], indices.shape[1]), blocks.DECODER_CELLS, _radius(upper)):
-        top, left = region = refine(block.inner, 2)
-        noise = None
-        if settings.temperature > 0:
-            u = uniforms(settings.seed, layer - 1, (rows, columns, 1), top.start, top.stop - top.start)[0]
-            noise = torch.from_numpy(np.ascontiguousarray(u[:, left]))
-        values = _reconstruct(upper, indices, block)
-        codes = choose(lambda cells: upper.logits_below(cells, lower), values, noise, settings.temperature)
-        out[region] = codes[0].numpy()
-    return out
+class TorchLayers:
+    """`pictures.HqaLayers` over a stack, on a device."""
 
+    def __init__(self, stack: HqaStack, device: torch.device | str = "cpu") -> None:
+        self.layers = [TorchLayer(stack[number]) for number in range(len(stack))]
+        self.device = device
 
-def _reconstruct(layer: HqaLayer, indices: np.ndarray, block: Block) -> Tensor:
-    """Return what a layer's decoder makes of the cells of a block, (1, C, 2 h, 2 w).
+    def enter(self, pixels: np.ndarray) -> Tensor:
+        """Convert uint8 (H, W) or (H, W, 3) to float (1, 3, H, W) in 0..1."""
+        x = torch.from_numpy(pixels).float() / 255
+        return (x.permute(2, 0, 1) if x.ndim == 3 else x.expand(3, -1, -1))[None].to(self.device)
 
-    The picture itself needs no more than half precision; what codes are chosen by is float32.
-    """
-    patch = torch.from_numpy(indices[block.outer].astype(np.int64))[None]
-    with torch.autocast("cpu", torch.bfloat16, enabled=layer.bottom and has_bfloat16()):
-        decoded = layer.decode(layer.lookup(patch))
-    return layer.unstandardise(decoded.float())[(..., *refine(block.within, 2))]
-
-
-def _radius(layer: HqaLayer) -> int:
-    """Return how many cells around a block its reconstruction depends on.
-
-    They are one for a 3x3 convolution, two for every residual block, and half of two more at twice the side.
-    """
-    return 2 + 2 * layer.config.blocks
-
-
-def _overlap(stack: HqaStack, layer: int) -> int:
-    """Return how many pixels around a block its indices of a layer depend on."""
-    return sum((2 << n) * (2 + 2 * stack[n].config.blocks) for n in range(layer + 1))
-
-
-def _to_tensor(pixels: np.ndarray) -> Tensor:
-    """Convert uint8 (H, W) or (H, W, 3) to float (1, 3, H, W) in 0..1."""
-    x = torch.from_numpy(pixels).float() / 255
-    return (x.permute(2, 0, 1) if x.ndim == 3 else x.expand(3, -1, -1))[None]
+    def leave(self, values: Tensor) -> np.ndarray:
+        """Round (1, 3, H, W) in 0..1 to uint8 (H, W, 3)."""
+        return (values[0] * 255).round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).numpy()

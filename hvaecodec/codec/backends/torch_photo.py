@@ -5,7 +5,6 @@ Whatever autocast or grad mode a caller is in, the results are the same.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,17 +16,23 @@ from torch import Tensor
 from hvaecodec.codec.add_texture import add_texture
 from hvaecodec.codec.backends import torch_photo_blocks as blocks
 from hvaecodec.codec.backends import torch_photo_transform as transform
+from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in
+from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
+from hvaecodec.codec.photo.render import Draws
 from hvaecodec.codec.settings import Decoding
-from hvaecodec.codec.torch_weights import build_texture, float_tensors
+from hvaecodec.codec.torch_guard import divided_loops
+from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors, texture_drawer
 from hvaecodec.codec.weights import Generators
-from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig, rate_features
-from hvaecodec.models.photo.later_bits import float_twin as float_twin
-from hvaecodec.models.photo.later_bits import later_bits
+from hvaecodec.models.photo.float_twin import float_twin as float_twin
+from hvaecodec.models.photo.generator import Generator, rate_features
 from hvaecodec.models.photo.prior_exact import ExactArithmetic
 from hvaecodec.models.photo.prior_layers import PriorConfig
 
 if TYPE_CHECKING:
     from hvaecodec.codec.photo.weights import Bitstream
+
+DIVIDED_TILES = 256  # of a picture whose gradient is computed in loops that threads divide
 
 
 def exact_prior(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> ExactArithmetic:
@@ -42,15 +47,17 @@ def load_nets(folder: Path, newest: str, bitstream: Bitstream) -> TorchPhotoNets
 
 def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Generator:
     """Build a generator in inference form, float32, from the metadata and the arrays of its file."""
-    raw = json.loads(metadata["config"])
-    raw["scales"] = tuple(ScaleConfig(**scale) for scale in raw["scales"])
-    net = Generator(GeneratorConfig(**raw))
-    net.load_state_dict(float_tensors(arrays))
-    return net.eval().requires_grad_(False)
+    config = config_in(metadata)
+    tensors = float_tensors(arrays)
+    basis = tensors.pop(BASIS, None)
+    net = build_net(lambda: Generator(config), tensors)
+    check_basis(config, None if basis is None else basis.shape)
+    net.basis = net.basis if basis is None else basis
+    return net
 
 
 class TorchPhotoNets:
-    """`PhotoNets` over the generators of a folder; each is loaded when it is first asked for."""
+    """`PhotoNets` and `GradientNets` over the generators of a folder; each is loaded when it is first asked for."""
 
     def __init__(self, bitstream: Bitstream, generators: Generators) -> None:
         self.bitstream, self.generators = bitstream, generators
@@ -61,45 +68,55 @@ class TorchPhotoNets:
         return net
 
     @torch.no_grad()
-    def coefficients(self, pixels: np.ndarray, step_index: int) -> np.ndarray:
-        """Return a picture's coefficients, float32 (3, 32, 32, rows, columns) in units of their steps."""
-        return transform.to_coefficients(pixels, self._steps(step_index))
+    def analyse(self, pixels: np.ndarray, step_index: int, shapes: np.ndarray | None = None) -> Analysis:
+        """Transform a uint8 (H, W) or (H, W, 3) picture under maps of shapes; without them it chooses them, fast."""
+        return transform.analyse(pixels, self._delta(step_index), self._s, shapes)
 
     @torch.no_grad()
-    def error_gradient(self, symbols: np.ndarray, step_index: int, pixels: np.ndarray) -> tuple[float, np.ndarray]:
-        """Return the squared error of the newest generator's picture and its gradient by symbol."""
-        return blocks.error_gradient(self.newest_generator(), symbols, self._steps(step_index), step_index, pixels)
+    def error_gradient(self, context: Context, pixels: np.ndarray) -> ErrorGradient:
+        """Return the squared error of the newest generator's picture and its gradients."""
+        with divided_loops(context.grid[0] * context.grid[1] >= DIVIDED_TILES):
+            return blocks.error_gradient(self.newest_generator(), context, self._steps(context), pixels)
 
     @torch.no_grad()
-    def later_bits(self, symbols: np.ndarray, step_index: int) -> np.ndarray:
-        """Return what changes of symbols cost in finer levels, (2, *symbols.shape) float32."""
-        return later_bits(self.bitstream.twin, symbols, step_index)
+    def squared_error(self, context: Context, pixels: np.ndarray) -> float:
+        """Return the error of `error_gradient` without its gradients."""
+        return blocks.squared_error(self.newest_generator(), context, self._steps(context), pixels)
 
     @torch.no_grad()
-    def context(self, symbols: np.ndarray, step_index: int) -> Tensor:
-        """Return what the generator sees: the dequantised picture, (1, 3, 32 rows, 32 columns) RGB float."""
-        return transform.dequantised_picture(symbols, self._steps(step_index))
+    def inputs(self, context: Context) -> tuple[Tensor, Tensor, Tensor]:
+        """Return a generator's inputs: the dequantised picture (1, 3, 32 rows, 32 columns), RGB float; maps; index."""
+        picture = transform.dequantised_picture(context, self._delta(context.step_index), self._s)
+        return picture, torch.from_numpy(context.shapes)[None], torch.tensor([context.step_index])
 
     @torch.no_grad()
-    def thumbnail(self, symbols: np.ndarray, step_index: int, size: int) -> np.ndarray:
+    def thumbnail(self, context: Context, size: int) -> np.ndarray:
         """Return the band-limited picture of `size` pixels a tile, uint8."""
-        return transform.thumbnail(symbols, self._steps(step_index), size)
+        return transform.thumbnail(context, self._delta(context.step_index), self._s, size)
 
     @torch.no_grad()
-    def render(self, symbols: np.ndarray, step_index: int, generator: bytes, settings: Decoding) -> np.ndarray:
+    def render(self, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
         """Return the picture of a generator, by digest, uint8 (32 rows, 32 columns, 3).
 
         Above temperature 0 its texture is drawn if it has one, else its latents.
         """
-        drawing, steps = self.generators.drawing(generator), self._steps(step_index)
+        drawing, steps = self.generators.drawing(generator), self._steps(context)
         temperature, seed = settings.temperature, settings.seed
         if drawing.texture is None:
-            draws = blocks.Draws(temperature, seed) if temperature else None
-            return blocks.render(drawing.net, symbols, steps, step_index, draws)
-        smooth = blocks.render(drawing.net, symbols, steps, step_index)
+            draws = Draws(temperature, seed) if temperature else None
+            return blocks.render(drawing.net, context, steps, draws)
+        smooth = blocks.render(drawing.net, context, steps)
         if not temperature:
             return smooth
-        return add_texture(smooth, drawing.texture, rate_features(torch.tensor([step_index])), temperature, seed)
+        rate = rate_features(torch.tensor([context.step_index]))
+        return add_texture(smooth, texture_drawer(drawing.texture, rate), temperature, seed)
 
-    def _steps(self, step_index: int) -> Tensor:
-        return torch.from_numpy(self.bitstream.steps(step_index))
+    @property
+    def _s(self) -> Tensor:
+        return torch.from_numpy(self.bitstream.s)
+
+    def _delta(self, step_index: int) -> float:
+        return float(self.bitstream.delta[step_index])
+
+    def _steps(self, context: Context) -> Tensor:
+        return self._delta(context.step_index) * self._s

@@ -6,35 +6,58 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.models.dct import TILE, coefficients_to_tiles, rgb_to_ycc, tiles_to_coefficients, ycc_to_rgb
+from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.nets import Analysis
+from hvaecodec.codec.photo.render import strips, to_pixels, whole_tiles
+from hvaecodec.models.dct import TILE, rgb_to_ycc, ycc_to_rgb
+from hvaecodec.models.photo.block_layout import blocks_to_tiles, by_place, tiles_to_blocks
+from hvaecodec.models.photo.partition import by_channel, choose_shapes
 
-STRIP_TILES = 4096  # tiles transformed at once
 
+def analyse(pixels: np.ndarray, delta: float, s: Tensor, shapes: np.ndarray | None = None) -> Analysis:
+    """Transform a uint8 (H, W) or (H, W, 3) picture for a luma step; where there are no shapes yet they are chosen.
 
-def to_coefficients(pixels: np.ndarray, steps: Tensor) -> np.ndarray:
-    """Return the coefficients of a uint8 (H, W) or (H, W, 3) picture in units of their steps.
-
-    steps: (3, 32, 32), in grey levels. The result is float32 (3, 32, 32, rows, columns). The picture is continued by
-    its last row and column to whole tiles; grey is RGB with three equal channels, so its chroma is zero.
+    s: the relative steps, (7, 3, 32, 32). The picture is continued by its last row and column to whole tiles; grey is
+    RGB with three equal channels, so its chroma is zero, and undivided.
     """
     height, width = pixels.shape[:2]
     rows, columns = -(-height // TILE), -(-width // TILE)
-    out = np.empty((3, TILE, TILE, rows, columns), np.float32)
-    at_once = max(1, STRIP_TILES // columns)
-    for top in range(0, rows, at_once):
-        n = min(at_once, rows - top)
-        strip = pixels[top * TILE : (top + n) * TILE]
-        margin = ((0, n * TILE - strip.shape[0]), (0, columns * TILE - width))
-        padded = np.pad(strip, margin + ((0, 0),) * (pixels.ndim - 2), mode="edge")
-        out[..., top : top + n, :] = (_coefficients(padded) / steps[..., None, None]).numpy()
+    coefficients = np.empty((3, TILE, TILE, rows, columns), np.float32)
+    maps = np.zeros((2, 2 * rows, 2 * columns), np.int64) if shapes is None else shapes
+    n_maps = 1 if pixels.ndim == 2 else 2  # of grey only luma's is chosen
+    for strip in strips(rows, columns):
+        ycc = rgb_to_ycc(as_rgb(whole_tiles(pixels[strip.start * TILE : strip.stop * TILE]))[None])
+        own = maps[:, 2 * strip.start : 2 * strip.stop]
+        if shapes is None:
+            own[:n_maps] = choose_shapes(ycc, torch.tensor([delta], dtype=torch.float32))[0, :n_maps]
+        tiles = tiles_to_blocks(ycc, by_channel(torch.from_numpy(own)[None]))
+        steps = delta * spread(s, torch.from_numpy(own)[None])
+        coefficients[..., strip, :] = (tiles / steps)[0].numpy()
     if pixels.ndim == 2:
-        out[1:] = 0
-    return out
+        coefficients[1:] = 0
+    return Analysis(coefficients, maps)
 
 
-def _coefficients(pixels: np.ndarray) -> Tensor:
-    """The coefficients, in grey levels, of a uint8 picture of whole tiles."""
-    return tiles_to_coefficients(rgb_to_ycc(as_rgb(pixels)[None]))[0]
+def dequantised_picture(context: Context, delta: float, s: Tensor, size: int = TILE) -> Tensor:
+    """Return the picture of a context without a generator, RGB (1, 3, rows * size, columns * size) float, unclipped.
+
+    size: pixels a tile has on each side; below 32 the picture is band-limited.
+    """
+    return dequantise(torch.from_numpy(context.symbols).float(), context.shapes, delta * s, size)
+
+
+def dequantise(symbols: Tensor, shapes: np.ndarray, steps: Tensor, size: int = TILE) -> Tensor:
+    """Return the picture of float symbols (3, 32, 32, rows, columns), with gradients; see `dequantised_picture`.
+
+    steps: (7, 3, 32, 32), in grey levels.
+    """
+    maps = torch.from_numpy(shapes)[None]
+    return ycc_to_rgb(blocks_to_tiles(symbols[None] * spread(steps, maps), by_channel(maps), size))
+
+
+def spread(table: Tensor, maps: Tensor) -> Tensor:
+    """Return a table (7, 3, 32, 32) by shape and place over maps (1, 2, 2 rows, 2 columns), (1, 3, 32, 32, ...)."""
+    return torch.cat([by_place(table[:, :1], maps[:, :1]), by_place(table[:, 1:], maps[:, 1:])], 1)
 
 
 def as_rgb(pixels: np.ndarray) -> Tensor:
@@ -43,28 +66,8 @@ def as_rgb(pixels: np.ndarray) -> Tensor:
     return rgb.permute(2, 0, 1) if rgb.ndim == 3 else rgb.expand(3, -1, -1)
 
 
-def dequantised_picture(symbols: np.ndarray, steps: Tensor, size: int = TILE) -> Tensor:
-    """Return the picture of symbols without a generator, RGB (1, 3, rows * size, columns * size) float, unclipped.
-
-    symbols: (3, 32, 32, rows, columns). steps: (3, 32, 32), in grey levels. size: pixels a tile has on each side; below
-    32 the picture is band-limited.
-    """
-    low = torch.from_numpy(np.ascontiguousarray(symbols[:, :size, :size])).float()
-    return dequantise(low, steps[:, :size, :size], size)
-
-
-def dequantise(symbols: Tensor, steps: Tensor, size: int = TILE) -> Tensor:
-    """Return the picture of float symbols (3, size, size, rows, columns), with gradients; see `dequantised_picture`."""
-    return ycc_to_rgb(coefficients_to_tiles((symbols * steps[..., None, None])[None], size))
-
-
-def to_pixels(rgb: Tensor) -> np.ndarray:
-    """Round float RGB (1, 3, H, W), 0..255, to uint8 (H, W, 3)."""
-    return rgb[0].round().clamp(0, 255).to(torch.uint8).permute(1, 2, 0).contiguous().numpy()
-
-
-def thumbnail(symbols: np.ndarray, steps: Tensor, size: int) -> np.ndarray:
+def thumbnail(context: Context, delta: float, s: Tensor, size: int) -> np.ndarray:
     """Return the band-limited picture of `size` pixels a tile, uint8 (rows * size, columns * size, 3)."""
-    at_once = max(1, STRIP_TILES // symbols.shape[-1])
-    strips = [symbols[..., top : top + at_once, :] for top in range(0, symbols.shape[-2], at_once)]
-    return np.concatenate([to_pixels(dequantised_picture(strip, steps, size)) for strip in strips])
+    rows, columns = context.grid
+    parts = (context.window(strip, slice(0, columns)) for strip in strips(rows, columns))
+    return np.concatenate([to_pixels(dequantised_picture(part, delta, s, size).numpy()) for part in parts])

@@ -8,7 +8,7 @@ import constriction
 import numpy as np
 
 from hvaecodec.codec.entropy.order import order_by_table
-from hvaecodec.codec.entropy.words import decode_run, from_words, to_words
+from hvaecodec.codec.entropy.words import check_exhausted, decode_run, from_words, to_words
 from hvaecodec.models.integers import TOTAL_BITS
 
 
@@ -69,3 +69,7 @@ class BitDecoder:
             bits[order[start:stop]] = decode_run(self.coder, self.tables.models[table], stop - start)
         self.est_bits += float(self.tables.bits[tables, bits].sum())
         return bits
+
+    def check_exhausted(self) -> None:
+        """Raise CorruptFile if the stream goes on after all that was read of it."""
+        check_exhausted(self.coder)

@@ -13,7 +13,7 @@ import constriction
 import numpy as np
 
 from hvaecodec.codec.entropy.order import order_by_table
-from hvaecodec.codec.entropy.words import decode_run, from_words, to_words
+from hvaecodec.codec.entropy.words import check_exhausted, decode_run, from_words, to_words
 from hvaecodec.models.integers import ESCAPE_BITS, TOTAL_BITS, radii
 
 _ESCAPE_OFFSET = 1 << (ESCAPE_BITS - 1)
@@ -113,3 +113,7 @@ class Decoder:
             if len(where):
                 symbols[where] = decode_run(self.coder, self.tables.escape, len(where)) - _ESCAPE_OFFSET
         return symbols
+
+    def check_exhausted(self) -> None:
+        """Raise CorruptFile if the stream goes on after all that was read of it."""
+        check_exhausted(self.coder)

@@ -12,6 +12,7 @@ from hvaecodec.codec.settings import Decoding, check_quality, check_targets
 
 if TYPE_CHECKING:
     from hvaecodec.codec.images import LoadedImage
+    from hvaecodec.codec.registry import Codec
 
 
 @dataclass(frozen=True)
@@ -47,24 +48,26 @@ class Work(Protocol):
 
 @dataclass(frozen=True)
 class EncodeWork:
-    """Encode images; the settings are those of `hvaecodec.encode`."""
+    """Encode images; the settings are those of `hvaecodec.encode`. metadata: whether ICC profile and EXIF are kept."""
 
     model: str | os.PathLike[str]
     quality: float | None = None
     bpp: float | None = None
     psnr: float | None = None
-    effort: int = 2
+    effort: int | None = None
+    metadata: bool = True
 
     suffixes: ClassVar[frozenset[str]] = PICTURES
     new_suffix: ClassVar[str] = ".hvc"
 
     def check(self) -> None:
-        """Raise ValueError for settings out of range, CodecError for a model that there is not."""
+        """Raise ValueError for settings out of range, CodecError for a model or an effort that there is not."""
         from hvaecodec.codec import registry
 
         check_targets(self.quality, self.bpp, self.psnr, self.effort)
         check_quality(50 if self.quality is None else self.quality)
         registry.check_known(self.model)
+        registry.check_effort(self.model, self.effort)
 
     def prepare(self) -> None:
         """Load the codec. Raises CodecError."""
@@ -76,7 +79,7 @@ class EncodeWork:
         """Encode the image at a path. Raises CodecError or ValueError."""
         from hvaecodec.codec.images import read_image
 
-        return self.encode(read_image(path))
+        return self.encode(read_image(path, metadata=self.metadata))
 
     def encode(self, image: LoadedImage) -> Converted:
         """Encode an image. Raises CodecError or ValueError."""
@@ -91,10 +94,14 @@ class EncodeWork:
 
 @dataclass(frozen=True)
 class DecodeWork:
-    """Decode files into PNGs. model: a folder of weights; without it each file's own codec of the package."""
+    """Decode files into PNGs. model: a folder of weights; without it each file's own codec of the package.
+
+    metadata: whether ICC profile and EXIF are written.
+    """
 
     settings: Decoding
     model: str | None = None
+    metadata: bool = True
 
     suffixes: ClassVar[frozenset[str]] = FILES
     new_suffix: ClassVar[str] = ".png"
@@ -120,10 +127,15 @@ class DecodeWork:
 
         data = read_bytes(path)
         if self.model is None:
-            codec = registry.for_file(data)
+            codec = registry.for_file(data, max_pixels=self.settings.max_pixels)
         else:
             codec = registry.shared(self.model)
             registry.check_written_by(codec, data, self.model)
-        image = codec.decode_with_metadata(data, **asdict(self.settings))
+        image = self.decode(codec, data)
         height, width = image.pixels.shape[:2]
         return Converted(to_file(image, self.new_suffix), f"{width} × {height} pixels")
+
+    def decode(self, codec: Codec, data: bytes) -> LoadedImage:
+        """Decode a file with its codec. Raises CodecError."""
+        image = codec.decode_with_metadata(data, **asdict(self.settings))
+        return image if self.metadata else image.without_metadata()

@@ -16,8 +16,6 @@ from hvaecodec.codec.format.fields import check_crc, compare_crc
 from hvaecodec.codec.format.header import (
     MAGIC,
     MAX_LEVELS,
-    MAX_PIXELS,
-    MAX_SIDE,
     VERSION,
     Header,
     Stream,
@@ -25,7 +23,6 @@ from hvaecodec.codec.format.header import (
     header_bytes,
     header_problem,
     read_stream_table,
-    size_problem,
 )
 from hvaecodec.codec.format.wire_ids import ALPHA, EXIF, EXTRA_NAMES, ICC
 
@@ -36,14 +33,11 @@ __all__ = [
     "ICC",
     "MAGIC",
     "MAX_LEVELS",
-    "MAX_PIXELS",
-    "MAX_SIDE",
     "VERSION",
     "Container",
     "Header",
     "pack",
     "read_header",
-    "size_problem",
     "unpack",
 ]
 

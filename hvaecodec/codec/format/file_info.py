@@ -12,8 +12,18 @@ from hvaecodec.codec.format.wire_ids import EXTRA_NAMES
 T = TypeVar("T")
 
 
-def check_weights(header: Header, digest: bytes) -> None:
-    """Raise ModelMismatch for a file that needs other bitstream weights. digest: 4 bytes, of those that were loaded."""
+def check_codec(header: Header, codec: str) -> None:
+    """Raise ModelMismatch for a file that names another codec."""
+    if header.codec != codec:
+        raise ModelMismatch(f"written by {header.codec}, and this is {codec}")
+
+
+def check_weights(header: Header, codec: str, digest: bytes) -> None:
+    """Raise ModelMismatch for a file that needs another codec or other bitstream weights.
+
+    digest: 4 bytes, of those that were loaded.
+    """
+    check_codec(header, codec)
     if header.weights != digest:
         raise ModelMismatch(
             f"written with bitstream weights {header.weights.hex()}, loaded {digest.hex()}; "
@@ -28,27 +38,22 @@ def check_level_count(container: Container, expected: int) -> None:
 
 
 def describe(
-    data: bytes,
-    container: Container,
-    quality: float,
-    est_bits: Sequence[float],
-    details: Mapping[str, Any] | None = None,
+    data: bytes, container: Container, details: Mapping[str, Any], est_bits: Sequence[float] | None = None
 ) -> dict[str, Any]:
     """Return what a codec's `info` says of the file `data`. container: what `unpack` made of it.
 
-    quality: 1..100, what the file was encoded for. est_bits: the model's estimate in bits for each level. details: what
-    else the codec has to say.
+    details: what the codec has to say, `quality` first, 1..100, what the file was encoded for. est_bits: the model's
+    estimate in bits for each level, if the symbols were decoded for it.
     """
     extras = {EXTRA_NAMES[kind]: len(part) for kind, part in container.extras}
     return {
         **_describe_header(container.header),
-        "quality": quality,
-        **(details or {}),
+        **details,
         "n_bytes": len(data),
         "bpp": 8 * len(data) / (container.header.height * container.header.width),
         "framing_bytes": container.framing_bytes,
         "payload_bytes": _by_level(container.level_lengths) | extras,
-        "est_bits": _by_level(est_bits),
+        **({} if est_bits is None else {"est_bits": _by_level(est_bits)}),
         "levels": len(container.level_lengths),
     }
 

@@ -14,6 +14,7 @@ from zlib import crc32
 
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile, NotThisFormat, UnsupportedVersion
 from hvaecodec.codec.format.fields import Reader, check_crc, varint
+from hvaecodec.codec.format.limits import MAX_SIDE, size_problem
 from hvaecodec.codec.format.wire_ids import (
     ALPHA,
     CODECS,
@@ -26,8 +27,6 @@ from hvaecodec.codec.format.wire_ids import (
 
 MAGIC = b"HVC"
 VERSION = 1
-MAX_SIDE = 2**16 - 1
-MAX_PIXELS = 2**28
 MAX_LEVELS = 31
 
 _MODE_BITS, _HAS_EXTRAS, _LEVELS_SHIFT = 0b011, 0b100, 3  # of the flags
@@ -140,15 +139,6 @@ def read_stream_table(data: bytes) -> StreamTable:
     streams = _place_streams([*extras, *levels], reader.at)
     header = Header(codec, mode, height, width, step_index, weights, generator)
     return StreamTable(header, streams[: len(extras)], streams[len(extras) :], reader.at)
-
-
-def size_problem(height: int, width: int) -> str | None:
-    """Return why no file can hold a picture of this size, or None."""
-    if not (1 <= height <= MAX_SIDE and 1 <= width <= MAX_SIDE):
-        return f"picture of {height} x {width} pixels (height x width); each side is 1 to {MAX_SIDE}"
-    if height * width > MAX_PIXELS:
-        return f"picture of {height} x {width} pixels is above the limit of {MAX_PIXELS} pixels"
-    return None
 
 
 def _check_magic(data: bytes) -> None:

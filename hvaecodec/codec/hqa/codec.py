@@ -16,21 +16,33 @@ from PIL import Image
 from hvaecodec.codec import images
 from hvaecodec.codec.backends import load_backend
 from hvaecodec.codec.errors import CorruptFile
-from hvaecodec.codec.format.container import Container, unpack
-from hvaecodec.codec.format.file_info import check_level_count, check_weights, describe
+from hvaecodec.codec.format.container import Container
+from hvaecodec.codec.format.file_info import check_level_count, check_weights
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 from hvaecodec.codec.hqa.blocks import index_grid
 from hvaecodec.codec.hqa.index_stream import decode_indices, encode_indices
 from hvaecodec.codec.hqa.nets import HqaNets
 from hvaecodec.codec.hqa.weights import HqaBitstream, load_hqa_bitstream
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db, shrink
+from hvaecodec.codec.images.alpha_and_grey import (
+    Origin,
+    assemble,
+    colour,
+    pack_picture,
+    psnr_db,
+    shrink,
+    unpack_picture,
+)
+from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
-from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.codec.weight_folders import read_card
+from hvaecodec.codec.weights import Generators
 from hvaecodec.models.hqa.index_prior import CODES, Arithmetic
 
 PACKAGE_WEIGHTS = WEIGHTS / "hqa-photo"
+N_LAYERS = 5  # of the format
 BAND = 20  # qualities below 20 are layer 5, below 40 layer 4 ... from 80 on layer 1
 
 
@@ -45,11 +57,13 @@ class HqaPhotoCodec(PictureDecoder):
     name = "hqa-photo"
     lossless = False
     fixed_rate = False
+    searches = False
 
     def __init__(self, bitstream: HqaBitstream, nets: HqaNets, card: dict[str, Any]) -> None:
         self.bitstream, self.nets, self.card = bitstream, nets, card
 
     @classmethod
+    @on_own_thread
     def load(cls, path: Path | None = None) -> HqaPhotoCodec:
         """Load a folder with card.json, bitstream.safetensors and generators; None is the set in the package.
 
@@ -58,7 +72,7 @@ class HqaPhotoCodec(PictureDecoder):
         folder = path or PACKAGE_WEIGHTS
         card, bitstream = read_card(folder), load_hqa_bitstream(folder)
         newest = card.get("generator", "generator.safetensors")
-        return cls(bitstream, load_backend("hqa").Nets(bitstream, folder, newest), card)
+        return cls(bitstream, load_backend("hqa", bitstream.library).load_nets(folder, newest, bitstream), card)
 
     @property
     def generators(self) -> Generators:
@@ -67,12 +81,13 @@ class HqaPhotoCodec(PictureDecoder):
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
+    @on_own_thread
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -118,7 +133,7 @@ class HqaPhotoCodec(PictureDecoder):
         too_low = []
         for layer in self._layers():
             data = self._encode(loaded, layer)
-            reached = psnr_db(loaded.pixels, self.decode(data))
+            reached = psnr_db(loaded.pixels, self._decode_own(data))
             if reached >= psnr:
                 return data
             too_low.append(f"{reached:.2f} dB (layer {layer})")
@@ -127,7 +142,7 @@ class HqaPhotoCodec(PictureDecoder):
     # -- decoding -------------------------------------------------------------------------------------------------
 
     def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
-        container = unpack(data, partial=settings.partial)
+        container = unpack_picture(data, settings.max_pixels, partial=settings.partial)
         header = container.header
         indices, _ = self._decode_indices(container)
         generator = self.generators.choose(header.generator, settings.generator)
@@ -138,47 +153,48 @@ class HqaPhotoCodec(PictureDecoder):
             picture = shrink(picture, height, width)
         return assemble(picture, container, settings.size)
 
-    def _decode_indices(self, container: Container, backend: str = "torch") -> tuple[np.ndarray, float]:
+    def _decode_indices(self, container: Container, backend: str | None = None) -> tuple[np.ndarray, float]:
         """Return a file's indices, int16 (rows, columns), and their estimated bits.
 
-        backend: "numpy" is the plain reference. Raises ModelMismatch or CorruptFile.
+        backend: see `symbols`. Raises ModelMismatch, CorruptFile or CodecUnavailable.
         """
-        header, n_layers = container.header, self.bitstream.n_layers
-        check_weights(header, self.bitstream.digest)
-        if not 1 <= header.step_index <= n_layers:
-            raise CorruptFile(f"layer {header.step_index} is outside 1..{n_layers}")
-        check_level_count(container, 1)
+        header = container.header
+        check_weights(header, self.name, self.bitstream.digest)
+        _check_fields(container, self.bitstream.n_layers)
         layer = header.step_index - 1
         arithmetic = self._arithmetic(layer, backend)
         grid = index_grid(header.height, header.width, layer)
         return decode_indices(arithmetic, self.bitstream.tables, container.levels[0], grid)
 
-    def _arithmetic(self, layer: int, backend: str) -> Arithmetic:
-        return self.bitstream.reference(layer) if backend == "numpy" else self.nets.arithmetic[layer]
+    def _arithmetic(self, layer: int, backend: str | None) -> Arithmetic:
+        if backend in (None, self.bitstream.library):
+            return self.nets.arithmetic[layer]
+        return self.bitstream.arithmetic_in(backend, layer)
 
     # -- looking into files ---------------------------------------------------------------------------------------
 
-    def info(self, data: bytes) -> dict[str, Any]:
-        """Describe a file; est_bits is the prior's estimate for the indices, payload_bytes what is in the file.
+    def _estimate(self, container: Container) -> list[float]:
+        return [self._decode_indices(container)[1]]
 
-        Raises CodecError.
-        """
-        container = unpack(data)
-        header = container.header
-        indices, bits = self._decode_indices(container)
-        details = {"layer": header.step_index, "grid": list(indices.shape), "codebook_size": CODES}
-        return describe(data, container, quality_of(header.step_index, self.bitstream.n_layers), [bits], details)
+    @classmethod
+    def _details(cls, container: Container) -> dict[str, Any]:
+        _check_fields(container)
+        header, layer = container.header, container.header.step_index
+        grid = list(index_grid(header.height, header.width, layer - 1))
+        return {"quality": quality_of(layer), "layer": layer, "grid": grid, "codebook_size": CODES}
 
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+    @on_own_thread
+    def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file: one array, the grid of indices, int16 (rows, columns) in 0..511.
 
-        backend: "torch", or "numpy" for the plain reference implementation. Raises CodecError.
+        backend: "torch", "onnx", or "numpy" for the plain reference; None is the one that serves. max_pixels: as for
+        `decode`. Raises CodecError.
         """
         check_backend(backend)
-        return [self._decode_indices(unpack(data), backend)[0]]
+        return [self._decode_indices(unpack_picture(data, max_pixels), backend)[0]]
 
 
-def layer_of(quality: float, n_layers: int = 5) -> int:
+def layer_of(quality: float, n_layers: int = N_LAYERS) -> int:
     """Return the layer, counted from 1, that a quality stands for.
 
     The step table: qualities 1..20 (exclusive) are layer 5, 20..40 layer 4, 40..60 layer 3, 60..80 layer 2, 80..100
@@ -188,9 +204,17 @@ def layer_of(quality: float, n_layers: int = 5) -> int:
     return n_layers - min(int(quality // BAND), n_layers - 1)
 
 
-def quality_of(layer: int, n_layers: int = 5) -> float:
+def quality_of(layer: int, n_layers: int = N_LAYERS) -> float:
     """Return the middle of the qualities that stand for a layer, counted from 1."""
     return BAND * (n_layers - layer + 0.5)
+
+
+def _check_fields(container: Container, n_layers: int = N_LAYERS) -> None:
+    """Raise CorruptFile for a layer or a number of streams that no file of this codec has."""
+    layer = container.header.step_index
+    if not 1 <= layer <= n_layers:
+        raise CorruptFile(f"layer {layer} is outside 1..{n_layers}")
+    check_level_count(container, 1)
 
 
 CODEC = HqaPhotoCodec

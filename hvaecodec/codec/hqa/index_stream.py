@@ -40,6 +40,7 @@ def decode_indices(
         return coder.read(table) ^ flip
 
     indices = walk(arithmetic, grid, lambda logits, at: _descend_tree(logits, read_bits))
+    coder.check_exhausted()
     return indices, coder.est_bits
 
 

@@ -6,18 +6,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.torch_weights import half_precision
-from hvaecodec.models.hqa.build import config_from, make_stack
-from hvaecodec.models.hqa.stack import HqaStack
-
-if TYPE_CHECKING:
-    from hvaecodec.models.hqa.build import Config
+from hvaecodec.codec.config_fields import config_from
+from hvaecodec.codec.torch_weights import build_net, float_tensors, half_precision
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
+from hvaecodec.models.hqa.build import Config, make_stack
+from hvaecodec.models.hqa.stack import HqaStack, LayerConfig
+from hvaecodec.models.hqa.vqvae import VqVaeConfig
 
 FILE = "layers.safetensors"
 
@@ -41,12 +40,14 @@ def load_stack(path: Path) -> HqaStack:
     >>> x_hat = digits.decode(indices, 4)
     """
     file = path / FILE if path.is_dir() else path
-    try:
-        with safe_open(file, "pt") as content:
-            raw = json.loads((content.metadata() or {})["config"])
-            tensors = {name: content.get_tensor(name) for name in content.keys()}  # noqa: SIM118
-        stack = make_stack([config_from(layer) for layer in raw])
-        stack.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as cause:
-        raise CodecUnavailable(f"cannot read the layers in {file}: {cause}") from cause
-    return stack.freeze()
+    with usable(f"cannot read the layers in {file}"):
+        weights = read_weights(file)
+        configs = [layer_config_of(layer) for layer in config_of(weights.metadata)]
+        return build_net(lambda: make_stack(configs), float_tensors(weights.arrays)).freeze()
+
+
+def layer_config_of(fields: Any) -> Config:
+    """Make the configuration of a layer of the fields that a file states. Raises ValueError."""
+    if isinstance(fields, dict) and "widths" in fields:
+        return config_from(VqVaeConfig, fields)
+    return config_from(LayerConfig, fields)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.format.container import Container, Header, pack
+from hvaecodec.codec.format.container import Container, Header, pack, read_header, unpack
+from hvaecodec.codec.format.exif_block import upright_block
+from hvaecodec.codec.format.limits import check_max_pixels, refuse_above, warn_above_half
 from hvaecodec.codec.format.wire_ids import ALPHA, EXIF, ICC
 from hvaecodec.codec.images import LoadedImage
 
@@ -49,6 +52,23 @@ def _extras(loaded: LoadedImage) -> list[tuple[int, bytes]]:
     return extras
 
 
+def unpack_picture(data: bytes, max_pixels: int, *, check_alpha: bool = True, **settings: Any) -> Container:
+    """Check all of a file that can be checked before anything of it is decoded, and take it apart.
+
+    First, by the header alone, that its whole tiles have at most `max_pixels`, with a UserWarning above half of that;
+    then as `unpack` does, with its settings; then, if `check_alpha`, the alpha plane, of which nothing is kept.
+    Raises CodecError.
+    """
+    check_max_pixels(max_pixels)
+    header = read_header(data)
+    refuse_above(max_pixels, header.height, header.width)
+    warn_above_half(max_pixels, header.height, header.width)
+    container = unpack(data, **settings)
+    if check_alpha and (alpha := container.extra(ALPHA)) is not None:
+        images.check_alpha(alpha, header.height, header.width)
+    return container
+
+
 def assemble(picture: np.ndarray, container: Container, size: int) -> LoadedImage:
     """Crop a decoded picture to the file's size, put grey and alpha back, and add the metadata.
 
@@ -66,7 +86,8 @@ def assemble(picture: np.ndarray, container: Container, size: int) -> LoadedImag
         if size < 32:
             alpha = shrink(alpha, height, width)
         picture = np.dstack([picture, alpha])
-    return LoadedImage(np.ascontiguousarray(picture), container.extra(ICC), container.extra(EXIF))
+    exif = container.extra(EXIF)
+    return LoadedImage(np.ascontiguousarray(picture), container.extra(ICC), upright_block(exif) if exif else None)
 
 
 def shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:

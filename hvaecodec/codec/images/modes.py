@@ -7,6 +7,9 @@ import io
 import numpy as np
 from PIL import Image, ImageCms
 
+from hvaecodec.codec.images.notes import Notes
+from hvaecodec.codec.images.transparency import StoredSamples, transparent_plane
+
 _PLAIN = ("L", "LA", "RGB", "RGBA")
 _BY_CONVERT = {  # mode -> (mode with the same pixels, what to tell)
     "1": ("L", "1-bit picture converted to grey"),
@@ -14,65 +17,64 @@ _BY_CONVERT = {  # mode -> (mode with the same pixels, what to tell)
     "La": ("LA", "premultiplied alpha converted to plain alpha"),
     "RGBa": ("RGBA", "premultiplied alpha converted to plain alpha"),
     "RGBX": ("RGB", "unused fourth channel dropped"),
-    "YCbCr": ("RGB", "YCbCr converted to RGB"),
-    "HSV": ("RGB", "HSV converted to RGB"),
 }
+_BY_ROUNDING = {"YCbCr": "YCbCr converted to RGB", "HSV": "HSV converted to RGB"}
 
 
-def note_wide_samples(image: Image.Image, notes: list[str]) -> None:
-    """Append a note to `notes` if colour has 16 bits, of which Pillow keeps the upper ones; called before it loads."""
-    tiles = getattr(image, "tile", ())
-    if image.mode in (*_PLAIN, "RGBX") and any(";16" in str(tile) for tile in tiles):
-        notes.append("16-bit samples converted to 8 bits")
+def to_plain_pixels(
+    image: Image.Image, icc: bytes | None, stored: StoredSamples, notes: Notes
+) -> tuple[np.ndarray, bytes | None]:
+    """Convert a loaded image to uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4).
 
-
-def to_plain_mode(image: Image.Image, icc: bytes | None, notes: list[str]) -> tuple[Image.Image, bytes | None]:
-    """Convert an image to mode L, LA, RGB or RGBA; return it with the ICC profile that fits it now.
-
-    Each conversion that changes anything appends a sentence to `notes`.
+    Returns it with the ICC profile that fits it now. Each conversion that changes anything is noted.
     Raises ValueError for a mode that has no conversion.
     """
-    image.load()
+    if stored.wide_colour and image.mode in (*_PLAIN, "RGBX"):
+        notes.lose("16-bit samples converted to 8 bits")
+    alpha = transparent_plane(image, stored)
+    pixels, icc = _opaque_pixels(image, icc, notes)
+    if alpha is not None:
+        notes.add(f"transparent colour converted to {'LA' if pixels.ndim == 2 else 'RGBA'}")
+        pixels = np.dstack([pixels, alpha])
+    return pixels, icc
+
+
+def _opaque_pixels(image: Image.Image, icc: bytes | None, notes: Notes) -> tuple[np.ndarray, bytes | None]:
+    """Convert an image to a plain mode without a look at a colour that it declares transparent, but for palettes."""
     if image.mode in _PLAIN:
-        return _with_transparency(image, notes), icc
+        return np.array(image), icc
     if image.mode == "P":
-        target = "RGBA" if "transparency" in image.info else "RGB"
-        notes.append(f"palette converted to {target}")
-        return image.convert(target), icc
+        target = "RGBA" if image.has_transparency_data else "RGB"
+        notes.add(f"palette converted to {target}")
+        return np.array(image.convert(target)), icc
     if image.mode in _BY_CONVERT:
-        target, note = _BY_CONVERT[image.mode]
-        notes.append(note)
-        return image.convert(target), icc
+        target, words = _BY_CONVERT[image.mode]
+        notes.add(words)
+        return np.array(image.convert(target)), icc
+    if image.mode in _BY_ROUNDING:
+        notes.lose(_BY_ROUNDING[image.mode])
+        return np.array(image.convert("RGB")), icc
     if image.mode in ("CMYK", "LAB"):
-        return _to_srgb(image, icc, notes), None
+        return np.array(_to_srgb(image, icc, notes)), None
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        return Image.fromarray(_to_8_bits(np.asarray(image), notes)), icc
+        return _to_8_bits(np.asarray(image), notes), icc
     raise ValueError(f"no conversion from mode {image.mode}")
 
 
-def _with_transparency(image: Image.Image, notes: list[str]) -> Image.Image:
-    """One colour declared transparent (a PNG or GIF chunk) becomes an alpha channel."""
-    if "transparency" not in image.info or image.mode not in ("L", "RGB"):
-        return image
-    target = "LA" if image.mode == "L" else "RGBA"
-    notes.append(f"transparent colour converted to {target}")
-    return image.convert(target)
-
-
-def _to_srgb(image: Image.Image, icc: bytes | None, notes: list[str]) -> Image.Image:
+def _to_srgb(image: Image.Image, icc: bytes | None, notes: Notes) -> Image.Image:
     """CMYK or LAB to sRGB, through the embedded profile where there is one that works."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
     if image.mode == "LAB":
-        notes.append("LAB converted to sRGB")
+        notes.lose("LAB converted to sRGB")
         return _through(image, ImageCms.ImageCmsProfile(ImageCms.createProfile("LAB")), srgb)
     if icc:
         try:
             converted = _through(image, ImageCms.ImageCmsProfile(io.BytesIO(icc)), srgb)
-            notes.append("CMYK converted to sRGB through its profile")
+            notes.lose("CMYK converted to sRGB through its profile")
             return converted
         except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-            notes.append("its ICC profile cannot be used and is left out")
-    notes.append("CMYK converted to RGB without a profile")
+            notes.lose("its ICC profile cannot be used and is left out")
+    notes.lose("CMYK converted to RGB without a profile")
     return image.convert("RGB")
 
 
@@ -83,7 +85,7 @@ def _through(image: Image.Image, source: ImageCms.ImageCmsProfile, target: Image
     return converted
 
 
-def _to_8_bits(samples: np.ndarray, notes: list[str]) -> np.ndarray:
+def _to_8_bits(samples: np.ndarray, notes: Notes) -> np.ndarray:
     """Grey samples of 16 or 32 bits or floats, scaled to 0..255 by their nominal range.
 
     Integers up to 65535 count as 16-bit, floats up to 1 as fractions and up to 255 as grey levels;
@@ -98,6 +100,6 @@ def _to_8_bits(samples: np.ndarray, notes: list[str]) -> np.ndarray:
         high = 255.0
     if smallest < low or largest > high:
         low, high = smallest, largest
-    notes.append(f"{samples.dtype} grey converted to 8 bits, {low:g}..{high:g} to 0..255")
+    notes.lose(f"{samples.dtype} grey converted to 8 bits, {low:g}..{high:g} to 0..255")
     scaled = (values - low) * 255 / ((high - low) or 1)
     return np.clip(np.rint(scaled), 0, 255).astype(np.uint8)

@@ -7,8 +7,9 @@ from typing import Protocol
 
 import numpy as np
 
+from hvaecodec.codec.photo.by_shape import ByShape
 from hvaecodec.models.integers import Coding
-from hvaecodec.models.photo.layout import Step
+from hvaecodec.models.photo.layout import N_PLACES, TILE, Step
 
 
 class Place(Protocol):
@@ -19,13 +20,13 @@ class Place(Protocol):
         """The stream that the symbols belong to."""
 
     def take(self, array: np.ndarray) -> np.ndarray:
-        """Return what lies here, in coding order: frequencies or channels first, then tiles."""
+        """Return what lies here, in coding order: places in a tile or channels first, then tiles."""
 
     def put(self, array: np.ndarray, values: np.ndarray) -> None:
         """Write values, in the order of `take`, into a contiguous array."""
 
-    def frequencies(self, array: np.ndarray) -> np.ndarray:
-        """Return what holds here of an array (3, 32, 32), to be broadcast with what `take` returns."""
+    def values(self, by_shape: ByShape) -> np.ndarray:
+        """Return what holds here by shape, in the order of `take`."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,10 @@ class DcPlace:
         """Write DCs, (channels, N)."""
         self._flat(array)[:, self.tiles] = values
 
-    def frequencies(self, array: np.ndarray) -> np.ndarray:
-        """Return what holds for the DCs of each channel, (channels, 1)."""
-        return array[self.channels, 0, 0][:, None]
+    def values(self, by_shape: ByShape) -> np.ndarray:
+        """Return what holds for the DCs by shape, (channels, N)."""
+        places = np.arange(self.channels.start, self.channels.stop) * TILE**2  # luma and chroma have different maps
+        return np.stack([by_shape.at(place[None]).ravel()[self.tiles] for place in places])
 
     def _flat(self, array: np.ndarray) -> np.ndarray:
         dc = array[self.channels, 0, 0]
@@ -67,20 +69,19 @@ class StepPlace:
 
     def take(self, array: np.ndarray) -> np.ndarray:
         """Return the symbols, (n, rows, columns)."""
-        return np.concatenate([array[band.where][:, :, self.rows].reshape(band.n**2, -1, array.shape[-1])
-                               for band in self.step.bands])  # fmt: skip
+        return self._flat(array)[self.step.places, self.rows]
 
     def put(self, array: np.ndarray, values: np.ndarray) -> None:
         """Write symbols, (n, rows, columns)."""
-        start = 0
-        for band in self.step.bands:
-            part = values[start : start + band.n**2]
-            array[band.where][:, :, self.rows] = part.reshape(band.n, band.n, *values.shape[1:])
-            start += band.n**2
+        self._flat(array)[self.step.places, self.rows] = values
 
-    def frequencies(self, array: np.ndarray) -> np.ndarray:
-        """Return what holds for each frequency, (n, 1, 1)."""
-        return np.concatenate([array[band.where].ravel() for band in self.step.bands])[:, None, None]
+    def values(self, by_shape: ByShape) -> np.ndarray:
+        """Return what holds for each symbol by shape, (n, rows, columns)."""
+        return by_shape.at(self.step.places, self.rows)
+
+    @staticmethod
+    def _flat(array: np.ndarray) -> np.ndarray:
+        return array.reshape(N_PLACES, *array.shape[3:])
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from hvaecodec.codec.photo.chunk import Chunk, DcPlace, Place, StepPlace
+from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ExactPrior
 from hvaecodec.models.integers import N_SCALES, Coding, coding_of_heads, coding_of_quarters
 from hvaecodec.models.photo.layout import STEPS, TILE, Step
@@ -16,20 +16,6 @@ from hvaecodec.models.photo.layout import STEPS, TILE, Step
 CHUNK_TILES = 4096  # tiles of one coder call: a part of the format (docs/FORMAT.md)
 
 Code = Callable[[Chunk], np.ndarray]  # writes or reads the symbols of a chunk and returns them, in its shape
-
-
-@dataclass(frozen=True)
-class Frame:
-    """What both sides know of a picture before its first symbol."""
-
-    grid: tuple[int, int]  # rows and columns of tiles
-    step_index: int
-    grey: bool = False  # chroma is zero and not coded
-
-    @classmethod
-    def of(cls, height: int, width: int, step_index: int, grey: bool) -> Frame:
-        """Return the frame of a picture of height x width pixels."""
-        return cls((-(-height // TILE), -(-width // TILE)), step_index, grey)
 
 
 class ChunkCoder:
@@ -74,9 +60,6 @@ class ChunkCoder:
             return None
         values = StepPlace(step, slice(None)).take(self.symbols)
         return self.prior.tensor(values.astype(np.float32)[None])
-
-    def embedded(self, step: Step, features: Any) -> None:
-        """Nothing is done with the features."""
 
     def _code(self, place: Place, coding: Coding) -> None:
         place.put(self.symbols, self.code(Chunk(place, coding)))

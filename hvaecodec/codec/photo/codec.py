@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,23 @@ from PIL import Image
 from hvaecodec.codec import images
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.format.container import Container, unpack
-from hvaecodec.codec.format.file_info import check_level_count, check_weights, describe
+from hvaecodec.codec.format.file_info import check_level_count, check_weights
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db
-from hvaecodec.codec.photo.chunk_coder import Frame
+from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db, unpack_picture
+from hvaecodec.codec.own_thread import on_own_thread, warn_caller
+from hvaecodec.codec.photo.adaptation import NONE
+from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.encoder import encode_picture
-from hvaecodec.codec.photo.streams import decode_symbols
+from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.slices import decode_slices
 from hvaecodec.codec.photo.targets import largest_within_bpp, smallest_reaching_psnr
 from hvaecodec.codec.photo.weights import Bitstream, PhotoWeights, load_weights
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
-from hvaecodec.codec.settings import Decoding, check_backend, check_targets
-from hvaecodec.codec.weights import Generators, read_card
+from hvaecodec.codec.settings import Decoding, check_backend, check_targets, effort_of
+from hvaecodec.codec.weight_folders import read_card
+from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.layout import N_LEVELS, TILE, levels_of
 from hvaecodec.models.photo.quality import N_INDICES, quality_of, step_index_of
 
@@ -42,11 +47,13 @@ class DctVaeCodec(PictureDecoder):
     name = "dct-vae-photo"
     lossless = False
     fixed_rate = False
+    searches = True
 
     def __init__(self, weights: PhotoWeights, card: dict[str, Any]) -> None:
         self.weights, self.card = weights, card
 
     @classmethod
+    @on_own_thread
     def load(cls, path: Path | None = None) -> DctVaeCodec:
         """Load a folder of weights; None is the set in the package. Raises CodecUnavailable.
 
@@ -68,12 +75,13 @@ class DctVaeCodec(PictureDecoder):
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
+    @on_own_thread
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -82,16 +90,19 @@ class DctVaeCodec(PictureDecoder):
         One of quality (1..100, 50 when none is given), bpp (the largest file not above so many bits per pixel of the
         whole file) and psnr (the smallest that decodes to so many dB; where dB or bytes do not rise with quality, the
         one next to a quality that misses the target). effort 1, 2 or 3: how long to search (0, plain rounding, is there
-        to measure what the search brings). Raises ValueError for settings out of range or a target that no quality
-        reaches.
+        to measure what the search brings); None is 2, or 1 without PyTorch. Raises ValueError for settings out of range
+        or a target that no quality reaches, CodecUnavailable for an effort that needs PyTorch.
         """
         check_targets(quality, bpp, psnr, effort)
+        effort = effort_of(effort, self.bitstream.library)
         loaded = images.from_any(image)
         encode = partial(self._encode, loaded)
         if bpp is not None:
             return largest_within_bpp(encode, loaded.pixels.shape[0] * loaded.pixels.shape[1], bpp, effort)
         if psnr is not None:
-            return smallest_reaching_psnr(encode, lambda file: psnr_db(loaded.pixels, self.decode(file)), psnr, effort)
+            return smallest_reaching_psnr(
+                encode, lambda file: psnr_db(loaded.pixels, self._decode_own(file)), psnr, effort
+            )
         return encode(step_index_of(50 if quality is None else quality), effort)
 
     def _encode(self, loaded: LoadedImage, step_index: int, effort: int) -> bytes:
@@ -105,63 +116,73 @@ class DctVaeCodec(PictureDecoder):
     def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
         """Decode a file into its picture, as far as the settings need it."""
         n_levels = settings.size.bit_length()
-        container = unpack(data, partial=settings.partial, max_levels=n_levels)
+        container = unpack_picture(data, settings.max_pixels, partial=settings.partial, max_levels=n_levels)
         if container.truncated and len(container.levels) < n_levels:
             n_whole, n_all = len(container.levels), len(container.level_lengths)
-            warnings.warn(
-                f"the file is cut: {n_whole} of {n_all} levels decoded, finer detail is left out", stacklevel=3
-            )
-        symbols, _ = self._decode_symbols(container)
-        step_index = container.header.step_index
+            warn_caller(f"the file is cut: {n_whole} of {n_all} levels decoded, finer detail is left out")
+        context, _ = self._decode_context(container)
         if settings.size == TILE:
             generator = self.generators.choose(container.header.generator, settings.generator)
-            picture = self.weights.nets.render(symbols, step_index, generator, settings)
+            if self._base(generator) != self._base(container.header.generator):
+                context = replace(context, adaptation=NONE)  # it says nothing to another net
+            picture = self.weights.nets.render(context, generator, settings)
         else:
-            picture = self.weights.nets.thumbnail(symbols, step_index, settings.size)
+            picture = self.weights.nets.thumbnail(context, settings.size)
         return assemble(picture, container, settings.size)
 
-    def _decode_symbols(self, container: Container, backend: str = "torch") -> tuple[np.ndarray, list[float]]:
-        """Return the symbols of the levels that a container holds, zero below, and their estimated bits."""
+    def _base(self, generator: bytes) -> bytes:
+        """The digest of the generator below a texture; of one that is not here, its own."""
+        return self.generators.base(generator, "texture") if generator in self.generators.paths else generator
+
+    def _decode_context(self, container: Container, backend: str | None = None) -> tuple[Context, list[float]]:
+        """Return the context of the levels that a container holds, zero below, and their estimated bits."""
         header = container.header
-        check_weights(header, self.bitstream.digest)
-        if header.step_index >= N_INDICES:
-            raise CorruptFile(f"step index {header.step_index} is outside 0..{N_INDICES - 1}")
-        check_level_count(container, N_LEVELS)
+        check_weights(header, self.name, self.bitstream.digest)
+        _check_fields(container)
         frame = Frame.of(header.height, header.width, header.step_index, grey=header.mode.startswith("L"))
-        prior = self.bitstream.prior if backend == "torch" else self.bitstream.prior_in(backend)
-        return decode_symbols(prior, self.bitstream.tables, frame, container.levels)
+        coder = self.bitstream.coder if backend in (None, self.bitstream.library) else self.bitstream.coder_in(backend)
+        return decode_slices(coder, frame, container.levels)
 
     # -- looking into files ---------------------------------------------------------------------------------------
 
-    def info(self, data: bytes) -> dict[str, Any]:
-        """Describe a file; est_bits are the model's estimate for each level, payload_bytes what is in the file.
+    def _estimate(self, container: Container) -> list[float]:
+        return self._decode_context(container)[1]
 
-        Raises CodecError.
+    @classmethod
+    def _details(cls, container: Container) -> dict[str, Any]:
+        _check_fields(container)
+        return {"quality": quality_of(container.header.step_index)}
+
+    @on_own_thread
+    def generator_inputs(self, data: bytes) -> tuple[Any, ...]:
+        """Return what the generator sees of a file, in the order of its arguments, as tensors of the backend.
+
+        They are the dequantised picture, RGB (1, 3, 32 rows, 32 columns) float; the maps of shapes, int64 (1, 2,
+        2 rows, 2 columns); and the step index, (1,). Raises CodecError.
         """
-        container = unpack(data)
-        _, bits = self._decode_symbols(container)
-        return describe(data, container, quality_of(container.header.step_index), bits)
+        context, _ = self._decode_context(unpack(data))
+        return self.weights.nets.inputs(context)
 
-    def context_of(self, data: bytes) -> tuple[Any, int]:
-        """Return what the generator sees of a file: the dequantised picture, and the step index.
-
-        The picture is RGB (1, 3, 32 rows, 32 columns) float, a tensor of the backend. Raises CodecError.
-        """
-        container = unpack(data)
-        symbols, _ = self._decode_symbols(container)
-        step_index = container.header.step_index
-        return self.weights.nets.context(symbols, step_index), step_index
-
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
+    @on_own_thread
+    def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, int16, as `levels_of` divides them.
 
         Level 0 is the DCs, (3, rows, columns); level j the bands H, V, D of k = 2**j, (3, 3, k / 2, k / 2, rows,
-        columns) as (channel, band, u, v, tile row, tile column). backend: "torch", or "numpy" for the plain reference
-        implementation. Raises CodecError.
+        columns) as (channel, band, u, v, tile row, tile column); what a place (u, v) means, the tile's blocks say.
+        backend: "torch", "onnx", or "numpy" for the plain reference; None is the one that serves. max_pixels: as for
+        `decode`. Raises CodecError.
         """
         check_backend(backend)
-        symbols, _ = self._decode_symbols(unpack(data), backend)
-        return levels_of(symbols)
+        context, _ = self._decode_context(unpack_picture(data, max_pixels), backend)
+        return levels_of(context.symbols)
+
+
+def _check_fields(container: Container) -> None:
+    """Raise CorruptFile for a step index or a number of levels that no file of this codec has."""
+    step_index = container.header.step_index
+    if step_index >= N_INDICES:
+        raise CorruptFile(f"step index {step_index} is outside 0..{N_INDICES - 1}")
+    check_level_count(container, N_LEVELS)
 
 
 CODEC = DctVaeCodec

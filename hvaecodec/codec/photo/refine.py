@@ -3,25 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 
+from hvaecodec.codec.photo.adaptation import DIRECTIONS, RADIUS, Adaptation, curvature, scale_for, unit
+from hvaecodec.codec.photo.context import join
+from hvaecodec.codec.photo.nets import ErrorGradient
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.source import Source
 from hvaecodec.codec.photo.streams import Encoding
 
-MAX_LATER = 3 * 2**22  # coefficients; the gradient of the prior's bits keeps every activation
-MAX_REFINED = 3 * 2**26  # coefficients; refining keeps five arrays of them, which would not fit beside larger ones
+MAX_REFINED = 2**26  # pixels; refining keeps five arrays of coefficients, which would not fit beside larger ones
+_STRIDES = (0.05, 2.0)  # least and most of a target's stride
+
+
+class Targets(NamedTuple):
+    """What symbols are to be rounded from, slice by slice, and what the coefficients of the adaptation are."""
+
+    symbols: list[np.ndarray]
+    coefficients: np.ndarray
 
 
 class Trial(NamedTuple):
-    """An encoding, the targets that it was rounded from, its cost, and where the gradient would have each symbol."""
+    """Encodings of all slices, their cost, and where the gradient has what they were rounded from.
 
-    encoding: Encoding
-    targets: np.ndarray
+    proposals: float32 (3, 32, 32, rows, columns) of every slice, and those of the adaptation's coefficients, float64
+    (64,), or (0,) where the generator takes none.
+    """
+
+    encodings: list[Encoding]
     cost: float
-    proposal: np.ndarray
+    proposals: Targets
+
+
+class Strides:
+    """How far every target of a slice moves, relative to the pace: farther where it goes on, less where it turns back.
+
+    What a coefficient gains alone it may lose with its neighbours, and it then swings around where they are best
+    together. That is seen in the sign of its way, as in Rprop (Riedmiller and Braun, 1993).
+    """
+
+    def __init__(self, size: tuple[int, ...]) -> None:
+        self.factors, self.signs = np.ones(size, np.float32), np.zeros(size, np.int8)
+
+    def update(self, way: np.ndarray, config: SearchConfig) -> np.ndarray:
+        """Return the factors, float32, for the next move, whose whole way is `way`."""
+        signs = np.sign(way).astype(np.int8)
+        turns = signs * self.signs
+        self.factors[turns > 0] *= np.float32(config.onward)
+        self.factors[turns < 0] *= np.float32(config.turned)
+        np.clip(self.factors, *_STRIDES, out=self.factors)
+        self.signs = signs
+        return self.factors
 
 
 @dataclass(frozen=True)
@@ -36,59 +71,108 @@ class Refiner:
 
     which is what the coefficient should have been: the proposal, and the target of the next rounding.
 
-    `source.weight` has w in the units of `Rounder`, the squared RGB error as the mean over the channels and in squared
+    `Source.weight` has w in the units of `Rounder`, the squared RGB error as the mean over the channels and in squared
     luma steps. D is a sum over 3 channels, and a luma step is delta grey levels; so w = 3 delta^2 weight, and the cost
     that `Rounder` minimises, sum(weight * error^2) + lagrangian * bits, becomes D + 3 delta^2 lagrangian * bits.
 
+    The coefficients of the adaptation are found alike; their w is the one that bases are scaled for.
+
     All coefficients move at once, which the sum over single coefficients does not foresee. So they go a part of the
-    way, least where their own curvature is low beside what they share with others (`slowness`); and a walk that made
-    things worse is taken back and tried again at a slower pace.
+    way, least where their own curvature is low beside what they share with others (`slowness`), less with every pass,
+    and as far as their `Strides` say. Every walk goes on from the one before, whatever it cost: on the way from one
+    valley to a lower one most pictures pass higher ground. The cheapest is kept.
     """
 
-    source: Source
+    sources: list[Source]  # of all slices of the picture
+    pixels: np.ndarray  # uint8 (H, W) or (H, W, 3)
     config: SearchConfig
-    with_later: bool  # whether rounding counts what a symbol costs later
 
-    def refine(self, start: Encoding, passes: int) -> Encoding:
-        """Return the cheapest of `start` and the encodings of so many further walks."""
-        pace = self.config.pace
-        best = self.judge(start, self.source.coefficients)
-        for _ in range(passes):
-            targets = self._move(best, pace)
-            trial = self.judge(self._walk(targets, best.encoding), targets)
-            if trial.cost < best.cost:
-                best, pace = trial, pace * self.config.faster
-            else:
-                pace *= self.config.slower
-        return best.encoding
+    def refine(self, start: list[Encoding], passes: int) -> list[Encoding]:
+        """Return the cheapest of `start` and the encodings of so many further walks, slice by slice."""
+        strides = [Strides(source.coefficients.shape) for source in self.sources]
+        adapting = Strides((DIRECTIONS,))
+        targets = Targets([source.coefficients for source in self.sources], np.zeros(DIRECTIONS))
+        trial = self.judge(start)
+        best, lowest = trial.encodings, trial.cost
+        for number, pace in enumerate(np.geomspace(*self.config.paces, passes).tolist(), 1):
+            moves = zip(self.sources, targets.symbols, trial.proposals.symbols, strides, strict=True)
+            symbols = [self._moved(*move, pace) for move in moves]
+            coefficients = self._adapted(targets.coefficients, trial.proposals.coefficients, adapting, pace)
+            targets = Targets(symbols, coefficients)
+            trial = self.judge(self._walk(targets), last=number == passes)
+            if trial.cost < lowest:
+                best, lowest = trial.encodings, trial.cost
+        return best
 
-    def judge(self, encoding: Encoding, targets: np.ndarray) -> Trial:
-        """Return an encoding's cost, and where the gradient would have its symbols, q - g / 2w.
+    def judge(self, encodings: list[Encoding], last: bool = False) -> Trial:
+        """Return the cost of encodings of all slices, and where the gradient would have what they were rounded from.
 
-        targets: what it was rounded from, float32 (3, 32, 32, rows, columns).
+        After the last encodings nothing moves any more, so they have no proposals.
         """
-        source = self.source
-        error, proposal = source.weights.nets.error_gradient(encoding.symbols, source.step_index, source.pixels)
-        luma_step = float(source.weights.bitstream.delta[source.step_index])
-        proposal /= (-2 * 3 * luma_step**2 * source.weight)[..., None, None]  # in place: these arrays are large
-        proposal += encoding.symbols
-        cost = error + 3 * self.config.lagrangian * luma_step**2 * sum(encoding.est_bits)
-        return Trial(encoding, targets, cost, proposal)
+        context, nets = join([encoding.context for encoding in encodings]), self.sources[0].weights.gradients
+        bits = self._bit * sum(sum(encoding.est_bits) for encoding in encodings)
+        if last:
+            return Trial(encodings, nets.squared_error(context, self.pixels) + bits, Targets([], np.zeros(0)))
+        gradient = nets.error_gradient(context, self.pixels)
+        return Trial(encodings, gradient.error + bits, self._proposals(encodings, gradient))
 
-    def _move(self, best: Trial, pace: float) -> np.ndarray:
-        """New targets: part of the way from the best trial's to its proposal, within reach of the coefficients."""
-        slowness = np.sqrt(np.minimum(self.source.curvature, 1))[..., None, None].astype(np.float32)
-        part = np.minimum(np.float32(1), np.float32(pace) * slowness)
-        targets = best.targets + part * (best.proposal - best.targets)
-        coefficients, reach = self.source.coefficients, self.config.reach
+    def _proposals(self, encodings: list[Encoding], gradient: ErrorGradient) -> Targets:
+        """Return what the coefficients of encodings should have been, by a gradient, whose arrays it changes."""
+        adaptation, proposals, top = encodings[0].context.adaptation, [], 0
+        for source, encoding in zip(self.sources, encodings, strict=True):
+            proposal = gradient.by_symbol[..., top : top + source.frame.grid[0], :]
+            proposal /= -2 * 3 * self._luma_step**2 * source.weight.whole()  # in place: these arrays are large
+            proposal += encoding.context.symbols
+            proposals.append(proposal)
+            top += source.frame.grid[0]
+        coefficients = -gradient.by_row / (2 * self._curvature * unit(self._scale))
+        coefficients[: len(adaptation.coefficients)] += adaptation.coefficients
+        return Targets(proposals, coefficients)
+
+    @cached_property
+    def _luma_step(self) -> float:
+        source = self.sources[0]
+        return float(source.weights.bitstream.delta[source.frame.step_index])
+
+    @property
+    def _bit(self) -> float:
+        """What a bit costs, in squared grey levels summed over RGB samples."""
+        return 3 * self.config.lagrangian * self._luma_step**2
+
+    @property
+    def _curvature(self) -> float:
+        """How the squared error grows with the square of rows of the generator's basis."""
+        return curvature(self._luma_step, self.pixels.shape[0] * self.pixels.shape[1])
+
+    @property
+    def _scale(self) -> int:
+        """The scale at which finer coefficients would not pay: there unit^2 w / 12 ln 4 is the price of a bit."""
+        return scale_for(float(np.sqrt(12 * self._bit / (self._curvature * np.log(4)))))
+
+    def _moved(
+        self, source: Source, targets: np.ndarray, proposal: np.ndarray, strides: Strides, pace: float
+    ) -> np.ndarray:
+        """Return a slice's new targets, which stay within reach of the coefficients."""
+        proposal -= targets  # the whole way, in place
+        part = np.sqrt(np.minimum(source.curvature.whole(), 1))  # slowness
+        part *= np.float32(pace) * strides.update(proposal, self.config)
+        targets = targets + np.minimum(np.float32(1), part, out=part) * proposal
+        coefficients, reach = source.coefficients, self.config.reach
         np.clip(targets, coefficients - reach, coefficients + reach, out=targets)
         return targets
 
-    def _walk(self, targets: np.ndarray, last: Encoding) -> Encoding:
-        """Encode the picture with symbols rounded from targets; what they cost later is that around the last ones."""
-        source = self.source
-        later = None
-        if self.with_later and targets.size <= MAX_LATER:
-            later = source.weights.nets.later_bits(last.symbols, source.step_index)
-        tables = source.weights.bitstream.tables
-        return source.encode(Rounder(targets, source.weight, tables, self.config, later))
+    def _adapted(self, targets: np.ndarray, proposal: np.ndarray, strides: Strides, pace: float) -> np.ndarray:
+        """Return the adaptation's new coefficients, none where the generator takes none."""
+        if not len(proposal):
+            return proposal
+        way = proposal - targets
+        part = np.minimum(1, self.config.adapted * pace * strides.update(way, self.config))
+        return (targets + part * way).clip(-RADIUS, RADIUS)
+
+    def _walk(self, targets: Targets) -> list[Encoding]:
+        """Encode all slices with symbols rounded from targets."""
+        adaptation, encodings = Adaptation.of(self._scale, targets.coefficients), []
+        for source, symbols in zip(self.sources, targets.symbols, strict=True):
+            rounder = Rounder(symbols, source.weight, source.weights.bitstream.tables, self.config)
+            encodings.append(source.encode(rounder, adaptation))
+        return encodings

@@ -10,12 +10,14 @@ Two tools, both deciding for every coefficient on the change of rate and distort
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from hvaecodec.codec.entropy.coder import Tables
+from hvaecodec.codec.photo.by_shape import ByShape
 from hvaecodec.codec.photo.chunk import Chunk
+from hvaecodec.models.photo.quality import N_INDICES
 
 
 @dataclass(frozen=True)
@@ -26,35 +28,37 @@ class SearchConfig:
     rate, 2 ln 2 / 12 = 0.116 balances exactly).
     """
 
-    lagrangian: float = 0.03
-    passes: tuple[int, int, int] = (0, 7, 24)  # refinements through the generator, by effort
+    lagrangian: float = 0.06
+    # Part of the lagrangian where symbols are rounded once, from the coarsest step to the finest: errors cost more
+    # together than each alone. And where refinement begins: from fewer symbols it does not come back in its passes.
+    alone: tuple[float, float] = (0.15, 0.4)
+    start: float = 0.5
+    passes: tuple[int, int, int] = (0, 5, 24)  # refinements through the generator, by effort
+    priced: tuple[bool, bool, bool] = (False, False, True)  # whether DCT blocks are chosen by the prior's prices
     trust: float = 1.0  # exponent of the generator's curvature in the weights; 0 leaves the generator out
     floor: float = 0.15  # least curvature: a large step costs more than the local curvature says
-    pace: float = 0.5  # how far targets move at first to where the gradient points; where curvature is low, by its root
-    faster: float = 1.3  # factor of the pace after a pass that helped, up to 1
-    slower: float = 0.5  # and after one that did not
-    later: float = 1.0  # weight of the bits that a symbol costs later (`hvaecodec.models.photo.later_bits`)
+    paces: tuple[float, float] = (0.6, 0.12)  # how far targets move to where the gradient points, first pass and last
+    onward: float = 1.2  # factor of a target's stride after it went on in one direction
+    turned: float = 0.5  # and after it turned back
     reach: float = 1.0  # how far from its coefficient a target may go, in steps
+    adapted: float = 0.2  # pace of the adaptation's coefficients relative to the symbols'; 0 leaves them out
+
+
+def once(config: SearchConfig, step_index: int, refined: bool) -> SearchConfig:
+    """Return the settings for rounding once at a step index: a smaller lagrangian. refined: whether more follows."""
+    part = config.start if refined else float(np.interp(step_index, (0, N_INDICES - 1), config.alone))
+    return replace(config, lagrangian=part * config.lagrangian)
 
 
 class Rounder:
     """A `streams.Decide` that rounds targets by distortion + lagrangian * bits.
 
     targets: float32 (3, 32, 32, rows, columns) in units of their steps, the coefficients or what they should have been.
-    weight: (3, 32, 32), what a squared error of one step costs, in squared luma steps. later: what changes of symbols
-    cost in finer levels, as `later_bits` gives it, or None.
+    weight: what a squared error of one step costs, in squared luma steps.
     """
 
-    def __init__(
-        self,
-        targets: np.ndarray,
-        weight: np.ndarray,
-        tables: Tables,
-        config: SearchConfig,
-        later: np.ndarray | None = None,
-    ) -> None:
-        self.targets, self.weight, self.tables = targets, weight, tables
-        self.config, self.later = config, later
+    def __init__(self, targets: np.ndarray, weight: ByShape, tables: Tables, config: SearchConfig) -> None:
+        self.targets, self.weight, self.tables, self.config = targets, weight, tables, config
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """Choose the symbols of a chunk, int32 in its shape."""
@@ -75,21 +79,10 @@ class Rounder:
         self, chunk: Chunk, some: np.ndarray, target: np.ndarray, choice: tuple[np.ndarray, np.ndarray]
     ) -> np.ndarray:
         """What the cost changes by, (N,), if the symbols at flat positions `some` become the second of the choice."""
-        weight = np.broadcast_to(chunk.place.frequencies(self.weight), target.shape).ravel()[some]
+        weight = chunk.place.values(self.weight).ravel()[some]
         target, coding = target.ravel()[some], chunk.flat(some)
         ours, theirs = (
             weight * (target - symbols) ** 2 + self.config.lagrangian * self.tables.cost(symbols, *coding)
             for symbols in choice
         )
-        gain = theirs - ours
-        if self.later is not None:
-            slopes = [chunk.place.take(part).ravel()[some] for part in self.later]
-            ours, theirs = (_later_bits(symbols, *slopes) for symbols in choice)
-            gain = gain + self.config.lagrangian * self.config.later * (theirs - ours)
-        return gain
-
-
-def _later_bits(symbols: np.ndarray, signed: np.ndarray, size: np.ndarray) -> np.ndarray:
-    """Bits later, up to a constant, of symbols whose features cost `signed` and `size` a unit."""
-    logarithm = np.log1p(np.abs(symbols))
-    return signed * np.sign(symbols) * logarithm + size * logarithm
+        return theirs - ours

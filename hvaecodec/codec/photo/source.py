@@ -1,4 +1,4 @@
-"""A picture as the encoder's search sees it: its coefficients, what errors in them cost, and the walk to encode it."""
+"""A slice as the encoder's search sees it: its coefficients, what errors in them cost, and the walk to encode it."""
 
 from __future__ import annotations
 
@@ -6,38 +6,43 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvaecodec.codec.photo.chunk_coder import Frame
+from hvaecodec.codec.photo.adaptation import NONE, Adaptation
+from hvaecodec.codec.photo.by_shape import ByShape
 from hvaecodec.codec.photo.curvature import channel_weights
+from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.nets import Analysis
 from hvaecodec.codec.photo.search import SearchConfig
-from hvaecodec.codec.photo.streams import Decide, Encoding, encode_symbols
+from hvaecodec.codec.photo.streams import Decide, Encoding
 from hvaecodec.codec.photo.weights import PhotoWeights
 
 
 @dataclass(frozen=True)
 class Source:
-    """A uint8 (H, W) or (H, W, 3) picture at a step index.
+    """A slice of a picture at a step index, its shapes chosen.
 
-    coefficients: float32 (3, 32, 32, rows, columns) in units of their steps. curvature: (3, 32, 32), the generator's.
-    weight: (3, 32, 32), the mean squared RGB error of an error of one step in the picture, in squared luma steps.
+    coefficients: float32 (3, 32, 32, rows, columns) in units of their steps. curvature: the generator's. weight: the
+    mean squared RGB error of an error of one step in the picture, in squared luma steps.
     """
 
     weights: PhotoWeights
-    pixels: np.ndarray
-    step_index: int
+    frame: Frame
     coefficients: np.ndarray
-    curvature: np.ndarray
-    weight: np.ndarray
+    curvature: ByShape
+    weight: ByShape
 
     @classmethod
-    def of(cls, weights: PhotoWeights, pixels: np.ndarray, step_index: int, config: SearchConfig) -> Source:
-        """Transform a picture and weigh its errors, as far as the search is to trust the generator's curvature."""
-        coefficients = weights.nets.coefficients(pixels, step_index)
-        curvature = np.maximum(weights.curvature.at(step_index), config.floor) ** config.trust
+    def of(cls, weights: PhotoWeights, frame: Frame, analysis: Analysis, config: SearchConfig) -> Source:
+        """Weigh a picture's errors as far as the search is to trust the generator's curvature."""
+        curvature = np.maximum(weights.curvature.at(frame.step_index), config.floor) ** config.trust
         weight = channel_weights(weights.bitstream.s) * curvature
-        return cls(weights, pixels, step_index, coefficients, curvature, weight)
+        by_shape = (ByShape(table.astype(np.float32), analysis.shapes) for table in (curvature, weight))
+        return cls(weights, frame, analysis.coefficients, *by_shape)
 
-    def encode(self, decide: Decide) -> Encoding:
-        """Walk down the prior once and encode the symbols that `decide` chooses."""
-        bitstream = self.weights.bitstream
-        frame = Frame(self.coefficients.shape[3:], self.step_index, grey=self.pixels.ndim == 2)
-        return encode_symbols(bitstream.prior, bitstream.tables, frame, decide)
+    @property
+    def shapes(self) -> np.ndarray:
+        """The maps of luma and chroma, int64 (2, 2 rows, 2 columns)."""
+        return self.weight.shapes
+
+    def encode(self, decide: Decide, adaptation: Adaptation = NONE) -> Encoding:
+        """Walk down the prior once and encode the symbols that `decide` chooses. adaptation: of the whole picture."""
+        return self.weights.bitstream.coder.encode(self.frame, self.shapes, decide, adaptation)

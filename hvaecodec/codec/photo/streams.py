@@ -1,17 +1,23 @@
-"""DCT symbols to level streams and back: the prior's walk with an entropy coder at every chunk."""
+"""A slice's shapes and symbols to level streams and back: the prior's walk with an entropy coder at every chunk."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from hvaecodec.codec.entropy.coder import Decoder, Encoder, Tables
 from hvaecodec.codec.errors import CorruptFile
+from hvaecodec.codec.photo import adaptation as adaptations
+from hvaecodec.codec.photo.adaptation import Adaptation
 from hvaecodec.codec.photo.chunk import Chunk
-from hvaecodec.codec.photo.chunk_coder import ChunkCoder, Code, Frame
+from hvaecodec.codec.photo.chunk_coder import ChunkCoder, Code
+from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ExactPrior
+from hvaecodec.codec.photo.shape_stream import ShapeCoder
 from hvaecodec.models.photo.layout import N_LEVELS
 from hvaecodec.models.photo.prior_walk import walk
 
@@ -19,58 +25,81 @@ Decide = Callable[[Chunk], np.ndarray]  # chooses the symbols of a chunk, in its
 
 
 class Encoding(NamedTuple):
-    """Level streams, coarse to fine, the model's estimate of their bits, and the symbols that are in them."""
+    """Level streams, coarse to fine, the model's estimate of their bits, and the context that is in them."""
 
     streams: list[bytes]
     est_bits: list[float]
-    symbols: np.ndarray  # int16 (3, 32, 32, rows, columns)
+    context: Context
 
 
-def encode_symbols(prior: ExactPrior, tables: Tables, frame: Frame, decide: Decide) -> Encoding:
-    """Encode a picture's symbols, coarse to fine, as six level streams.
+@dataclass(frozen=True)
+class SliceCoder:
+    """Has all that turns a slice into streams and back.
 
-    decide: chooses the symbols of every chunk, knowing their tables; `repeat` for symbols that there are already,
-    `hvaecodec.codec.photo.search.Rounder` for better ones.
+    Level 0 holds the adaptation, if the slice is the first of its picture, then the shapes, then the DCs.
     """
-    encoders = [Encoder(tables) for _ in range(N_LEVELS)]
 
-    def write(chunk: Chunk) -> np.ndarray:
-        values = decide(chunk)
-        encoders[chunk.stream_level].write(values.astype(np.int32).ravel(), *chunk.flat())
-        return values
+    prior: ExactPrior
+    tables: Tables
+    shape_coder: ShapeCoder
 
-    symbols = _walk(prior, frame, write, N_LEVELS)
-    return Encoding([encoder.bytes() for encoder in encoders], [encoder.est_bits for encoder in encoders], symbols)
+    def encode(
+        self, frame: Frame, shapes: np.ndarray, decide: Decide, adaptation: Adaptation = adaptations.NONE
+    ) -> Encoding:
+        """Encode a slice's maps, (2, 2 rows, 2 columns), and symbols, coarse to fine, as six level streams.
 
+        decide: chooses the symbols of every chunk, knowing their tables; `repeat` for symbols that there are already,
+        `hvaecodec.codec.photo.search.Rounder` for better ones. adaptation: the picture's.
+        """
+        encoders = [Encoder(self.tables) for _ in range(N_LEVELS)]
+        if frame.first:
+            encoders[0].est_bits += adaptations.encode(encoders[0].coder, adaptation)
+        encoders[0].est_bits += self.shape_coder.encode(encoders[0].coder, frame, shapes)
 
-def decode_symbols(
-    prior: ExactPrior, tables: Tables, frame: Frame, streams: Sequence[bytes]
-) -> tuple[np.ndarray, list[float]]:
-    """Decode the symbols of as many levels as there are streams, zero below, and the model's estimate of their bits.
+        def write(chunk: Chunk) -> np.ndarray:
+            values = decide(chunk)
+            encoders[chunk.stream_level].write(values.astype(np.int32).ravel(), *chunk.flat())
+            return values
 
-    Symbols: int16 (3, 32, 32, rows, columns). Raises CorruptFile for streams that no encoder writes.
-    """
-    decoders = [Decoder(tables, stream) for stream in streams]
+        symbols = self._walk(frame, shapes, write, N_LEVELS)
+        streams, est_bits = [each.bytes() for each in encoders], [each.est_bits for each in encoders]
+        return Encoding(streams, est_bits, Context(symbols, shapes, frame.step_index, adaptation))
 
-    def read(chunk: Chunk) -> np.ndarray:
-        values = decoders[chunk.stream_level].read(*chunk.flat())
-        if values.size and max(-int(values.min()), int(values.max())) > 32767:
-            raise CorruptFile(
-                f"level {chunk.stream_level} holds a symbol outside 16 bits; the file was made by something else"
-            )
-        return values.reshape(chunk.coding.tables.shape)
+    def decode(self, frame: Frame, streams: Sequence[bytes]) -> tuple[Context, list[float]]:
+        """Decode a slice's shapes and the symbols of as many levels as there are streams, zero below.
 
-    symbols = _walk(prior, frame, read, len(streams))
-    return symbols, [decoder.est_bits for decoder in decoders]
+        Also returns the model's estimate of their bits, by level. Raises CorruptFile for streams that no encoder
+        writes.
+        """
+        decoders = [Decoder(self.tables, stream) for stream in streams]
+        adaptation = adaptations.NONE
+        if frame.first:
+            adaptation, decoders[0].est_bits = adaptations.decode(decoders[0].coder)
+        shapes, bits = self.shape_coder.decode(decoders[0].coder, frame)
+        decoders[0].est_bits += bits
+
+        def read(chunk: Chunk) -> np.ndarray:
+            values = decoders[chunk.stream_level].read(*chunk.flat())
+            if values.size and max(-int(values.min()), int(values.max())) > 32767:
+                raise CorruptFile(
+                    f"level {chunk.stream_level} holds a symbol outside 16 bits; the file was made by something else"
+                )
+            return values.reshape(chunk.coding.tables.shape)
+
+        symbols = self._walk(frame, shapes, read, len(streams))
+        for decoder in decoders:
+            decoder.check_exhausted()
+        context = Context(symbols, shapes, frame.step_index, adaptation)
+        return context, [decoder.est_bits for decoder in decoders]
+
+    def _walk(self, frame: Frame, shapes: np.ndarray, code: Code, n_levels: int) -> np.ndarray:
+        """Code all symbols of some levels and return them."""
+        coder = ChunkCoder(self.prior, frame, code)
+        step_index = self.prior.tensor(np.array([frame.step_index]))
+        walk(self.prior, step_index, shapes[None], coder, n_levels=n_levels)
+        return coder.symbols
 
 
 def repeat(symbols: np.ndarray) -> Decide:
     """Return the `Decide` of plain encoding, for symbols int16 (3, 32, 32, rows, columns) that there are already."""
     return lambda chunk: chunk.place.take(symbols)
-
-
-def _walk(prior: ExactPrior, frame: Frame, code: Code, n_levels: int) -> np.ndarray:
-    """Code all symbols of some levels and return them."""
-    coder = ChunkCoder(prior, frame, code)
-    walk(prior, frame.grid, prior.tensor(np.array([frame.step_index])), coder, n_levels)
-    return coder.symbols

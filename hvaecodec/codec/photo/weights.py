@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,23 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load as load_arrays
 
-from hvaecodec.codec.backends import load_backend
+from hvaecodec.codec.backends import library_in_use, load_backend, require_torch, torch_is_needed
+from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.entropy.coder import Tables
+from hvaecodec.codec.photo.bitstream_arrays import check_bitstream
 from hvaecodec.codec.photo.curvature import Curvature
-from hvaecodec.codec.photo.nets import ExactPrior, PhotoNets
-from hvaecodec.codec.weights import BITSTREAM, bitstream_digest, read_weights
+from hvaecodec.codec.photo.nets import ExactPrior, GradientNets, PhotoNets
+from hvaecodec.codec.photo.shape_stream import ShapeCoder
+from hvaecodec.codec.photo.streams import SliceCoder
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
+from hvaecodec.codec.weights import BITSTREAM, bitstream_digest
 from hvaecodec.models.photo.prior_layers import PriorConfig
+from hvaecodec.models.photo.shape_contexts import ShapeTables
 
 
 @dataclass(frozen=True)
 class Bitstream:
-    """What a file's digest names: the integer prior, its tables, the step table and S. digest: 4 bytes."""
+    """What a file's digest names: the integer prior, all tables, the step table and S. digest: 4 bytes.
+
+    library: what computes with it, see `hvaecodec.codec.backends`.
+    """
 
     digest: bytes
     config: PriorConfig
     arrays: Mapping[str, np.ndarray]
+    library: str
 
     @cached_property
     def tables(self) -> Tables:
@@ -41,27 +50,29 @@ class Bitstream:
 
     @property
     def s(self) -> np.ndarray:
-        """The relative steps S, (3, 32, 32) float32."""
+        """The relative steps S by shape and place, (7, 3, 32, 32) float32."""
         return self.arrays["S"]
 
-    def steps(self, step_index: int) -> np.ndarray:
-        """Return the step of every coefficient at a step index, in grey levels, (3, 32, 32) float32."""
-        return self.delta[step_index] * self.s
-
     @cached_property
-    def prior(self) -> ExactPrior:
-        """The integer prior in the backend's arithmetic."""
-        return self.prior_in("torch")
+    def coder(self) -> SliceCoder:
+        """The coder of slices with the prior in the arithmetic of the library that serves."""
+        return self.coder_in(self.library)
 
-    def prior_in(self, library: str) -> ExactPrior:
-        """Return the integer prior in the arithmetic of a library, "torch" or "numpy", the plain reference."""
+    def coder_in(self, library: str) -> SliceCoder:
+        """Return the coder with the prior in a library's arithmetic: "torch", "onnx" or "numpy", the plain reference.
+
+        Raises CodecUnavailable for torch where it is not installed.
+        """
+        if library == "torch":
+            require_torch("the backend torch")
         prior: ExactPrior = load_backend("photo", library).exact_prior(self.arrays, self.config)
-        return prior
+        tiles, quadrants = (self.arrays[f"shapes.{name}"].astype(np.int64) for name in ("tiles", "quadrants"))
+        return SliceCoder(prior, self.tables, ShapeCoder(ShapeTables(tiles, quadrants)))
 
     @cached_property
     def twin(self) -> Any:
-        """The prior in floats, with gradients, for the encoder's search; never for coding."""
-        return load_backend("photo").float_twin(self.arrays, self.config)
+        """The prior in floats, with gradients, for the encoder's search; never for coding, and of torch alone."""
+        return load_backend("photo", "torch").float_twin(self.arrays, self.config)
 
 
 @dataclass(frozen=True)
@@ -72,16 +83,25 @@ class PhotoWeights:
     curvature: Curvature
     nets: PhotoNets
 
+    @property
+    def gradients(self) -> GradientNets:
+        """The nets with their gradients. Raises CodecUnavailable where the library that serves has none."""
+        if not isinstance(self.nets, GradientNets):
+            raise torch_is_needed("refining a picture")
+        return self.nets
+
 
 def load_bitstream(folder: Path) -> Bitstream:
     """Load the bitstream weights of a folder. Raises CodecUnavailable."""
-    data, metadata = read_weights(folder / BITSTREAM)
-    config = PriorConfig(**json.loads(metadata["config"]))
-    return Bitstream(bitstream_digest(data), config, load_arrays(data))
+    with usable(f"cannot use the weights {folder / BITSTREAM}"):
+        weights = read_weights(folder / BITSTREAM)
+        config = config_from(PriorConfig, config_of(weights.metadata))
+        check_bitstream(weights.arrays, config)
+        return Bitstream(bitstream_digest(weights.data), config, weights.arrays, library_in_use())
 
 
 def load_weights(folder: Path, newest: str) -> PhotoWeights:
     """Load the weights of a folder; newest: the file of the generator that is encoded for. Raises CodecUnavailable."""
     bitstream = load_bitstream(folder)
-    nets: PhotoNets = load_backend("photo").load_nets(folder, newest, bitstream)
+    nets: PhotoNets = load_backend("photo", bitstream.library).load_nets(folder, newest, bitstream)
     return PhotoWeights(bitstream, Curvature.load(folder), nets)

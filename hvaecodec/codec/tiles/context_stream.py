@@ -13,9 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from hvaecodec.codec.entropy.coder import Decoder, Encoder, Tables
+from hvaecodec.codec.exact_arrays import take, take_positive
 from hvaecodec.models.integers import TOTAL_BITS
 
 SHIFT = 10  # of the linear weights
+LARGEST = 1 << 12  # of the integers, so that files and sums of predictions have room for them
 _MISSES = np.array([1, 3, 6])  # sums of the neighbours' residuals where a class begins
 CLASSES = len(_MISSES) + 1
 _NEIGHBOURS = ((0, 0), (1, 0), (0, 1), (1, 1))  # (up, left) of a place: what it is predicted from
@@ -56,7 +58,8 @@ class ContextTables:
 
         Raises ValueError for arrays that do not belong together, KeyError for one that is missing.
         """
-        linear, rows = arrays["linear"].astype(np.int64), arrays["tables"].astype(np.int64)
+        linear = take(arrays, "linear", np.int32, None, None, None, None).astype(np.int64)
+        rows = take(arrays, "tables", np.int32, None, None).astype(np.int64)
         channels, size = linear.shape[0], linear.shape[1]
         if (
             linear.shape != (channels, size, size, len(_NEIGHBOURS) * channels)
@@ -65,11 +68,12 @@ class ContextTables:
             raise ValueError(f"tables of {rows.shape} and weights of {linear.shape} do not belong together")
         if np.abs(linear).max(initial=0) > 1 << 14:
             raise ValueError("a linear weight is above 2**14")
-        s = arrays.get("S")
-        if s is not None and s.shape != linear.shape[:3]:
-            raise ValueError(f"S of {s.shape} and weights of {linear.shape} do not belong together")
+        s = take_positive(arrays, "S", *linear.shape[:3]) if "S" in arrays else None
+        half = int(take(arrays, "half", np.int32))
+        if channels != 3 or not 1 <= size <= 32 or not 1 <= half <= LARGEST:
+            raise ValueError(f"these are {size} x {size} of {channels} channels in -{half}..{half}; none of ours")
         tables = Tables(list(rows), np.full(len(rows), rows.shape[1] // 2 - 1, np.int32))
-        return cls(linear, tables, int(arrays["half"]), s)
+        return cls(linear, tables, half, s)
 
 
 def walk(linear: np.ndarray, symbols: np.ndarray) -> Iterator[tuple[Place, np.ndarray, np.ndarray]]:
@@ -123,6 +127,7 @@ def decode_context(tables: ContextTables, data: bytes, n_tiles: int) -> tuple[np
     symbols, decoder = np.zeros((n_tiles, channels, size, size), np.int32), Decoder(tables.tables, data)
     for place, table, prediction in walk(tables.linear, symbols):
         symbols[:, place.channel, place.u, place.v] = decoder.read(table, prediction, np.ones_like(prediction))
+    decoder.check_exhausted()
     return symbols, decoder.est_bits
 
 

@@ -19,6 +19,7 @@ import torch
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
 from hvaecodec.codec.format.container import Header
 from hvaecodec.codec.images.alpha_and_grey import shrink
+from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.tiles.context_stream import ContextTables, decode_context, encode_context
@@ -26,7 +27,8 @@ from hvaecodec.codec.tiles.fixed_rate import FixedRateCodec
 from hvaecodec.codec.tiles.tiles32 import SIDE, cut, join, render_tiles, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.tiles.vae_weights import FILE, build_vae
 from hvaecodec.codec.torch_guard import without_autocast
-from hvaecodec.codec.weights import Generators, load_tables, read_card
+from hvaecodec.codec.weight_folders import read_card
+from hvaecodec.codec.weights import Generators, load_tables
 from hvaecodec.models.latents import Gaussian
 from hvaecodec.models.vdvae.context import Context, ContextConfig, make_context
 from hvaecodec.models.vdvae.net import Vdvae
@@ -46,6 +48,7 @@ class DctVaeCifarCodec(FixedRateCodec):
         self.tables, self.context = tables, context
 
     @classmethod
+    @on_own_thread
     def load(cls, path: Path | None = None) -> DctVaeCifarCodec:
         """Load a folder with card.json, bitstream.safetensors and generators; None is the set in the package.
 

@@ -10,10 +10,12 @@ from PIL import Image
 
 from hvaecodec.codec import images
 from hvaecodec.codec.errors import CorruptFile
-from hvaecodec.codec.format.container import Container, Header, unpack
-from hvaecodec.codec.format.file_info import check_weights, describe
+from hvaecodec.codec.format.container import Container, Header
+from hvaecodec.codec.format.file_info import check_weights
+from hvaecodec.codec.format.limits import DECODED_PIXELS
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db
+from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db, unpack_picture
+from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.settings import Decoding, check_backend, check_quality, check_targets
 from hvaecodec.codec.tiles.tiles32 import SIDE
@@ -35,6 +37,7 @@ class FixedRateCodec(PictureDecoder):
     name: str
     lossless = False
     fixed_rate = True
+    searches = False
 
     def __init__(self, digest: bytes, generators: Generators, card: dict[str, Any]) -> None:
         self.digest, self.generators, self.card = digest, generators, card
@@ -59,12 +62,13 @@ class FixedRateCodec(PictureDecoder):
 
     # -- encoding -------------------------------------------------------------------------------------------------
 
+    @on_own_thread
     def encode(
         self,
         image: np.ndarray | Image.Image | LoadedImage,
         *,
         quality: float | None = None,
-        effort: int = 2,
+        effort: int | None = None,
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
@@ -87,13 +91,13 @@ class FixedRateCodec(PictureDecoder):
         file_bpp = 8 * len(data) / height / width
         if bpp is not None and file_bpp > bpp:
             raise ValueError(f"bpp {bpp} is out of reach, for this picture there is {file_bpp:.4f}")
-        if psnr is not None and (reached := psnr_db(pixels, self.decode(data))) < psnr:
+        if psnr is not None and (reached := psnr_db(pixels, self._decode_own(data))) < psnr:
             raise ValueError(f"psnr {psnr} is out of reach, for this picture there is {reached:.2f} dB")
 
     # -- decoding -------------------------------------------------------------------------------------------------
 
     def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
-        container = unpack(data, partial=settings.partial)
+        container = unpack_picture(data, settings.max_pixels, partial=settings.partial)
         header = container.header
         integers, _ = self._read_integers(container)
         if settings.size < SIDE:
@@ -106,26 +110,28 @@ class FixedRateCodec(PictureDecoder):
 
         Raises ModelMismatch for other bitstream weights, CorruptFile for another step index or more than one stream.
         """
-        header, n_levels = container.header, len(container.level_lengths)
-        check_weights(header, self.digest)
-        if header.step_index != STEP_INDEX or n_levels != 1:
-            raise CorruptFile(
-                f"step index {header.step_index} with {n_levels} level streams, expected {STEP_INDEX} with 1"
-            )
+        header = container.header
+        check_weights(header, self.name, self.digest)
+        self._details(container)
         return self._decode_integers(header, container.levels[0])
 
     # -- looking into files ---------------------------------------------------------------------------------------
 
-    def info(self, data: bytes) -> dict[str, Any]:
-        """Describe a file; est_bits is what the tables say of the integers, payload_bytes what is in the file.
+    def _estimate(self, container: Container) -> list[float]:
+        return [self._read_integers(container)[1]]
 
-        Raises CodecError.
+    @classmethod
+    def _details(cls, container: Container) -> dict[str, Any]:
+        step_index, n_levels = container.header.step_index, len(container.level_lengths)
+        if step_index != STEP_INDEX or n_levels != 1:
+            raise CorruptFile(f"step index {step_index} with {n_levels} level streams, expected {STEP_INDEX} with 1")
+        return {"quality": QUALITY}
+
+    @on_own_thread
+    def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
+        """Return the decoded integers of a file, one int16 array. Both backends are numpy here.
+
+        max_pixels: as for `decode`. Raises CodecError.
         """
-        container = unpack(data)
-        _, bits = self._read_integers(container)
-        return describe(data, container, QUALITY, [bits])
-
-    def symbols(self, data: bytes, backend: str = "torch") -> list[np.ndarray]:
-        """Return the decoded integers of a file, one int16 array. Both backends are numpy here. Raises CodecError."""
         check_backend(backend)
-        return [self._read_integers(unpack(data))[0].astype(np.int16)]
+        return [self._read_integers(unpack_picture(data, max_pixels))[0].astype(np.int16)]

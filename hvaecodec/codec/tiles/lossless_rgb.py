@@ -141,6 +141,7 @@ def decode_rgb(tables: Tables, data: bytes, height: int, width: int) -> tuple[np
     planes, decoder = np.zeros((3, height, width), np.int32), Decoder(tables, data)
     for number, part, table, prediction in walk(planes, height, width):
         planes[number][part.rows, part.columns] = decoder.read(table, prediction, np.ones_like(prediction))
+    decoder.check_exhausted()
     return from_planes(planes), decoder.est_bits
 
 

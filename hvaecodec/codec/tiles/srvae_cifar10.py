@@ -22,6 +22,7 @@ from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.format.container import Header
 from hvaecodec.codec.images.alpha_and_grey import colour, shrink
+from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.tiles.fixed_rate import FixedRateCodec
@@ -29,7 +30,8 @@ from hvaecodec.codec.tiles.lossless_rgb import coder_tables, decode_rgb, encode_
 from hvaecodec.codec.tiles.srvae_weights import FILE, build_model
 from hvaecodec.codec.tiles.tiles32 import SIDE, cut, join, render_tiles, tile_noise, to_pixels, to_tensor
 from hvaecodec.codec.torch_guard import without_autocast
-from hvaecodec.codec.weights import Generators, load_tables, read_card
+from hvaecodec.codec.weight_folders import read_card
+from hvaecodec.codec.weights import Generators, load_tables
 from hvaecodec.models.srvae.srvae import SrVae, downscaled
 
 PACKAGE_WEIGHTS = WEIGHTS / "srvae-cifar10"
@@ -57,6 +59,7 @@ class SrVaeCodec(FixedRateCodec):
         self.tables = tables
 
     @classmethod
+    @on_own_thread
     def load(cls, path: Path | None = None) -> SrVaeCodec:
         """Load a folder with card.json, bitstream.safetensors and generators; None is the set in the package.
 
@@ -84,6 +87,7 @@ class SrVaeCodec(FixedRateCodec):
     def _render_whole(self, net: SrVae, integers: np.ndarray, header: Header, settings: Decoding) -> np.ndarray:
         return _upscale_tiles(net, integers, settings.temperature, settings.seed)
 
+    @on_own_thread
     def estimate(self, image: np.ndarray | Image.Image, seed: int = 0) -> Estimate:
         """Estimate what the model would pay for a picture with its latents, for comparison with the file's y.
 
@@ -115,7 +119,7 @@ def _upscale_tiles(model: SrVae, y: np.ndarray, temperature: float, seed: int) -
 
     def noise_of(latent_number: int, first: int, count: int) -> Tensor:
         if temperature == 0:
-            return torch.zeros(count, *shape)
+            return torch.zeros(count, *shape, dtype=torch.float32)
         return tile_noise(seed, latent_number, shape, first, count)
 
     def render(first: int, count: int) -> Tensor:

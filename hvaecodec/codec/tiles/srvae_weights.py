@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors.numpy import load as load_arrays
 from safetensors.torch import save
 
-from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.torch_weights import float_tensors, half_precision
-from hvaecodec.codec.weights import BITSTREAM, read_weights
+from hvaecodec.codec.config_fields import config_from
+from hvaecodec.codec.torch_weights import build_net, float_tensors, half_precision
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
+from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.srvae.config import SrVaeConfig, VaeConfig
-from hvaecodec.models.srvae.dense import Dense
 from hvaecodec.models.srvae.srvae import SingleVae, SrVae, make
 
 FILE = "generator.safetensors"
@@ -36,18 +36,14 @@ def model_bytes(model: SingleVae | SrVae) -> bytes:
 def load_model(path: Path) -> SingleVae | SrVae:
     """Load a model from a file or from the folder that holds it: float32, frozen. Raises CodecUnavailable."""
     path = path / FILE if path.is_dir() else path
-    data, metadata = read_weights(path)
-    try:
-        return build_model(metadata, load_arrays(data))
-    except (ValueError, KeyError, TypeError, RuntimeError) as cause:
-        raise CodecUnavailable(f"cannot use the weights in {path}: {cause}") from cause
+    with usable(f"cannot use the weights in {path}"):
+        weights = read_weights(path)
+        return build_model(weights.metadata, weights.arrays)
 
 
 def build_model(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> SingleVae | SrVae:
     """Build the model of a file's metadata and arrays: float32, frozen."""
-    fields: dict[str, Any] = json.loads(metadata["config"])
+    fields = config_of(metadata)
     kind = _KINDS[fields.pop("kind")]
-    nets = {name: Dense(**value) if isinstance(value, dict) else value for name, value in fields.items()}
-    model = make(kind(**nets))
-    model.load_state_dict(float_tensors(arrays))
-    return model.eval().requires_grad_(False)
+    config = config_from(kind, fields)
+    return build_net(lambda: make(config), float_tensors(arrays))

@@ -6,10 +6,9 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from hvaecodec.codec.config_fields import config_from
 from hvaecodec.models.likelihoods import Bernoulli, LogisticMixture
-from hvaecodec.models.vdvae.blocks import Cells
-from hvaecodec.models.vdvae.config import Scale, VdvaeConfig
-from hvaecodec.models.vdvae.context import ContextConfig
+from hvaecodec.models.vdvae.config import VdvaeConfig
 from hvaecodec.models.vdvae.context_autoregressive import AutoregressiveConfig
 from hvaecodec.models.vdvae.context_diffusion import DiffusionConfig
 from hvaecodec.models.vdvae.context_published import PublishedDiffusionConfig
@@ -33,24 +32,25 @@ def config_to_json(config: VdvaeConfig) -> str:
 
 
 def config_from_json(text: str) -> VdvaeConfig:
-    """Read the configuration that `config_to_json` wrote. Raises ValueError, KeyError or TypeError."""
-    fields = json.loads(text)
-    return VdvaeConfig(
-        **fields
-        | {
-            "scales": tuple(Scale(**scale) for scale in fields["scales"]),
-            "cells": Cells(**fields["cells"]),
-            "likelihood": _of_kind(fields["likelihood"], _LIKELIHOODS),
-            "context": fields["context"] and ContextConfig(**fields["context"]),
-            "context_prior": fields["context_prior"] and _of_kind(fields["context_prior"], _PRIORS),
-            "fourier": tuple(fields["fourier"]),
-        }
-    )
+    """Read the configuration that `config_to_json` wrote. Raises ValueError or KeyError."""
+    return config_from_fields(json.loads(text))
+
+
+def config_from_fields(fields: Any) -> VdvaeConfig:
+    """Make a configuration of the fields that a file states. Raises ValueError or KeyError."""
+    if not isinstance(fields, dict):
+        raise ValueError("the configuration of a VAE is an object")
+    ready = {"likelihood": _of_kind(fields["likelihood"], _LIKELIHOODS)}
+    if fields["context_prior"] is not None:
+        ready["context_prior"] = _of_kind(fields["context_prior"], _PRIORS)
+    return config_from(VdvaeConfig, fields | ready)
 
 
 def _kind_of(config: Any, kinds: dict[str, Any]) -> str:
     return next(kind for kind, of in kinds.items() if type(config) is of)
 
 
-def _of_kind(fields: dict[str, Any], kinds: dict[str, Any]) -> Any:
-    return kinds[fields["kind"]](**{name: value for name, value in fields.items() if name != "kind"})
+def _of_kind(fields: Any, kinds: dict[str, Any]) -> Any:
+    if not isinstance(fields, dict) or fields.get("kind") not in kinds:
+        raise ValueError(f"a part of the configuration is an object whose kind is one of {', '.join(kinds)}")
+    return config_from(kinds[fields["kind"]], {name: value for name, value in fields.items() if name != "kind"})

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from safetensors.numpy import load as load_arrays
 from safetensors.torch import save
 
-from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.tiles.vae_config import config_from_json, config_to_json
-from hvaecodec.codec.torch_weights import float_tensors, half_precision
-from hvaecodec.codec.weights import BITSTREAM, read_weights
+from hvaecodec.codec.tiles.vae_config import config_from_fields, config_to_json
+from hvaecodec.codec.torch_weights import build_net, float_tensors, half_precision
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weight_folders import config_of, usable
+from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.vdvae.net import Vdvae
 
 FILE = "generator.safetensors"
@@ -37,15 +37,12 @@ def read_vae(path: Path) -> Vdvae:
     >>> chain = BitsBack(net).encode(x.byte().numpy())      # lossless; chain.data are the bytes of all B pictures
     """
     path = path / FILE if path.is_dir() else path
-    data, metadata = read_weights(path)
-    try:
-        return build_vae(metadata, load_arrays(data))
-    except (KeyError, RuntimeError, TypeError, ValueError) as cause:
-        raise CodecUnavailable(f"cannot use the weights in {path}: {cause}") from cause
+    with usable(f"cannot use the weights in {path}"):
+        weights = read_weights(path)
+        return build_vae(weights.metadata, weights.arrays)
 
 
 def build_vae(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Vdvae:
     """Build the net of a file's metadata and arrays: float32, frozen."""
-    vae = Vdvae(config_from_json(metadata["config"]))
-    vae.load_state_dict(float_tensors(arrays))
-    return vae.eval().requires_grad_(False)
+    config = config_from_fields(config_of(metadata))
+    return build_net(lambda: Vdvae(config), float_tensors(arrays))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from hvaecodec.models.hqa.hams import HamsLayer
 from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, LayerConfig
@@ -26,13 +25,3 @@ def make_layer(config: Config, bottom: bool) -> HqaLayer:
 def make_stack(configs: Sequence[Config]) -> HqaStack:
     """Make a stack with random weights from the configurations of its layers, bottom first."""
     return HqaStack([make_layer(config, layer_number == 0) for layer_number, config in enumerate(configs)])
-
-
-def config_from(raw: dict[str, Any]) -> Config:
-    """Turn the fields that `dataclasses.asdict` wrote of a configuration back into that configuration.
-
-    Raises TypeError if a field is unknown or missing.
-    """
-    if "widths" in raw:
-        return VqVaeConfig(**{**raw, "widths": tuple(raw["widths"])})
-    return LayerConfig(**raw)

@@ -8,11 +8,11 @@ levels (arXiv:1906.00446). It computes in integers, so that a seed gives the sam
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from hvaecodec.models.hqa.index_exact import ExactIndexArithmetic
+from hvaecodec.models.hqa.index_blas import BlasIndexArithmetic
 from hvaecodec.models.hqa.index_numpy import NumpyIndexArithmetic
 from hvaecodec.models.hqa.index_prior import DEPTH, Arithmetic, IndexPriorConfig, table_of, walk
 from hvaecodec.models.philox import uniforms
@@ -20,31 +20,39 @@ from hvaecodec.models.philox import uniforms
 _LIMIT = 1 << 20  # logits over the temperature stay within this; a bit is certain long before it
 
 
+# From the integers of a layer, as `index_trainable.export_integers` gives them, and the configuration.
+IndexArithmetic = Callable[[Mapping[str, np.ndarray], IndexPriorConfig], Arithmetic]
+
+
 class IndexSampler:
     """An index sampler holds the conditional priors of all layers but the top one, and draws from them."""
 
     def __init__(
-        self, layers: Sequence[Mapping[str, np.ndarray]], bit_tables: np.ndarray, config: IndexPriorConfig
+        self,
+        layers: Sequence[Mapping[str, np.ndarray]],
+        bit_tables: np.ndarray,
+        config: IndexPriorConfig,
+        arithmetic: IndexArithmetic = BlasIndexArithmetic,
     ) -> None:
         """Load the priors.
 
         layers: the integers of each layer, the bottom one first, as `index_trainable.export_integers` gives them.
-        bit_tables: int32 (33, 2), see `index_prior.bit_tables`. Raises ValueError if the priors do not see the layer
-        above, or if a layer's partial sums can reach 2**24.
+        bit_tables: int32 (33, 2), see `index_prior.bit_tables`. arithmetic: what evaluates a layer's network. Raises
+        ValueError if the priors do not see the layer above, or if a layer's partial sums can reach 2**24.
         """
         if not config.above:
             raise ValueError("a sampler's priors see the layer above, these do not")
         self.layers, self.config = layers, config
-        self.priors = [ExactIndexArithmetic(arrays, config) for arrays in layers]
+        self.priors = [arithmetic(arrays, config) for arrays in layers]
         self.ones = bit_tables[:, 1] / bit_tables.sum(1)  # dividing by 2**22 is exact
 
     def draw(
-        self, above: np.ndarray, layer_number: int, temperature: float, seed: int, backend: str = "torch"
+        self, above: np.ndarray, layer_number: int, temperature: float, seed: int, backend: str | None = None
     ) -> np.ndarray:
         """Draw the indices of a layer, int16 (2 rows, 2 columns), given those of the layer above, (rows, columns).
 
-        layer_number: 0 is the bottom. temperature: above 0, divides the logits. backend: "torch", or "numpy" for the
-        plain reference.
+        layer_number: 0 is the bottom. temperature: above 0, divides the logits. backend: "numpy" for the plain
+        reference, None for the arithmetic that was chosen.
         """
         a: Arithmetic = self.priors[layer_number]
         if backend == "numpy":

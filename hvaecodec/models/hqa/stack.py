@@ -9,7 +9,6 @@ standardised z_e, so that it need not learn its scale. How layers are trained is
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -17,30 +16,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from hvaecodec.models.hqa.layer_config import LayerConfig
+from hvaecodec.models.side_by_side import each
+
 # From the number of a layer and (rows, columns) of its grid to float64 in 0..1, (rows, columns) or (B, rows, columns).
 Uniforms = Callable[[int, tuple[int, int]], "np.ndarray | Tensor"]
 
 _CELLS = 1 << 14  # how many cells have their logits in memory at once
 _EPSILON = 1e-5  # added to variances, so that a channel that never varies can be divided by its deviation
-
-
-@dataclass(frozen=True)
-class LayerConfig:
-    """The configuration of a layer says how wide its nets are and how many codes it has.
-
-    inputs: channels of the target. encoder, decoder: widths. dim, codes: of the codebook. blocks: residual blocks in
-    the encoder and in the decoder. stride: 2 halves the grid, 1 keeps it. outputs: channels that the decoder makes, 0
-    for those of the target.
-    """
-
-    inputs: int
-    encoder: int
-    decoder: int
-    dim: int = 64
-    codes: int = 256
-    blocks: int = 0
-    stride: int = 2
-    outputs: int = 0
 
 
 class Residual(nn.Module):
@@ -258,7 +241,7 @@ def choose(
     b, _, h, w = values.shape
     cells = cells_of(values).split(_CELLS)
     if uniforms is None:
-        return torch.cat([logits(part).argmax(1) for part in cells]).view(b, h, w)
+        return torch.cat(each(lambda part: logits(part).argmax(1), cells)).view(b, h, w)
     numbers = uniforms.double().expand(b, h, w).reshape(-1).split(_CELLS)
     indices = []
     for part, u in zip(cells, numbers, strict=True):

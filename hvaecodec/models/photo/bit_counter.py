@@ -6,10 +6,10 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from hvaecodec.models.integer_rounding import straight
+from hvaecodec.models.photo.fused_mass import fused_log2_mass
 from hvaecodec.models.photo.layout import N_LEVELS, Step
 
 MIN_LOG2_SCALE, PER_OCTAVE, N_SCALES = -4.5, 3, 39  # of the scales that tables exist for; see `models.integers`
@@ -51,16 +51,18 @@ class BitCounter:
 
     def code_step(self, step: Step, prediction: Tensor | None, state: Tensor) -> Tensor:
         """Count the bits of a step's symbols and return them, (B, n, rows, columns)."""
-        values = torch.cat([self.symbols[:, b.where[0], b.where[1], b.where[2]].flatten(1, 2) for b in step.bands], 1)
+        values = values_at(self.symbols, step)
         self._count(step.stream_level, values, prediction, self.net.conv(f"{step.name}.head", state))
         return values
-
-    def embedded(self, step: Step, features: Tensor) -> None:
-        """Nothing is done with the features."""
 
     def _count(self, stream_level: int, values: Tensor, prediction: Tensor | None, head: Tensor) -> None:
         bits = symbol_bits(values, prediction, head.float(), self.net.rounding)
         self.levels[stream_level] = self.levels[stream_level] + bits
+
+
+def values_at(symbols: Tensor, step: Step) -> Tensor:
+    """Return the symbols of a step, (B, n, rows, columns), from all of (B, 3, 32, 32, rows, columns)."""
+    return symbols.flatten(1, 3)[:, torch.from_numpy(step.places)]
 
 
 def symbol_bits(values: Tensor, prediction: Tensor | None, head: Tensor, rounding: bool) -> Tensor:
@@ -81,16 +83,4 @@ def symbol_bits(values: Tensor, prediction: Tensor | None, head: Tensor, roundin
     if rounding:
         quarter = torch.round(mean * 4) / 4
         mean = straight(mean, torch.where(scale > 2.1, torch.round(mean), quarter))
-    return -log2_mass(values - mean, scale).clamp_min(-40).sum()
-
-
-def log2_mass(residual: Tensor, scale: Tensor) -> Tensor:
-    """Return log2 of the mass that a logistic distribution puts on the unit bin around `residual`, in its shape.
-
-    scale: of the logistic, in symbols. The mass is sigma(-(|r| - 1/2) / s) - sigma(-(|r| + 1/2) / s), the discretised
-    logistic of PixelCNN++ (arXiv:1701.05517, section 2.1), written so that it neither cancels nor overflows.
-    """
-    inverse = 1 / scale
-    a = (residual.abs() - 0.5) * inverse
-    nats = -a + torch.log(-torch.expm1(-inverse)) - F.softplus(-a) - F.softplus(-a - inverse)
-    return nats * 1.4426950408889634
+    return -fused_log2_mass(values - mean, scale).clamp_min(-40).sum()

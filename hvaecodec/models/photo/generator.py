@@ -2,16 +2,17 @@
 
 VDVAE blocks (arXiv:2011.10650, section 3; with the context at every scale as in arXiv:2302.09976, section 4): a state
 runs from 1/32 of the picture's side to 1/2; at every scale it receives the dequantised picture, folded to that scale,
-and one latent z with a Gaussian prior from the state. One set of weights serves all rates: every block is shifted and
-scaled by features of the step index. At temperature 0 every latent is its prior mean.
+and one latent z with a Gaussian prior from the state. From 1/16 up it also sees *shape maps*: which DCT block covers a
+cell, and which of the cell's sides are edges of one. One set of weights serves all rates: every residual block is
+shifted and scaled by features of the step index. *Offsets* are added to these gains and shifts; at zero, the default,
+the net is itself, and what a file may change of it goes in here. At temperature 0 every latent is its prior mean.
 
-Radius of the receptive field: 4 tiles (128 px), so strips with that overlap give the same picture.
+Radius of the receptive field: 5 tiles (160 px), so strips with that overlap give the same picture.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -20,45 +21,17 @@ from torch import Tensor, nn
 
 from hvaecodec.models.latents import kl_gaussian
 from hvaecodec.models.likelihoods import logistic_nll
+from hvaecodec.models.photo.block_shapes import HALF, SHAPES
+from hvaecodec.models.photo.generator_config import (
+    COARSEST_FOLD,
+    LOG_SIGMA_RANGE,
+    MAPS,
+    GeneratorConfig,
+    ScaleConfig,
+)
 from hvaecodec.models.photo.quantiser import rate_position
-from hvaecodec.models.rate_block import GREY_SCALE, HATS, Block, zero_bias
-
-LOG_SIGMA_RANGE = (-6.0, 3.0)
-RADIUS = 128
-
-
-@dataclass(frozen=True)
-class ScaleConfig:
-    """One scale of the generator, whose sides are 1/`fold` of the picture's.
-
-    width: channels of the state. blocks: residual blocks. latent: channels of z. context_side: kernel of the context's
-    convolution.
-    """
-
-    fold: int
-    width: int
-    blocks: int
-    latent: int
-    context_side: int = 1
-
-
-@dataclass(frozen=True)
-class GeneratorConfig:
-    """The generator's widths.
-
-    scales: coarse to fine. encoder: width of the posterior's encoder. latents: False removes every latent, for the
-    ablation.
-    """
-
-    scales: tuple[ScaleConfig, ...] = (
-        ScaleConfig(32, 96, 1, 8),
-        ScaleConfig(16, 128, 2, 8),
-        ScaleConfig(8, 160, 4, 8),
-        ScaleConfig(4, 96, 4, 6, context_side=3),
-        ScaleConfig(2, 32, 1, 3, context_side=3),
-    )
-    encoder: int = 48
-    latents: bool = field(default=True)
+from hvaecodec.models.rate_block import Block, zero_bias
+from hvaecodec.models.rate_features import GREY_SCALE, HATS
 
 
 def rate_features(step_index: Tensor) -> Tensor:
@@ -67,8 +40,28 @@ def rate_features(step_index: Tensor) -> Tensor:
     return (1 - (position[:, None] - torch.arange(HATS, device=step_index.device)).abs()).clamp_min(0)
 
 
+def shape_maps(shapes: Tensor, fold: int) -> Tensor:
+    """Return what cells of `fold` pixels know of maps (B, 2, 2 h, 2 w), float32 zeros and ones.
+
+    They are (B, 22, 32 h / fold, 32 w / fold); for luma, then for chroma: the shape that covers the cell, one of seven;
+    whether its upper, lower, left and right sides are edges of a block.
+    """
+    cells = HALF // fold
+    spread = shapes.repeat_interleave(cells, 2).repeat_interleave(cells, 3)
+    sides = torch.tensor([[max(1, side // fold) for side in (shape.rows, shape.columns)] for shape in SHAPES])
+    high, wide = sides.to(shapes.device)[spread].unbind(-1)  # of the block, in cells; blocks lie at multiples of it
+    y = torch.arange(spread.shape[2], device=shapes.device)[:, None] % high
+    x = torch.arange(spread.shape[3], device=shapes.device) % wide
+    edges = torch.stack([y == 0, y == high - 1, x == 0, x == wide - 1], 2)
+    one_hot = F.one_hot(spread, len(SHAPES)).permute(0, 1, 4, 2, 3)
+    return torch.cat([one_hot.float(), edges.float()], 2).flatten(1, 2)
+
+
 class Scale(nn.Module):
-    """One scale of the top-down path: it takes the context, takes the latent, and refines the state."""
+    """One scale of the top-down path: it takes the context, takes the latent, and refines the state.
+
+    It sees the shape maps where cells are no larger than quadrants.
+    """
 
     def __init__(self, config: ScaleConfig, above: int, encoder: int, latents: bool) -> None:
         super().__init__()
@@ -87,17 +80,25 @@ class Scale(nn.Module):
             self.project = nn.Conv2d(z, width, 1)
             nn.init.zeros_(self.prior.weight)
             zero_bias(self.prior)
+        self.shape = nn.Conv2d(MAPS, width, 1, bias=False) if config.fold <= COARSEST_FOLD else None
+        if self.shape is not None:
+            nn.init.zeros_(self.shape.weight)
 
-    def state(self, h: Tensor | None, picture: Tensor, rate: Tensor) -> Tensor:
+    @property
+    def offsets(self) -> int:
+        """How many offsets the residual blocks take."""
+        return 2 * self.config.width * self.config.blocks
+
+    def state(self, h: Tensor | None, picture: Tensor, rate: Tensor, shapes: Tensor) -> Tensor:
         """Return the state before the latent: what comes from the coarser scale plus the context at this one.
 
         h: the coarser state (B, above, H / 2 fold, W / 2 fold), None at the coarsest scale. picture: the dequantised
-        picture (B, 3, H, W). rate: (B, 8).
+        picture (B, 3, H, W). rate: (B, 8). shapes: int64 (B, 2, H / 16, W / 16).
         """
         new = self.context(F.pixel_unshuffle(picture, self.config.fold)) + self.rate(rate)[:, :, None, None]
         if h is not None and self.up is not None:
             new = new + F.pixel_shuffle(self.up(h), 2)
-        return new
+        return new if self.shape is None else new + self.shape(shape_maps(shapes, self.config.fold))
 
     def prior_of(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of p(z | state), float32, each of the latent's shape."""
@@ -112,12 +113,16 @@ class Scale(nn.Module):
         shift, narrow = self.posterior(torch.cat([F.silu(h), features], 1)).float().chunk(2, 1)
         return mean + shift * log_sigma.exp(), (log_sigma + narrow).clamp(*LOG_SIGMA_RANGE)
 
-    def finish(self, h: Tensor, z: Tensor | None, rate: Tensor) -> Tensor:
-        """Add the latent, if there is one, to the state and refine it."""
+    def finish(self, h: Tensor, z: Tensor | None, rate: Tensor, offsets: Tensor | None) -> Tensor:
+        """Add the latent, if there is one, to the state and refine it.
+
+        offsets: (B or 1, self.offsets), None for zero.
+        """
         if z is not None:
             h = h + self.project(z.to(h.dtype))
-        for block in self.blocks:
-            h = block(h, rate)
+        parts = [None] * len(self.blocks) if offsets is None else offsets.chunk(len(self.blocks), 1)
+        for block, part in zip(self.blocks, parts, strict=True):
+            h = block(h, rate, part)
         return h
 
 
@@ -148,7 +153,13 @@ Draw = Callable[[int, Tensor, Tensor], Tensor]
 
 
 class Generator(nn.Module):
-    """Decoder p(x | context, z) with its prior p(z | context) and posterior q(z | x, context)."""
+    """Decoder p(x | context, z) with its prior p(z | context) and posterior q(z | x, context).
+
+    basis: directions in its offsets, (64, offsets) float, none before they are measured; what a file changes of the net
+    is said in them.
+    """
+
+    basis: Tensor
 
     def __init__(self, config: GeneratorConfig | None = None) -> None:
         super().__init__()
@@ -168,34 +179,51 @@ class Generator(nn.Module):
             nn.init.zeros_(conv.weight)
             zero_bias(conv)
         self.to(memory_format=torch.channels_last)
+        self.register_buffer("basis", torch.zeros(0, self.offsets, dtype=torch.float32), persistent=False)
 
-    def forward(self, dequantised: Tensor, step_index: Tensor, draw: Draw | None = None) -> Tensor:
+    @property
+    def offsets(self) -> int:
+        """How many offsets the net takes: a gain and a shift of every channel of every block, scale by scale."""
+        return sum(scale.offsets for scale in self.scales if isinstance(scale, Scale))
+
+    def forward(
+        self,
+        dequantised: Tensor,
+        shapes: Tensor,
+        step_index: Tensor,
+        draw: Draw | None = None,
+        offsets: Tensor | None = None,
+    ) -> Tensor:
         """Return pictures (B, 3, H, W), RGB 0..255 unclipped, float32, from dequantised ones of the same shape.
 
-        Sides are multiples of 32. step_index: step indices (B,). draw: gives the latents; None takes their prior means.
+        Sides are multiples of 32. shapes: int64 (B, 2, H / 16, W / 16). step_index: (B,). draw: gives the latents; None
+        takes their prior means. offsets: (B or 1, self.offsets), None for zero.
         """
         picture = self._enter(dequantised)
         rate = rate_features(step_index)
+        parts = [None] * len(self.scales)
+        if offsets is not None:
+            parts = list(offsets.split([scale.offsets for scale in self.scales], 1))
         h: Any = None
         quarter: Any = None
-        for number, scale in enumerate(self.scales):
-            h = scale.state(h, picture, rate)
+        for number, (scale, part) in enumerate(zip(self.scales, parts, strict=True)):
+            h = scale.state(h, picture, rate, shapes)
             z = None
             if scale.latent:
                 mean, log_sigma = scale.prior_of(h)
                 z = mean if draw is None else draw(number, mean, log_sigma)
-            h = scale.finish(h, z, rate)
+            h = scale.finish(h, z, rate, part)
             quarter = h if scale.config.fold == 4 else quarter
         return self._leave(dequantised, quarter, h)
 
     def train_step(
-        self, x: Tensor, dequantised: Tensor, step_index: Tensor, n_elbo: int
+        self, x: Tensor, dequantised: Tensor, shapes: Tensor, step_index: Tensor, n_elbo: int
     ) -> tuple[Tensor, Tensor, list[Tensor]]:
         """Run both paths in one pass: the last `n_elbo` of a batch sample the posterior, the others have temperature 0.
 
-        x, dequantised: (B, 3, H, W). step_index: step indices (B,). Returns the pictures (B, 3, H, W), the negative log
-        likelihood in nats per sample of the last `n_elbo` pictures, (n_elbo,), and the KL of each scale in nats summed
-        over the picture, each (n_elbo,).
+        x, dequantised: (B, 3, H, W). shapes: int64 (B, 2, H / 16, W / 16). step_index: step indices (B,). Returns the
+        pictures (B, 3, H, W), the negative log likelihood in nats per sample of the last `n_elbo` pictures, (n_elbo,),
+        and the KL of each scale in nats summed over the picture, each (n_elbo,).
         """
         picture = self._enter(dequantised)
         rate = rate_features(step_index)
@@ -205,7 +233,7 @@ class Generator(nn.Module):
         quarter: Any = None
         kls: list[Tensor] = []
         for number, scale in enumerate(self.scales):
-            h = scale.state(h, picture, rate)
+            h = scale.state(h, picture, rate, shapes)
             z = None
             if features is not None:
                 mean, log_sigma = scale.prior_of(h)
@@ -214,7 +242,7 @@ class Generator(nn.Module):
                 sample = q[0] + q[1].exp() * torch.randn_like(q[0])
                 z = torch.cat([mean[:k], sample])
                 kls.append(kl_gaussian(q, p).flatten(1).sum(1))
-            h = scale.finish(h, z, rate)
+            h = scale.finish(h, z, rate, None)
             quarter = h if scale.config.fold == 4 else quarter
         out = self._leave(dequantised, quarter, h)
         log_scale = F.pixel_shuffle(self.spread(h[k:]), 2).float() + 0.8

@@ -2,8 +2,8 @@
 
 A tile's coefficients form a pyramid: C[:k, :k] is the DCT of its k x k thumbnail. Level 0 is the DC picture; level j
 (k = 2**j) adds the three bands that double the resolution, H (fine across), V (fine down) and D (both), first those of
-luma, one after the other, then all six of chroma at once. A *step* is the bands that get their tables from one pass of
-the network.
+luma, one after the other, then all six of chroma at once. The finest luma bands come in two *halves*, places with even
+u + v and then those with odd. A *step* is what gets its tables from one pass of the network: bands, or one half of one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ import numpy as np
 N_LEVELS = 6  # DC, then k = 2, 4, 8, 16, 32
 TILE = 1 << (N_LEVELS - 1)  # pixels on each side of a tile
 BASE_STRIDE = 16  # tiles between the DCs that are coded without neighbours
+SPLIT_FROM = 4  # luma bands of this stream level and finer ones come in halves
+N_PLACES = 3 * TILE * TILE  # coefficients of a tile
 
 
 @dataclass(frozen=True)
@@ -35,16 +37,35 @@ class Band:
 
 @dataclass(frozen=True)
 class Step:
-    """The bands of a stream level that one pass codes, for all tiles at once. `name` keys the weights."""
+    """The coefficients of a stream level that one pass codes, for all tiles at once. `name` keys the weights.
+
+    half: 0 or 1 for the places of the only band with even or odd u + v, None for all places of all bands.
+    """
 
     name: str
     stream_level: int
     bands: tuple[Band, ...]
+    half: int | None = None
 
     @property
     def size(self) -> int:
         """How many coefficients a tile has in this step."""
-        return sum(band.n * band.n for band in self.bands)
+        return len(self.places)
+
+    @functools.cached_property
+    def places(self) -> np.ndarray:
+        """The flat places (channel, u, v) of its coefficients in a tile, in the order in which heads name them."""
+        parts = []
+        for band in self.bands:
+            u, v = np.indices((band.n, band.n)).reshape(2, -1) + np.array([[band.u0], [band.v0]])
+            part = band.channel * TILE * TILE + u * TILE + v
+            parts.append(part if self.half is None else part[(u + v) % 2 == self.half])
+        return np.concatenate(parts)
+
+    @property
+    def map_number(self) -> int:
+        """The number of the map of shapes that holds for the step: 0 for luma, 1 for chroma."""
+        return 1 if self.bands[0].channel else 0
 
 
 def _corners(half: int) -> dict[str, tuple[int, int]]:
@@ -54,12 +75,16 @@ def _corners(half: int) -> dict[str, tuple[int, int]]:
 def _make_steps() -> tuple[Step, ...]:
     steps = []
     for stream_level in range(1, N_LEVELS):
-        half = 1 << (stream_level - 1)
-        corners = _corners(half)
-        for name, (u, v) in corners.items():
-            steps.append(Step(f"{2 * half}y{name}", stream_level, (Band(0, u, v, half),)))
-        chroma = tuple(Band(c, u, v, half) for c in (1, 2) for u, v in corners.values())
-        steps.append(Step(f"{2 * half}c", stream_level, chroma))
+        n = 1 << (stream_level - 1)
+        corners = _corners(n)
+        for letter, (u, v) in corners.items():
+            name, bands = f"{2 * n}y{letter}", (Band(0, u, v, n),)
+            if stream_level < SPLIT_FROM:
+                steps.append(Step(name, stream_level, bands))
+            else:
+                steps += [Step(f"{name}{half}", stream_level, bands, half) for half in (0, 1)]
+        chroma = tuple(Band(c, u, v, n) for c in (1, 2) for u, v in corners.values())
+        steps.append(Step(f"{2 * n}c", stream_level, chroma))
     return tuple(steps)
 
 

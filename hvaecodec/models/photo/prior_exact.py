@@ -14,12 +14,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvaecodec.models.exact_bound import check_bound
+from hvaecodec.models.exact_bound import check_bound, check_linear
 from hvaecodec.models.integer_rounding import weight_exponents
+from hvaecodec.models.photo.block_shapes import TILE_CLASSES
 from hvaecodec.models.photo.layout import Step
 from hvaecodec.models.photo.prior_layers import LINEAR_SHIFT, PriorConfig, layer_shapes
-from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch
+from hvaecodec.models.photo.prior_numpy import shape_features, tile_classes
+from hvaecodec.models.photo.prior_trainable import PriorNet, around, linear_patch, of_class
 from hvaecodec.models.photo.quality import N_INDICES
+from hvaecodec.models.rows import LEAST
+from hvaecodec.models.side_by_side import cut, each, n_threads
 
 LIMIT = 32767.0
 ROWS_AT_ONCE = 8192  # tiles of a convolution held unfolded at once
@@ -51,14 +55,11 @@ def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
     return out | {"log_table": log_table, "rate_table": (net.rate(step_index)[:, :, 0, 0] * 32).round().byte().numpy()}
 
 
-def check_linear(name: str, weight: np.ndarray) -> None:
-    """Raise ValueError unless the predictions of a linear table stay below 2**24 quarter symbols."""
-    if (np.abs(weight.astype(np.int64)).reshape(len(weight), -1).sum(1) * 32767 >= 2**34).any():
-        raise ValueError(f"predictions of {name} can exceed 2**24; fit them again")
-
-
 class ExactArithmetic:
-    """`prior_walk.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers."""
+    """`prior_walk.Arithmetic` over exported integers with PyTorch; arrays are float32 tensors of integers.
+
+    Maps of shapes are numpy arrays.
+    """
 
     def __init__(self, weights: Mapping[str, np.ndarray], config: PriorConfig, device: str = "cpu") -> None:
         self.config, self.device = config, device
@@ -104,14 +105,15 @@ class ExactArithmetic:
         with torch.autocast(x.device.type, enabled=False):
             if side == 1:
                 return self._finish(matrix @ x.flatten(2), half, scale).unflatten(2, x.shape[2:])
-            rows = max(1, ROWS_AT_ONCE // x.shape[3])
             padded = F.pad(x, (1, 1, 1, 1))
-            parts = []
-            for top in range(0, x.shape[2], rows):
-                block = padded[:, :, top : min(top + rows, x.shape[2]) + 2]
-                columns = F.unfold(block, 3)
-                parts.append(self._finish(matrix @ columns, half, scale).unflatten(2, (-1, x.shape[3])))
-            return torch.cat(parts, 2)
+
+            def convolved(rows: slice) -> Tensor:
+                columns = F.unfold(padded[:, :, rows.start : rows.stop + 2], 3)
+                return self._finish(matrix @ columns, half, scale).unflatten(2, (-1, x.shape[3]))
+
+            tiles = x.shape[2] * x.shape[3]
+            at_once = min(n_threads(), max(1, matrix.numel() * tiles // LEAST))
+            return torch.cat(each(convolved, cut(x.shape[2], at_once * -(-tiles // (at_once * ROWS_AT_ONCE)))), 2)
 
     @staticmethod
     def _finish(acc: Tensor, half: Tensor, scale: Tensor) -> Tensor:
@@ -133,14 +135,24 @@ class ExactArithmetic:
         """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
         return rate.expand(-1, -1, *like.shape[2:])
 
-    def linear(self, step: Step, symbols: Tensor) -> Tensor:
-        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
+    def shape_features(self, shapes: np.ndarray) -> Tensor:
+        """Return the one-hot features of maps (B, 2, 2 rows, 2 columns), (B, 56, rows, columns) of 32 and 0."""
+        return self.tensor(shape_features(shapes).astype(np.float32))
+
+    def take(self, features: Tensor, tiles: np.ndarray) -> Tensor:
+        """Take features (B, channels, rows, columns) at flat tile indices (N,): (B, channels, N, 1)."""
+        return features.flatten(2)[:, :, self.tensor(tiles)][..., None]
+
+    def linear(self, step: Step, symbols: Tensor, shapes: np.ndarray) -> Tensor:
+        """Predict a step's symbols with the weights of each tile's class, in quarter symbols (B, n, rows, columns)."""
+        classes = self.tensor(tile_classes(shapes)[:, step.map_number])
         means = []
         for i, band in enumerate(step.bands):
             patch = F.pad(linear_patch(step, band, symbols).double(), (1, 1, 1, 1), mode="replicate")
-            weight = self.tables[f"linear_{step.name}_{i}"].flatten(1)
-            means.append((weight @ F.unfold(patch, 3)).unflatten(2, symbols.shape[-2:]))
-        return _shift(torch.cat(means, 1))
+            weight = self.tables[f"linear_{step.name}_{i}"].flatten(0, 1).flatten(1)
+            every = (weight @ F.unfold(patch, 3)).unflatten(1, (TILE_CLASSES, -1)).unflatten(3, symbols.shape[-2:])
+            means.append(of_class(every, classes))
+        return to_quarters(torch.cat(means, 1))
 
     def nearest(self, quarter: Tensor) -> Tensor:
         """Round quarter symbols to whole symbols, half up."""
@@ -153,7 +165,7 @@ class ExactArithmetic:
     def dc_linear(self, kind: str, scale_class: int, near: Tensor) -> Tensor:
         """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
         weight = self.tables[f"dc_linear_{kind}"][scale_class]
-        return _shift((near.double() * weight[None, :, None]).sum(-1, keepdim=True))
+        return to_quarters((near.double() * weight[None, :, None]).sum(-1, keepdim=True))
 
     def dc_features(self, near: Tensor, prediction: Tensor) -> Tensor:
         """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
@@ -172,6 +184,6 @@ class ExactArithmetic:
         return around(F.pad(dc, (1, 1, 1, 1), mode="replicate"), dc)
 
 
-def _shift(acc: Tensor) -> Tensor:
-    """Linear predictions to quarter symbols, rounding half up."""
+def to_quarters(acc: Tensor) -> Tensor:
+    """Round sums of linear predictions to quarter symbols, half up, float32 of their shape."""
     return torch.floor((acc + 2 ** (LINEAR_SHIFT - 3)) / 2 ** (LINEAR_SHIFT - 2)).float()

@@ -1,6 +1,7 @@
 """The DCT prior in plain numpy: the reference for `prior_exact`, in the formulas and the order of docs/FORMAT.md.
 
-Every array is int64. It shares no arithmetic with `prior_exact` and needs no PyTorch; slow and short on purpose.
+Every array is int64. It needs no PyTorch and shares no arithmetic with `prior_exact` but what it makes of maps of
+shapes; slow and short on purpose.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from hvaecodec.models.exact_bound import UNIT
+from hvaecodec.models.photo.block_shapes import SHAPES, WHOLE
 from hvaecodec.models.photo.layout import Step
 from hvaecodec.models.photo.prior_layers import LINEAR_SHIFT, PriorConfig, layer_shapes, linear_inputs
 
@@ -43,11 +46,11 @@ class NumpyArithmetic:
 
     def conv(self, name: str, x: np.ndarray) -> np.ndarray:
         """Apply the layer of that name and requantise; the result has a sign."""
-        weight, bias, shift = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
+        weight, bias, exponent = (self.weights[f"{name}.{part}"] for part in ("weight", "bias", "shift"))
         margin = weight.shape[-1] // 2
         padded = np.pad(x, ((0, 0), (0, 0), (margin, margin), (margin, margin)))
-        acc = _correlate(weight, padded) + bias[:, None, None]
-        return _shift(acc, shift.astype(np.int64)[:, None, None])
+        acc = correlate(weight, padded) + bias[:, None, None]
+        return shift(acc, exponent.astype(np.int64)[:, None, None])
 
     def relu(self, x: np.ndarray) -> np.ndarray:
         """Clamp to the range of activations, 0..255."""
@@ -65,18 +68,29 @@ class NumpyArithmetic:
         """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
         return np.broadcast_to(rate, (*rate.shape[:2], *like.shape[2:]))
 
-    def linear(self, step: Step, symbols: np.ndarray) -> np.ndarray:
-        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
+    def shape_features(self, shapes: np.ndarray) -> np.ndarray:
+        """Return the one-hot features of maps (B, 2, 2 rows, 2 columns), (B, 56, rows, columns) of 32 and 0."""
+        return shape_features(shapes)
+
+    def take(self, features: np.ndarray, tiles: np.ndarray) -> np.ndarray:
+        """Take features (B, channels, rows, columns) at flat tile indices (N,): (B, channels, N, 1)."""
+        return features.reshape(*features.shape[:2], -1)[:, :, tiles][..., None]
+
+    def linear(self, step: Step, symbols: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+        """Predict a step's symbols with the weights of each tile's class, in quarter symbols (B, n, rows, columns)."""
         batch, *_, rows, columns = symbols.shape
+        classes = tile_classes(shapes)[:, step.map_number]
         means = []
         for i, band in enumerate(step.bands):
             inputs = [symbols[:, c, u, v].reshape(batch, -1, rows, columns) for c, u, v in linear_inputs(step, band)]
-            means.append(_correlate(self.weights[f"linear_{step.name}_{i}"], _replicate(np.concatenate(inputs, 1))))
-        return _shift(np.concatenate(means, 1), LINEAR_SHIFT - 2)
+            padded = replicate(np.concatenate(inputs, 1))
+            every = np.stack([correlate(weight, padded) for weight in self.weights[f"linear_{step.name}_{i}"]], 1)
+            means.append(np.take_along_axis(every, classes[:, None, None], 1)[:, 0])
+        return shift(np.concatenate(means, 1), LINEAR_SHIFT - 2)
 
     def nearest(self, quarter: np.ndarray) -> np.ndarray:
         """Round quarter symbols to whole symbols, half up."""
-        return _shift(quarter, 2)
+        return shift(quarter, 2)
 
     def dc_gather(self, dc: np.ndarray, near: np.ndarray) -> np.ndarray:
         """Take the DCs (B, 3, rows, columns) at flat tile indices (N, 12): (B, 3, N, 12)."""
@@ -85,7 +99,7 @@ class NumpyArithmetic:
     def dc_linear(self, kind: str, scale_class: int, near: np.ndarray) -> np.ndarray:
         """Predict DCs from their neighbours (B, 3, N, 12), in quarter symbols (B, 3, N, 1)."""
         weight = self.weights[f"dc_linear_{kind}"][scale_class].astype(np.int64)
-        return _shift((near * weight[:, None, :]).sum(-1, keepdims=True), LINEAR_SHIFT - 2)
+        return shift((near * weight[:, None, :]).sum(-1, keepdims=True), LINEAR_SHIFT - 2)
 
     def dc_features(self, near: np.ndarray, prediction: np.ndarray) -> np.ndarray:
         """Return the features of the neighbours' differences to the prediction, (B, 72, N, 1)."""
@@ -101,22 +115,39 @@ class NumpyArithmetic:
     def dc_around(self, dc: np.ndarray) -> np.ndarray:
         """Return the differences of DCs to those of the eight tiles around, (B, 24, rows, columns)."""
         rows, columns = dc.shape[2:]
-        padded = _replicate(dc)
+        padded = replicate(dc)
         around = [padded[:, :, i : i + rows, j : j + columns] - dc for i, j in np.ndindex(3, 3) if (i, j) != (1, 1)]
         return np.stack(around, 2).reshape(len(dc), -1, rows, columns)
 
 
-def _shift(acc: np.ndarray, bits: int | np.ndarray) -> np.ndarray:
-    """acc / 2**bits, rounded half up."""
+def shape_features(shapes: np.ndarray) -> np.ndarray:
+    """Return the one-hot features of maps (B, 2, 2 rows, 2 columns): 32 or 0 by map, quadrant and shape.
+
+    They are int64 (B, 56, rows, columns).
+    """
+    quadrants = np.stack([shapes[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)], 2)
+    b, _, _, rows, columns = quadrants.shape
+    hot = quadrants[:, :, :, None] == np.arange(len(SHAPES))[:, None, None]
+    return UNIT * hot.reshape(b, -1, rows, columns).astype(np.int64)
+
+
+def tile_classes(shapes: np.ndarray) -> np.ndarray:
+    """Return the class of every tile of maps (B, 2, 2 rows, 2 columns), 0..3, int64 (B, 2, rows, columns)."""
+    return np.minimum(shapes[:, :, ::2, ::2], WHOLE).astype(np.int64)
+
+
+def shift(acc: np.ndarray, bits: int | np.ndarray) -> np.ndarray:
+    """Return acc / 2**bits, rounded half up."""
     return (acc + (np.left_shift(1, bits) >> 1)) >> bits
 
 
-def _replicate(x: np.ndarray) -> np.ndarray:
+def replicate(x: np.ndarray) -> np.ndarray:
+    """Return arrays (B, channels, rows, columns) with their edges repeated once on every side."""
     return np.pad(x, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
 
 
-def _correlate(weight: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Sums of weight (outputs, inputs, k, k) times the k x k surroundings in x, int64; x is padded already.
+def correlate(weight: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Return sums of weight (outputs, inputs, k, k) times the k x k surroundings in x, int64; x is padded already.
 
     The products are float64 for speed and exact: nothing here comes near 2**53.
     """

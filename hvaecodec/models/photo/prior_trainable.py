@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from hvaecodec.models.exact_bound import UNIT
 from hvaecodec.models.integer_rounding import TOP, straight, weight_exponents
 from hvaecodec.models.photo.bit_counter import BitCounter
+from hvaecodec.models.photo.bit_counter import values_at as values_at
+from hvaecodec.models.photo.block_shapes import SHAPES, TILE_CLASSES, WHOLE
 from hvaecodec.models.photo.layout import STEPS, Band, Step
 from hvaecodec.models.photo.prior_layers import (
     HATS,
@@ -26,6 +28,9 @@ from hvaecodec.models.photo.prior_layers import (
 )
 from hvaecodec.models.photo.prior_walk import walk
 from hvaecodec.models.photo.quantiser import rate_position
+
+# How much smaller than usual the weights of some layers begin, by the last part of the layer's name.
+GAINS = {"mix": 0.3, "head": 0.1, "rate": 0.1, "shape": 0.1, "embed": 0.5}
 
 
 class PriorNet(nn.Module):
@@ -39,14 +44,15 @@ class PriorNet(nn.Module):
         self.biases = nn.ParameterDict()
         self.names = {name for name, *_ in layer_shapes(self.config)}
         for name, inputs, outputs, side in layer_shapes(self.config):
-            gain = {"mix": 0.3, "head": 0.1, "rate": 0.1, "embed": 0.5}.get(name.rsplit(".", 1)[-1], 1.0)
+            gain = GAINS.get(name.rsplit(".", 1)[-1], 1.0)
             weight = torch.randn(outputs, inputs, side, side) * gain * (2 / (inputs * side * side)) ** 0.5
             self.weights[_key(name)] = nn.Parameter(weight)
             self.biases[_key(name)] = nn.Parameter(torch.zeros(outputs))
-        for step in STEPS[: 4 * MAX_LINEAR_LEVEL]:
+        for step in (step for step in STEPS if step.stream_level <= MAX_LINEAR_LEVEL):
             for i, band in enumerate(step.bands):
                 inputs = sum((u.stop - u.start) * (v.stop - v.start) for _, u, v in linear_inputs(step, band))
-                self.register_buffer(_key(f"linear.{step.name}.{i}"), torch.zeros(band.n**2, inputs, 3, 3))
+                table = torch.zeros(TILE_CLASSES, band.n**2, inputs, 3, 3)
+                self.register_buffer(_key(f"linear.{step.name}.{i}"), table)
         for kind in ("diagonal", "cross"):
             near = torch.zeros(3, 3, 12)  # scale class, colour channel, neighbour
             near[..., :4] = 2**LINEAR_SHIFT // 4
@@ -90,14 +96,26 @@ class PriorNet(nn.Module):
         """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
         return rate.expand(-1, -1, *like.shape[2:])
 
-    def linear(self, step: Step, symbols: Tensor) -> Tensor:
-        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
+    def shape_features(self, shapes: Tensor) -> Tensor:
+        """Return the one-hot features of maps (B, 2, 2 rows, 2 columns), (B, 56, rows, columns) of 1 and 0."""
+        quadrants = [shapes[:, :, i::2, j::2] for i in (0, 1) for j in (0, 1)]
+        one_hot = F.one_hot(torch.stack(quadrants, 2), len(SHAPES))  # (B, 2, 4, rows, columns, 7)
+        return one_hot.permute(0, 1, 2, 5, 3, 4).flatten(1, 3).float()
+
+    def take(self, features: Tensor, tiles: np.ndarray) -> Tensor:
+        """Take features (B, channels, rows, columns) at flat tile indices (N,): (B, channels, N, 1)."""
+        return features.flatten(2)[:, :, torch.as_tensor(tiles)][..., None]
+
+    def linear(self, step: Step, symbols: Tensor, shapes: Tensor) -> Tensor:
+        """Predict a step's symbols with the weights of each tile's class, in quarter symbols (B, n, rows, columns)."""
+        classes = tile_classes(shapes)[:, step.map_number]
         with torch.no_grad(), torch.autocast(symbols.device.type, enabled=False):
             means = []
             for i, band in enumerate(step.bands):
-                weight = getattr(self, _key(f"linear.{step.name}.{i}")) / 2 ** (LINEAR_SHIFT - 2)
+                weight = getattr(self, f"linear_{step.name}_{i}") / 2 ** (LINEAR_SHIFT - 2)
                 patch = F.pad(linear_patch(step, band, symbols.float()), (1, 1, 1, 1), mode="replicate")
-                means.append(F.conv2d(patch, weight))
+                every = F.conv2d(patch, weight.flatten(0, 1)).unflatten(1, (TILE_CLASSES, -1))
+                means.append(of_class(every, classes))
             return torch.round(torch.cat(means, 1))
 
     def nearest(self, quarter: Tensor) -> Tensor:
@@ -133,13 +151,14 @@ class PriorNet(nn.Module):
 
     # -- likelihood -----------------------------------------------------------------------------------------------
 
-    def bits(self, symbols: Tensor, step_index: Tensor) -> list[Tensor]:
-        """Return the bits of each stream level, six scalars summed over the batch, without the coarsest DCs.
+    def bits(self, symbols: Tensor, step_index: Tensor, shapes: Tensor) -> list[Tensor]:
+        """Return the bits of each stream level, six scalars summed over the batch.
 
-        symbols: (B, 3, 32, 32, rows, columns). step_index: step indices (B,).
+        Those of the shapes and of the coarsest DCs are not among them. symbols: (B, 3, 32, 32, rows, columns).
+        step_index: step indices (B,). shapes: int64 (B, 2, 2 rows, 2 columns).
         """
         counter = BitCounter(self, symbols)
-        walk(self, (symbols.shape[-2], symbols.shape[-1]), step_index, counter)
+        walk(self, step_index, shapes, counter)
         return counter.levels
 
 
@@ -160,6 +179,20 @@ def linear_patch(step: Step, band: Band, symbols: Tensor) -> Tensor:
     """
     where = linear_inputs(step, band)
     return torch.cat([symbols[:, c, u, v].flatten(1, 2) for c, u, v in where], 1)
+
+
+def tile_classes(shapes: Tensor) -> Tensor:
+    """Return the class of every tile of maps (B, 2, 2 rows, 2 columns), 0..3, int64 (B, 2, rows, columns)."""
+    return shapes[:, :, ::2, ::2].clamp(max=WHOLE)
+
+
+def of_class(every: Tensor, classes: Tensor) -> Tensor:
+    """Return of predictions by every class, (B, 4, n, rows, columns), those of each tile's own, (B, n, rows, columns).
+
+    classes: int64 (B, rows, columns).
+    """
+    where = classes[:, None, None].expand(-1, -1, every.shape[2], -1, -1)
+    return every.gather(1, where)[:, 0]
 
 
 def _key(name: str) -> str:

@@ -5,6 +5,10 @@ residual blocks of one 3x3 and one 1x1 convolution), gets the tables of its symb
 mean for every symbol) and embeds what was decoded in it. Low bands get an integer linear prediction from decoded
 neighbours first.
 
+The shapes of all blocks are known before, and stand as one-hot features beside every step's input. The tables of the
+second half of a band know the first (the neighbours in frequency or, where blocks are interleaved, beside it). The
+linear predictions have weights for each class of tile (undivided, two halves of either kind, quadrants).
+
 `walk` is written once. An `Arithmetic` supplies the numbers: `prior_trainable.PriorNet` floats with gradients,
 `prior_exact.ExactArithmetic` integers held in float32, `prior_numpy.NumpyArithmetic` the plain reference. A `Coder`
 does with the symbols what is to be done: writes them, reads them, or counts their bits.
@@ -47,8 +51,17 @@ class Arithmetic(Protocol):
     def spread(self, rate: Array, like: Array) -> Array:
         """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
 
-    def linear(self, step: Step, symbols: Array) -> Array:
-        """Predict a step's symbols from (B, 3, 32, 32, rows, columns), in quarter symbols (B, n, rows, columns)."""
+    def shape_features(self, shapes: Array) -> Array:
+        """Return the one-hot features of maps (B, 2, 2 rows, 2 columns), (B, 56, rows, columns)."""
+
+    def take(self, features: Array, tiles: Any) -> Array:
+        """Take features (B, channels, rows, columns) at flat tile indices (N,): (B, channels, N, 1)."""
+
+    def linear(self, step: Step, symbols: Array, shapes: Array) -> Array:
+        """Predict a step's symbols with the weights of each tile's class, in quarter symbols (B, n, rows, columns).
+
+        symbols: (B, 3, 32, 32, rows, columns). shapes: maps (B, 2, 2 rows, 2 columns).
+        """
 
     def nearest(self, quarters: Array) -> Array:
         """Round quarter symbols to whole symbols, half up."""
@@ -87,61 +100,65 @@ class Coder(Protocol):
     def code_step(self, step: Step, prediction: Array | None, state: Array) -> Array:
         """Code the symbols of a step and return them, (B, n, rows, columns); None will do for the last step.
 
-        The layer "<step>.head" gives their tables from the state; the coder applies it, in parts if it likes.
+        The layer "<step>.head" gives their tables from the state, to which the features of the shapes and, for a
+        second half, those of the first are joined; the coder applies it, in parts if it likes.
         prediction: quarter symbols, None where there is no linear prediction.
         """
 
-    def embedded(self, step: Step, features: Array) -> None:
-        """Hear by which features, (B, 2n, rows, columns), the symbols of a step are about to enter the state."""
 
+def walk(a: Arithmetic, step_index: Array, shapes: Array, coder: Coder, *, n_levels: int = N_LEVELS) -> None:
+    """Walk down the pyramid of a grid of tiles, coarse to fine, and let `coder` code every symbol.
 
-def walk(a: Arithmetic, grid: tuple[int, int], step_index: Array, coder: Coder, n_levels: int = N_LEVELS) -> None:
-    """Walk down the pyramid of a (rows, columns) tile grid, coarse to fine, and let `coder` code every symbol.
-
-    step_index: (B,), of the arithmetic's kind. n_levels: stop after so many stream levels.
+    step_index: (B,), of the arithmetic's kind. shapes: maps of luma and chroma, int64 (B, 2, 2 rows, 2 columns), numpy
+    but for the trainable form. n_levels: stop after so many stream levels.
     """
-    rate = a.rate(step_index)
-    _walk_dc(a, grid, rate, coder)
+    grid = shapes.shape[-2] // 2, shapes.shape[-1] // 2
+    rate, tiles = a.rate(step_index), a.shape_features(shapes)
+    _walk_dc(a, grid, rate, tiles, coder)
     if n_levels == 1:
         return
     state = a.conv("start", a.features(a.dc_around(coder.known_dc())))
+    features: Array = None  # of the step before, which is the first half where this one is the second
     for step in STEPS:
         if step.stream_level >= n_levels:
             return
-        state = _refined(a, step, state, rate)
-        prediction = a.linear(step, coder.known_symbols()) if step.stream_level <= MAX_LINEAR_LEVEL else None
-        symbols = coder.code_step(step, prediction, a.relu(state))
+        state = _refined(a, step, state, rate, tiles)
+        low = step.stream_level <= MAX_LINEAR_LEVEL
+        prediction = a.linear(step, coder.known_symbols(), shapes) if low else None
+        known = [a.relu(state), tiles, *([features] if step.half == 1 else [])]
+        symbols = coder.code_step(step, prediction, a.join(known))
         if step is not STEPS[-1]:
             features = a.features(symbols)
-            coder.embedded(step, features)
             parts = [features] if prediction is None else [features, a.features(symbols - a.nearest(prediction))]
             state = a.add(state, a.conv(f"{step.name}.embed", a.join(parts)))
 
 
-def _refined(a: Arithmetic, step: Step, state: Array, rate: Array) -> Array:
-    """The state from which a step's tables come: widened where the level asks for it, shifted by the rate, refined."""
+def _refined(a: Arithmetic, step: Step, state: Array, rate: Array, tiles: Array) -> Array:
+    """The state from which a step's tables come: widened, shifted by the rate and a level's shapes, and refined."""
     if f"{step.name}.widen" in a.names:
         state = a.conv(f"{step.name}.widen", a.relu(state))
     state = a.add(state, a.spread(a.conv(f"{step.name}.rate", rate), state))
+    if f"{step.name}.shape" in a.names:
+        state = a.add(state, a.conv(f"{step.name}.shape", tiles))
     for i in range(a.config.blocks(step)):
         y = a.relu(a.conv(f"{step.name}.block{i}.conv", a.relu(state)))
         state = a.add(state, a.conv(f"{step.name}.block{i}.mix", y))
     return state
 
 
-def _walk_dc(a: Arithmetic, grid: tuple[int, int], rate: Array, coder: Coder) -> None:
+def _walk_dc(a: Arithmetic, grid: tuple[int, int], rate: Array, tiles: Array, coder: Coder) -> None:
     """Code the DC picture: the coarsest lattice without a network, then phase by phase what lies between."""
     coder.code_dc(dc_base(*grid), slice(0, 3), None, None)
     for phase in dc_phases(*grid):
-        _walk_phase(a, phase, rate, coder)
+        _walk_phase(a, phase, rate, tiles, coder)
 
 
-def _walk_phase(a: Arithmetic, phase: Phase, rate: Array, coder: Coder) -> None:
+def _walk_phase(a: Arithmetic, phase: Phase, rate: Array, tiles: Array, coder: Coder) -> None:
     """Code the DCs of one phase: luma, then, knowing how far it was from its prediction, chroma."""
     near = a.dc_gather(coder.known_dc(), phase.near)  # (B, 3, N, 12)
     prediction = a.dc_linear(phase.kind, phase.scale_class, near)  # (B, 3, N, 1)
     around = a.dc_features(near, prediction)  # (B, 72, N, 1)
-    known = [around, a.spread(rate, around), a.dc_class(phase.scale_class, around)]
+    known = [around, a.spread(rate, around), a.dc_class(phase.scale_class, around), a.take(tiles, phase.at)]
     for part, channels in (("y", slice(0, 1)), ("c", slice(1, 3))):
         x = a.join(known)
         for layer in ("in", "mid"):

@@ -83,7 +83,7 @@ class DctContext(Context):
 
     def __init__(self, config: ContextConfig) -> None:
         super().__init__(config)
-        self.register_buffer("largest", torch.ones(config.channels, config.size, config.size))
+        self.register_buffer("largest", torch.ones(config.channels, config.size, config.size, dtype=torch.float32))
 
     def fit(self, x: Tensor, batch: int = 4096) -> None:
         """Set the largest magnitudes from training pictures (N, C, D, D) in 0..1, `batch` at a time."""

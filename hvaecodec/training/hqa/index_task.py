@@ -13,7 +13,8 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from hvaecodec.codec.backends.torch_hqa import picture_to_indices
+from hvaecodec.codec.backends.torch_hqa import TorchLayers
+from hvaecodec.codec.hqa.pictures import picture_to_indices
 from hvaecodec.models.hqa.index_prior import DEPTH, KINDS, Above, IndexPriorConfig, flat, phases
 from hvaecodec.models.hqa.index_trainable import IndexPriorNet
 from hvaecodec.models.hqa.stack import HqaStack
@@ -124,7 +125,7 @@ class IndexTask(Stateless):
         parts: list[list[list[Cells]]] = [[[] for _ in KINDS] for _ in range(self.count)]
         for n in range(count):
             picture = _augment(photos[rng.integers(len(photos))], rng) if augmented else photos[n]
-            grids = picture_to_indices(self.stack, picture, range(len(self.stack)), self.device)
+            grids = picture_to_indices(TorchLayers(self.stack, self.device), picture, range(len(self.stack)))
             for number, grid in enumerate(grids[: self.count]):
                 share = min(1.0, self.config.kept / (grid.size * count)) if augmented else 1.0
                 above = Above(grids[number + 1]) if self.config.net.above else None

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from hvaecodec.codec.photo.adaptation import DIRECTIONS
 from hvaecodec.codec.weights import BITSTREAM
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.training import card
 from hvaecodec.training.checkpoint import load_weights
-from hvaecodec.training.photo.export import GENERATOR, export_bitstream, export_curvature, export_generator, tables_for
+from hvaecodec.training.data import PHOTO_TARS, Photos, load_photos
+from hvaecodec.training.photo.adaptation_basis import measure_basis
+from hvaecodec.training.photo.export import (
+    GENERATOR,
+    export_bitstream,
+    export_curvature,
+    export_generator,
+    shape_tables_for,
+    tables_for,
+)
 from hvaecodec.training.photo.generator_task import GeneratorTask
 from hvaecodec.training.photo.prior_task import PriorTask
 from hvaecodec.training.photo.searched_symbols import RoundingSearch
@@ -38,12 +49,21 @@ class DctVaeRun(Family):
         """Return the files that a recipe makes, each with the stage it comes from: the last of its kind."""
         return {BITSTREAM if isinstance(stage.task, PriorTraining) else GENERATOR: stage for stage in recipe.stages}
 
+    @cached_property
+    def photos(self) -> Photos:
+        """Hold photos to train and to validate on.
+
+        A folder of pictures without packs is read whole: it names no sources, and the card says so.
+        """
+        data = self.run.settings.data
+        return self.run.photos if any((data / name).is_file() for name in PHOTO_TARS) else load_photos(data)
+
     def task(self, stage: Stage) -> PriorTask | GeneratorTask:
         """Make a net's task; a generator on searched symbols needs the prior of the stage before."""
-        photos, place = self.run.photos, self.run.place(stage)
+        photos, place = self.photos, self.run.place(stage)
         if isinstance(stage.task, PriorTraining):
             return PriorTask(stage.task, photos, place)
-        search = RoundingSearch.of(self._last_prior()) if stage.task.symbols == "searched" else None
+        search = RoundingSearch(self._last_prior()) if stage.task.symbols == "searched" else None
         return GeneratorTask(stage.task, photos, place, search=search)
 
     def begin(self, stage: Stage, task: PriorTask | GeneratorTask) -> None:
@@ -69,18 +89,23 @@ class DctVaeRun(Family):
             self.run.report(stage.name, 1, "measuring the generator's curvature")
             count = max(1, self.run.recipe.count_crops // 16)
             side, seed = stage.task.side, self.run.settings.seed
-            path = export_curvature(folder, self.run.photos.train, count=count, side=side, seed=seed, force=True)
+            path = export_curvature(folder, self.photos.train, count=count, side=side, seed=seed, force=True)
             paths.append(path)
         return paths
 
     def _export_prior(self, stage: Stage) -> Path:
         net, recipe, settings = self._trained_prior(stage), self.run.recipe, self.run.settings
-        tables = tables_for(net, stage.task, self.run.photos.train, count=recipe.count_crops, seed=settings.seed)
-        return export_bitstream(net, tables, self.run.export_folder, settings.force)
+        train, seed = self.photos.train, settings.seed
+        tables = tables_for(net, stage.task, train, count=recipe.count_crops, seed=seed)
+        shapes = shape_tables_for(train, max(1, recipe.count_crops // 4), side=stage.task.side, seed=seed)
+        return export_bitstream(net, tables, shapes, self.run.export_folder, settings.force)
 
     def _export_generator(self, stage: Stage) -> Path:
         net = Generator(stage.task.net)
         self.run.load_stage(stage.name, net)
+        count, seed = max(DIRECTIONS, self.run.recipe.count_crops), self.run.settings.seed
+        side = 2 * stage.task.side
+        net.basis = measure_basis(net.requires_grad_(False), self.photos.train, count=count, side=side, seed=seed)
         return export_generator(net, self.run.export_folder, force=self.run.settings.force)
 
     def _last_prior(self) -> PriorNet:

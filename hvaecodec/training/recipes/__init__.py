@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 from dataclasses import replace
 
 from hvaecodec.training.recipes import classifiers, hqa, hqa_faces, hqa_photo, hqa_sampler, photo, srvae, texture, vdvae
@@ -37,8 +38,10 @@ def find_recipe(name: str, preset: str = "cpu", minutes: float | None = None, st
         raise ValueError(f"no preset {preset!r}; known are {', '.join(PRESETS)}")
     if minutes is not None and steps is not None:
         raise ValueError("give one of minutes and steps, not both")
-    if (minutes is not None and minutes <= 0) or (steps is not None and steps < 1):
-        raise ValueError("a budget must be positive")
+    if minutes is not None and not 0 < minutes < math.inf:
+        raise ValueError(f"minutes are a number above 0, not {minutes}")
+    if steps is not None and steps < 1:
+        raise ValueError(f"steps are at least 1, not {steps}")
     recipe = RECIPES[name](name, preset)
     return replace(recipe, stages=tuple(_with_budget(stage, minutes, steps) for stage in recipe.stages))
 

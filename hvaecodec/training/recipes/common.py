@@ -5,14 +5,22 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
+
+# Fields of `LoopConfig` that came after records had been made. At these defaults they say nothing new, so the stamps of
+# records and the identity of a run leave them out.
+LATER_FIELDS = {"schedule": "cosine", "optimiser": "adamw", "every": 10, "gather": 5}
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    """The loop takes steps of AdamW, with a warm-up, then along a cosine down to `floor` over the budget.
+    """The loop takes steps of an optimiser, with a warm-up, then along a cosine down to `floor` over the budget.
 
     The budget is `steps` if they are given, else `minutes` of wall clock. warm_up: steps. ema: decay of the average.
+
+    schedule: "constant" stays at the peak, for runs whose end is not known; their averaged weights are what counts.
+    optimiser: see `hvaecodec.training.optimisers`; SOAP makes its bases anew every `every` steps and looks
+    at the moments that they come from every `gather` steps.
 
     compiled: fuse the loss with torch.compile where the machine can; minutes before the first step, less for each.
     """
@@ -32,6 +40,21 @@ class LoopConfig:
     channels_last: bool = False
     compiled: bool = False
     workers: int = 0  # threads that make batches ahead
+    schedule: Literal["cosine", "constant"] = "cosine"
+    optimiser: Literal["adamw", "soap", "muon"] = "adamw"
+    every: int = 10
+    gather: int = 5
+
+    def __repr__(self) -> str:
+        """Return what a dataclass would, without the `LATER_FIELDS` at their defaults."""
+        values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        parts = [f"{name}={value!r}" for name, value in values.items() if not says_nothing(name, value)]
+        return f"LoopConfig({', '.join(parts)})"
+
+
+def says_nothing(name: str, value: object) -> bool:
+    """Return whether a field of a loop came later than the first records and has its default."""
+    return name in LATER_FIELDS and value == LATER_FIELDS[name]
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Literal
 
 from hvaecodec.models.photo.generator import GeneratorConfig, ScaleConfig
 from hvaecodec.models.photo.prior_layers import PriorConfig
-from hvaecodec.training.data import FREE_SOURCES
+from hvaecodec.training.data import FREE_MORE_SOURCES
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 Symbols = Literal["plain", "searched"]
@@ -28,6 +28,11 @@ class PriorTraining:
     """The prior minimises estimated bits.
 
     A share of the batches are halved photos at fine steps: their chroma is whole.
+
+    uses: steps that share a batch and its partitions. apart: how far their step indices lie at most from the one that
+    the partitions were chosen for. rounding_from: the part of the budget after which weights and activations are
+    rounded as the integers are.
+    linear_crops: crops of `side` that the linear predictions are fitted on.
     """
 
     net: PriorConfig = field(default_factory=PriorConfig)
@@ -38,26 +43,34 @@ class PriorTraining:
     fine_crops: int = 64
     fine_side: int = 128
     fine_indices: StepIndices = (480, 793)
-    uses: int = 2  # steps that share a batch, each at a step index of its own
-    rounding_from: float = 0.4  # part of the budget after which weights and activations are rounded as the integers are
-    linear_crops: int = 384  # crops of `side` that the linear predictions are fitted on
+    uses: int = 3
+    apart: int = 24
+    rounding_from: float = -1.0
+    linear_crops: int = 384
     symbols: Symbols = "plain"
     pool: PoolConfig = PoolConfig(16, 16, 8)
 
 
 @dataclass(frozen=True)
 class GeneratorTraining:
-    """The generator minimises distortion at temperature 0 and, on the last `elbo_crops` of a batch, -ELBO."""
+    """The generator minimises distortion at temperature 0 and, on the last `elbo_crops` of a batch, -ELBO.
+
+    kl_warm_up: steps over which the weight of the KL rises from 0.2 to 1, 0 for none. dropped: share of the crops
+    whose symbols of +-1 below `dead` steps are zero, as an encoder's search would have them; the bound is drawn anew
+    for every crop.
+    """
 
     net: GeneratorConfig = field(default_factory=GeneratorConfig)
     crops: int = 16
     elbo_crops: int = 4
     elbo_weight: float = 0.25
-    kl_warm_up: int = 1500  # steps over which the weight of the KL rises from 0.2 to 1
+    kl_warm_up: int = 0
     side: int = 128
     indices: StepIndices = (0, 620)
     fine_share: float = 0.22
     fine_indices: StepIndices = (460, 793)
+    dropped: float = 0.5
+    dead: tuple[float, float] = (0.5, 0.66)
     symbols: Symbols = "plain"
     pool: PoolConfig = PoolConfig(64, 4, 4)
 
@@ -72,13 +85,18 @@ class Preset:
     minutes: float = 90  # for each of the two nets
     count_crops: int = 256
 
+    @property
+    def generator_loop(self) -> LoopConfig:
+        """The loop of the generator, with SOAP; the prior gains nothing from it in equal time and takes AdamW."""
+        return replace(self.loop, optimiser="soap", every=10, gather=2)
+
 
 _WIDE = GeneratorConfig(
     (
         ScaleConfig(32, 96, 1, 8),
-        ScaleConfig(16, 128, 2, 8),
-        ScaleConfig(8, 176, 4, 8),
-        ScaleConfig(4, 104, 4, 6, context_side=3),
+        ScaleConfig(16, 128, 3, 8),
+        ScaleConfig(8, 168, 6, 8),
+        ScaleConfig(4, 104, 6, 6, context_side=3),
         ScaleConfig(2, 36, 1, 3, context_side=3),
     ),
     encoder=56,
@@ -91,7 +109,7 @@ PRESETS = {
     # minutes on one large GPU: batches four times the size, nets as wide as 20 MB of weights allow
     "gpu": Preset(
         PriorTraining(
-            PriorConfig(coarse=144, fine=208), crops=64, fine_crops=256, pool=PoolConfig(16, 64, 16), linear_crops=768
+            PriorConfig(fine=200), crops=64, fine_crops=256, pool=PoolConfig(16, 64, 16), linear_crops=768
         ),
         GeneratorTraining(_WIDE, crops=64, elbo_crops=16, pool=PoolConfig(128, 8, 4)),
         LoopConfig(learning_rate=1.5e-3, save_minutes=2, channels_last=True, workers=12),
@@ -111,7 +129,7 @@ PRESETS = {
 }  # fmt: skip
 
 _TUNE_RATE = 0.3  # learning rate of the fine-tuning on searched symbols, relative to plain training
-_TUNE_SHARE = 0.15  # of the whole budget
+_TUNE_SHARE = 0.2  # of the whole budget
 
 
 def _prior(name: str, preset: str) -> Recipe:
@@ -122,7 +140,7 @@ def _prior(name: str, preset: str) -> Recipe:
 
 def _generator(name: str, preset: str) -> Recipe:
     sizes = PRESETS[preset]
-    loop = replace(sizes.loop, minutes=sizes.minutes)
+    loop = replace(sizes.generator_loop, minutes=sizes.minutes)
     return Recipe(name, preset, (Stage("generator", sizes.generator, loop, start="init"),))
 
 
@@ -137,12 +155,13 @@ def _finetune(name: str, preset: str) -> Recipe:
     """Train both nets, which begin with trained weights, on symbols from the encoder's search against the prior."""
     sizes = PRESETS[preset]
     minutes = sizes.minutes * _TUNE_SHARE / (1 - _TUNE_SHARE)
-    loop = replace(sizes.loop, minutes=minutes, learning_rate=sizes.loop.learning_rate * _TUNE_RATE)
+    rate = sizes.loop.learning_rate * _TUNE_RATE
+    loops = [replace(loop, minutes=minutes, learning_rate=rate) for loop in (sizes.loop, sizes.generator_loop)]
     prior = replace(sizes.prior, symbols="searched", rounding_from=-1.0, uses=1)
     generator = replace(sizes.generator, symbols="searched", kl_warm_up=0)
     stages = (
-        Stage("prior-searched", prior, loop, 0.5, "init"),
-        Stage("generator-searched", generator, loop, 0.5, "init"),
+        Stage("prior-searched", prior, loops[0], 0.5, "init"),
+        Stage("generator-searched", generator, loops[1], 0.5, "init"),
     )
     return Recipe(name, preset, stages, needs_init=True, count_crops=sizes.count_crops)
 
@@ -166,7 +185,9 @@ _MAKERS: dict[str, Maker] = {
 
 
 def _free(make: Maker) -> Maker:
-    return lambda name, preset: replace(make(name, preset), sources=FREE_SOURCES)
+    return lambda name, preset: replace(make(name, preset), sources=FREE_MORE_SOURCES)
 
 
-RECIPES = _MAKERS | {f"{name}-free": _free(make) for name, make in _MAKERS.items() if "no-latents" not in name}
+RECIPES = {name: _free(make) for name, make in _MAKERS.items()} | {
+    f"{name}-all-sources": make for name, make in _MAKERS.items() if "no-latents" not in name
+}

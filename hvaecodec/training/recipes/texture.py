@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
-from hvaecodec.models.texture import TextureConfig
+from hvaecodec.models.texture_config import TextureConfig
 from hvaecodec.training.data import FREE_SOURCES
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 

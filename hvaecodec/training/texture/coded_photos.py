@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.codec.backends.torch_hqa import indices_to_picture, picture_to_indices
-from hvaecodec.codec.backends.torch_photo_blocks import render
+from hvaecodec.codec.backends.torch_hqa import TorchLayers
 from hvaecodec.codec.hqa.codec import HqaPhotoCodec
+from hvaecodec.codec.hqa.pictures import indices_to_picture, picture_to_indices
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.codec.settings import Decoding
@@ -59,10 +59,9 @@ class DctCoded:
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
         """Code a photo and decode it at temperature 0."""
-        net = self.codec.generators.get(self.codec.generators.newest)
         coded = encode_picture(self.codec.weights, photo, setting, _EFFORT)
-        steps = torch.from_numpy(self.codec.bitstream.steps(setting))
-        return render(net, coded.symbols, steps, setting)[: photo.shape[0], : photo.shape[1]]
+        picture = self.codec.weights.nets.render(coded.context, self.codec.generators.newest, Decoding())
+        return picture[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:
         """Return the features of a step index."""
@@ -85,8 +84,9 @@ class HqaCoded:
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
         """Code a photo and decode it at temperature 1, the lower layers drawn."""
         drawing = self.codec.generators.drawing(self.codec.generators.newest)
-        (indices,) = picture_to_indices(drawing.net, photo, [setting - 1])
-        decoded = indices_to_picture(drawing.net, indices, setting - 1, Decoding(1.0, seed), drawing.sampler)
+        layers = TorchLayers(drawing.net)
+        (indices,) = picture_to_indices(layers, photo, [setting - 1])
+        decoded = indices_to_picture(layers, indices, setting - 1, Decoding(1.0, seed), drawing.sampler)
         return decoded[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:

@@ -11,7 +11,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hvaecodec.models.patch_critic import PatchCritic
-from hvaecodec.models.texture import FOLD, Texture
+from hvaecodec.models.texture import Texture
+from hvaecodec.models.texture_config import FOLD
 from hvaecodec.training.checkpoint import moments, restore_moments
 from hvaecodec.training.data import Crops, Photos, corners
 from hvaecodec.training.loop import Moment, learning_rate

@@ -11,10 +11,13 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from hvaecodec.bench.data.datasets import NamedImage
 from hvaecodec.bench.measure import memory, record_files, runner
 from hvaecodec.bench.measure.codec_spec import CodecSpec
+from hvaecodec.cli.main import app
+from hvaecodec.codec.errors import CodecError
 
 
 @dataclass(eq=False)
@@ -156,6 +159,53 @@ def test_a_run_after_a_torn_line_starts_its_own(tmp_path: Path) -> None:
     path.write_text('{"a": 1}\n{"a": 2, "b"')
     record_files.append_record(path, {"a": 3})
     assert record_files.read_records(path) == [{"a": 1}, {"a": 3}]
+
+
+GOOD = {"dataset": "d", "codec": "jpeg", "settings": {"quality": 5.0}, "version": "1", "image": "a", "pixels": "00",
+        "baseline": True, "n_bytes": 3, "bpp": 0.5, "mse": 1.0, "psnr_db": None, "warm_up": True,
+        "notes": ["n"]}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b"7",
+        b"[]",
+        b"null",
+        b'"text"',
+        b"\xff\xfe\xfd",
+        b"[" * 100_000,
+        b'{"a": 1}',
+        b'{"a": ' + b"9" * 5000 + b"}",
+        *(
+            json.dumps(GOOD | change).encode()
+            for change in (
+                {"settings": 5}, {"settings": {"quality": "5"}}, {"settings": {}}, {"codec": ["jpeg"]}, {"image": None},
+                {"bpp": "0.5"}, {"bpp": [1]}, {"mse": float("nan")}, {"n_bytes": {}}, {"baseline": 1}, {"pixels": 3},
+                {"not_measured": "words"}, {"bpp": True}, {"psnr_db": float("inf")}, {"width": 1e308 * 10},
+            )
+        ),
+    ],
+)  # fmt: skip
+def test_lines_that_are_no_records_are_left_out(tmp_path: Path, line: bytes) -> None:
+    good = json.dumps(GOOD).encode()
+    (tmp_path / record_files.FILE).write_bytes(good + b"\n" + line + b"\n" + good)
+    earlier, _ = record_files.open_records(tmp_path, fresh=False)
+    assert earlier == [GOOD, GOOD]
+
+
+def test_two_benches_do_not_share_a_folder(tmp_path: Path) -> None:
+    record_files.open_records(tmp_path, fresh=False)
+    with record_files.alone_in(tmp_path):
+        with pytest.raises(CodecError, match="another bench is writing into"), record_files.alone_in(tmp_path):
+            pass
+        (tmp_path / "pictures").mkdir()
+        Image.new("RGB", (8, 8)).save(tmp_path / "pictures" / "a.png")
+        words = ["bench", str(tmp_path / "pictures"), "--codec", "none", "--baseline", "png", "--out", str(tmp_path)]
+        result = CliRunner().invoke(app, words)
+        assert result.exit_code == 1 and "another bench is writing into" in result.stderr, result.output
+    with record_files.alone_in(tmp_path), record_files.alone_in(None):
+        pass
 
 
 def test_peak_memory_sees_what_a_block_touched() -> None:

@@ -13,8 +13,9 @@ from PIL import Image
 
 from hvaecodec import bench
 from hvaecodec.bench.measure import specs, user_inputs
-from hvaecodec.bench.metrics import features, set_metrics
-from hvaecodec.bench.show import output
+from hvaecodec.bench.metrics import convolutions, features, set_metrics
+from hvaecodec.bench.show import output, plots, tradeoffs
+from hvaecodec.bench.show.report import page_curves
 
 ROWS, COLUMNS = np.mgrid[0:40, 0:48]
 PICTURES = [
@@ -138,7 +139,7 @@ def test_files_at_several_temperatures_are_drawn_against_psnr(tmp_path: Path) ->
         entry = head | {"codec": codec, "settings": settings, "bpp": 0.2}
         records.append(entry | {"psnr_db": psnr, "encode_s": 1.0, "decode_s": 1.0, "threads": 1})
         sets.append(entry | {"fd_cifar": distance, "patches": 300, "nets": {}})
-    rows = output._at_temperatures(records, sets, ["psnr", "fd-cifar"])
+    rows = tradeoffs.rows_at_temperatures(records, sets, ["psnr", "fd-cifar"])
     assert [(row["codec"], row["temperature"]) for row in rows] == [(scores[0][0], 0), (scores[1][0], 1)]
     assert {row["file"] for row in rows} == {"c@effort=1, quality 5"}
     names = ["psnr", "fd-cifar"]
@@ -146,6 +147,45 @@ def test_files_at_several_temperatures_are_drawn_against_psnr(tmp_path: Path) ->
     assert "trade-off fd-cifar" not in output.write_tables_and_plots(
         records[:1], tmp_path, metric_names=names, sets=sets[:1]
     )
+
+
+def test_lpips_is_drawn_against_psnr_at_equal_files(tmp_path: Path) -> None:
+    """A metric of single pictures as one of sets; published curves lie behind, in the picture and on the page."""
+    records = [
+        {"dataset": "d", "baseline": False, "version": "1", "image": "p", "codec": codec, "bpp": 0.2}
+        | {"settings": {"quality": 5.0} | ({"temperature": t} if t else {}), "encode_s": 1.0, "decode_s": 1.0}
+        | {"threads": 1, "psnr_db": psnr, "lpips": lpips}
+        for codec, t, psnr, lpips in [("c@effort=1,temperature=1", 1, 28.0, 0.2), ("c@effort=1", None, 30.0, 0.4)]
+    ]
+    names, published = ["psnr", "lpips"], ["ms-illm", "vtm18.0"]
+    paths = output.write_tables_and_plots(
+        records, tmp_path, metric_names=names, anchor="c@effort=1", published=published
+    )
+    assert {"plot lpips", "trade-off lpips"} <= paths.keys() and "trade-off psnr" not in paths
+    rows = tradeoffs.rows_at_temperatures(records, [], names)
+    axes = plots.tradeoff_figure(rows, ("psnr", "lpips"), published=published).axes[0]
+    assert [line.get_label() for line in axes.lines] == [
+        "ms-illm (published, Kodak, by rate)",
+        "c@effort=1, quality 5, 0.200 bpp",
+    ]
+    assert list(axes.lines[1].get_xdata()) == [30.0, 28.0] and list(axes.lines[1].get_ydata()) == [0.4, 0.2]
+    assert (axes.lines[0].get_xdata()[1], axes.lines[0].get_ydata()[1]) == (25.923, 0.10997)
+    (tradeoff,) = (p for p in page_curves.all_plots(records, names, published, []) if p["kind"] == "trade-off")
+    assert (tradeoff["across"], tradeoff["up"], tradeoff["higher"]) == ("PSNR (dB, RGB)", "LPIPS (AlexNet)", False)
+    assert [(c["name"], c["kind"], c["points"][:2]) for c in tradeoff["curves"]] == [
+        ("c@effort=1, quality 5, 0.200 bpp", "ours", [(30.0, 0.4), (28.0, 0.2)]),
+        ("ms-illm", "published", [(24.729, 0.157621), (25.923, 0.10997)]),
+    ]
+    assert all("trade-off" != p["kind"] for p in page_curves.all_plots(records[1:], names, published, []))
+
+
+def test_without_weights_perception_is_measured_by_what_is_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(convolutions, "at_hand", lambda net: False)
+    monkeypatch.setattr(bench, "_PERCEPTION", ("lpips", "dists", "psnr"))
+    with pytest.warns(UserWarning, match=r"^lpips and dists left out: their weights are not on this machine; docs/MET"):
+        table = bench.rate_perception("jpeg@quality=20", PICTURES[:1])
+    assert table.metrics == ("psnr",)
+    assert bench.rate_perception("jpeg@quality=20", PICTURES[:1], ["mse"]).metrics == ("mse",), "in silence"
 
 
 def test_options_of_decoding_reach_decode_and_no_file() -> None:

@@ -6,12 +6,15 @@ import dataclasses
 import hashlib
 import http.server
 import io
+import os
 import re
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,6 +25,7 @@ from typer.testing import CliRunner
 from hvaecodec import bench
 from hvaecodec.bench.metrics import (
     NotMeasurable,
+    convolutions,
     frechet,
     image_metrics,
     inception,
@@ -101,9 +105,11 @@ def server(cache: Path, tmp_path: Path, stand_in_file: bytes, monkeypatch: pytes
 
 def stand_in(folder: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / metric_weights.ALEXNET.file).write_bytes(data)
-    sha256 = hashlib.sha256(data).hexdigest()
-    fitting = metric_weights.Weights(metric_weights.ALEXNET.file, metric_weights.ALEXNET.url, sha256)
+    fitting = dataclasses.replace(metric_weights.ALEXNET, sha256=hashlib.sha256(data).hexdigest())
     monkeypatch.setattr(metric_weights, "ALEXNET", fitting)
+    tensors = {name: x.numpy() for name, x in torch.load(io.BytesIO(data)).items() if name.startswith("features")}
+    fitting_tensors = {"whole": fitting, "digest": convolutions.digest_of(tensors)}
+    monkeypatch.setattr(convolutions, "ALEXNET", dataclasses.replace(convolutions.ALEXNET, **fitting_tensors))
 
 
 def test_lpips_with_downloaded_weights_is_the_authors(server: Path, cache: Path) -> None:
@@ -123,6 +129,56 @@ def test_lpips_with_downloaded_weights_is_the_authors(server: Path, cache: Path)
     assert image_metrics.get("lpips").score(X, X) == 0
     (server / metric_weights.ALEXNET.file).unlink()
     metric_weights.find(metric_weights.ALEXNET)  # from the cache now
+
+
+def test_making_the_networks_draws_nothing_and_leaves_the_device_alone(server: Path) -> None:
+    before = torch.random.get_rng_state()
+    network = perceptual.load_lpips("alex")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert {x.device.type for x in [*network.parameters(), *network.buffers(), torch.zeros(1)]} == {"cpu"}
+    assert not any(x.requires_grad for x in network.parameters())
+
+
+def test_lpips_has_a_gradient_for_training(server: Path) -> None:
+    a, b = (2 * perceptual.planes(x) - 1 for x in (X, X_HAT))
+    distance = perceptual.load_lpips("alex")(a, b.requires_grad_())
+    distance.sum().backward()
+    assert distance.shape == (1, 1, 1, 1) and b.grad is not None and float(b.grad.abs().sum()) > 0
+    step = 0.01 * b.grad / b.grad.norm()
+    with torch.inference_mode():
+        moved = float(perceptual.load_lpips("alex")(a, b - step))
+    assert float(distance.detach()) - moved == pytest.approx(0.01 * float(b.grad.norm()), rel=0.1)
+
+
+def test_dists_is_the_authors_at_full_size(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With random weights: α, β, what becomes of pooling, and no change of size, are what their own network has."""
+    authors = perceptual.library("DISTS_pytorch.DISTS_pt")
+    generator = torch.Generator().manual_seed(1)
+    tensors = {
+        name: torch.randn(shape, generator=generator).numpy() / np.float32(np.prod(shape[1:]) / 2) ** 0.5
+        for name, shape in convolutions.VGG16.names().items()
+    }
+    fitting = dataclasses.replace(convolutions.VGG16, digest=convolutions.digest_of(tensors))
+    monkeypatch.setattr(convolutions, "VGG16", fitting)
+    convolutions.write(fitting, tensors, tmp_path, "a test")
+    monkeypatch.setenv(metric_weights.FOLDER_VARIABLE, str(tmp_path))
+
+    vgg = perceptual.library("torchvision.models").vgg16()
+    vgg.features.load_state_dict({name[9:]: torch.from_numpy(x) for name, x in tensors.items()})
+    monkeypatch.setattr(authors, "models", SimpleNamespace(vgg16=lambda pretrained: vgg))
+    reference = authors.DISTS(load_weights=False)
+    weights = torch.load(perceptual.library_folder("DISTS_pytorch") / "weights.pt", weights_only=True)
+    reference.alpha.data, reference.beta.data = weights["alpha"], weights["beta"]
+    reference.requires_grad_(False)
+
+    big, other = (np.tile(x, (3, 4, 1))[:270, :300] for x in (X, X_HAT))
+    at_full_size = image_metrics.get("dists").score(big, other)
+    assert at_full_size == pytest.approx(float(reference(*map(perceptual.planes, (big, other)))), abs=1e-5)
+    sizes: dict[str, Any] = {"size": (256, 284), "mode": "bilinear"}
+    smaller = [torch.nn.functional.interpolate(perceptual.planes(x), **sizes) for x in (big, other)]
+    assert image_metrics.get("dists-256").score(big, other) == pytest.approx(float(reference(*smaller)), abs=5e-4)
+    assert abs(at_full_size - image_metrics.get("dists-256").score(big, other)) > 2e-3
+    assert image_metrics.get("dists").score(X, X_HAT) == image_metrics.get("dists-256").score(X, X_HAT)
 
 
 def test_a_given_folder_comes_first(cache: Path, tmp_path: Path, stand_in_file: bytes, monkeypatch: Any) -> None:
@@ -151,6 +207,66 @@ def test_another_file_is_refused_and_not_kept(server: Path, cache: Path) -> None
     with pytest.raises(CodecUnavailable, match="another file"):
         metric_weights.find(metric_weights.ALEXNET)
     assert list((cache / "checkpoints").iterdir()) == []
+
+
+@pytest.mark.parametrize("damage", ["chunk", "length", "gzip"])
+def test_a_download_that_breaks_is_one_line(cache: Path, damage: str, monkeypatch: Any) -> None:
+    """The connection ends within a chunk, or before the length that was announced, or what comes is no gzip."""
+
+    class Breaking(Quiet):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            self.send_response(200)
+            header, body = {
+                "chunk": ("Transfer-Encoding: chunked", b"64\r\nhalf"),
+                "length": ("Content-Length: 1000", b"half"),
+                "gzip": ("Content-Encoding: gzip", b"no gzip"),
+            }[damage]
+            self.send_header(*header.split(": "))
+            self.end_headers()
+            self.wfile.write(body)
+            self.close_connection = True
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Breaking) as site:
+        thread = threading.Thread(target=site.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        monkeypatch.setenv(metric_weights.URL_VARIABLE, f"http://127.0.0.1:{site.server_port}")
+        try:
+            with pytest.raises(CodecUnavailable, match=r"cannot download|another file"):
+                metric_weights.find(metric_weights.ALEXNET)
+        finally:
+            site.shutdown()
+            thread.join()
+    assert list((cache / "checkpoints").iterdir()) == []
+
+
+def test_weights_have_a_size_before_they_have_a_digest(
+    server: Path, cache: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(metric_weights, "MAX_BYTES", 100)
+    with pytest.raises(CodecUnavailable, match="more than 100 bytes"):
+        metric_weights.find(metric_weights.ALEXNET)
+    assert list((cache / "checkpoints").iterdir()) == []
+    monkeypatch.setenv(metric_weights.FOLDER_VARIABLE, str(server))
+    with pytest.raises(CodecUnavailable, match="at most 100 bytes"):
+        metric_weights.find(metric_weights.ALEXNET)
+    (server / metric_weights.ALEXNET.file).unlink()
+    os.mkfifo(server / metric_weights.ALEXNET.file)
+    with pytest.raises(CodecUnavailable, match="no file of at most"):
+        metric_weights.find(metric_weights.ALEXNET)
+
+
+def test_what_killed_downloads_left_is_removed(server: Path, cache: Path) -> None:
+    folder = cache / "checkpoints"
+    folder.mkdir(parents=True)
+    stem = Path(metric_weights.ALEXNET.file).stem
+    for name, age in ((f"{stem}.1.part", 2e5), (f"{stem}.2.part", 0), ("other.3.part", 2e5)):
+        (folder / name).write_bytes(b"half")
+        os.utime(folder / name, (time.time() - age,) * 2)
+    metric_weights.find(metric_weights.ALEXNET)
+    names = sorted(path.name for path in folder.iterdir())
+    assert names == sorted([metric_weights.ALEXNET.file, f"{stem}.2.part", "other.3.part"])
 
 
 @pytest.mark.usefixtures("cache")

@@ -56,6 +56,18 @@ def test_the_overlap_and_its_points_are_told() -> None:
     assert (result.low, result.high, result.n_anchor, result.n_test) == (26.0, 35.0, 3, 3)
 
 
+def test_a_range_of_ones_own_is_taken_whole_or_not_at_all() -> None:
+    """Twice the rate below 30 dB, half of it above: each half of the range by itself, or nothing."""
+    anchor = curve([2.0**i for i in range(9)], [26.0 + i for i in range(9)])
+    test = curve([2.0 ** (i + (1 if i < 4 else -1)) for i in range(9)], [26.0 + i for i in range(9)])
+    assert bd_rate(anchor, test, (26.0, 28.0)).percent == pytest.approx(100, abs=1)
+    above = bd_rate(anchor, test, (32.0, 34.0))
+    assert above.percent == pytest.approx(-50, abs=1)
+    assert (above.low, above.high, above.n_anchor) == (32.0, 34.0, 3)
+    with pytest.raises(NoOverlap, match="share 26.0..34.0 only"):
+        bd_rate(anchor, test, (25.9, 30.0))
+
+
 def test_no_overlap_is_said_not_guessed() -> None:
     with pytest.raises(NoOverlap, match="share no distortion"):
         bd_rate(ANCHOR, curve([0.1, 0.2], [50.0, 51.0]))
@@ -116,7 +128,15 @@ def test_the_curves_and_the_table_are_those_of_the_survey(data_dir: Path) -> Non
     specs = data_dir.resolve().parent / "specs"
     survey = json.loads((specs / "kodak_rd.json").read_text(encoding="utf-8"))
     shipped = json.loads((resources.files("hvaecodec.bench.show") / "published.json").read_text(encoding="utf-8"))
-    assert set(survey) == set(shipped)
+    perceptual = json.loads((specs / "perceptual.json").read_text(encoding="utf-8"))
+    more = {name: perceptual[name] for name in ("stablecodec", "dc-vic")}
+    assert set(survey | more) == set(shipped)
+    for name, entry in more.items():  # which has three digits
+        for key in ("bpp", "psnr", "lpips", "dists"):
+            assert shipped[name][key] == pytest.approx(entry[key], abs=0.06 if key == "psnr" else 6e-4), f"{name} {key}"
+    for name in ("ms-illm", "hific", "no-gan"):
+        for key in {"lpips", "dists"} & set(survey[name]):
+            assert shipped[name][key] == survey[name][key], f"{name} {key}"
     for name, entry in survey.items():
         ours = shipped[name]
         for key in ("bpp", "psnr", "ms_ssim"):
@@ -129,7 +149,7 @@ def test_the_curves_and_the_table_are_those_of_the_survey(data_dir: Path) -> Non
 
 
 def test_published_curves_have_sources_and_can_be_missed() -> None:
-    assert len(curves.published_names()) == 138
+    assert len(curves.published_names()) == 140
     assert all(curves.published_entry(name)["source"] for name in curves.published_names())
     assert curves.published("qarv_base", "ms-ssim") is None
     with pytest.raises(ValueError, match=r"no published curve 'qarv_bas'; near it: qarv_base|no published curve"):
@@ -173,3 +193,20 @@ def test_estimates_are_a_curve_of_their_own() -> None:
 def test_points_of_equal_distortion_are_averaged() -> None:
     doubled = curve([0.1, 0.2, 0.4], [24.0, 30.0, 30.0])
     assert np.isfinite(bd_rate(ANCHOR, doubled).percent)
+
+
+def test_published_perceptual_curves_are_drawn_as_their_sources_have_them() -> None:
+    values = {
+        ("ms-illm", "lpips"): (0.080607, 0.10997),
+        ("ms-illm", "dists"): (0.080607, 0.108518),
+        ("hific", "lpips"): (0.182559, 0.068647),
+        ("dc-vic", "lpips"): (0.086002, 0.096144),
+        ("stablecodec", "dists"): (0.0341, 0.092),
+    }
+    for (name, metric), (bpp, value) in values.items():
+        curve = curves.published(name, metric)
+        assert curve is not None and curve.source
+        (nearest,) = (v for b, v in zip(curve.bpp, curve.values, strict=True) if abs(b - bpp) < 1e-5)
+        assert nearest == pytest.approx(value, abs=1e-6)
+    assert curves.published("hific", "dists") is None
+    assert curves.published("ms-illm", "dists-256") is None and curves.published("ms-illm", "lpips-vgg") is None

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from hvaecodec.bench import baselines
 from hvaecodec.bench.measure import runner
+from hvaecodec.bench.metrics import metric_weights
 from hvaecodec.bench.show import documents
 from hvaecodec.bench.show.documents import DocumentRun, __main__, document_runs, markers
 from hvaecodec.cli.main import app
@@ -83,6 +84,8 @@ def test_every_block_stands_somewhere() -> None:
 def test_everything_is_made_from_scratch_and_reused(
     checkout: Path, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(metric_weights.URL_VARIABLE, "http://127.0.0.1:9/")  # LPIPS and DISTS cannot be had
+    monkeypatch.setattr(metric_weights, "folders", lambda: [tmp_path / "no weights"])
     runs = [tiny(run, photos) for run in document_runs.RUNS]
     done = {run.name: documents.finish_run(run, tmp_path / run.name, execute=command) for run in runs}
     changed = set(__main__.write_documents(checkout, done))
@@ -111,6 +114,7 @@ def test_everything_is_made_from_scratch_and_reused(
         assert shown.size == (3 * 134 + 12, 2 * (190 + 22) + 6), "three columns, two rows, each with words above"
     assert blocks["perception.fd"].endswith("](docs/rp_fd_cifar.png)")
     assert "](rd_psnr.png)" in (checkout / "docs/index.md").read_text(encoding="utf-8")
+    assert "FD-cifar |" in blocks["equal-bytes.table"] and done["perception"].run.metrics[:2] == ("psnr", "fd-cifar")
     metrics = markers.blocks_in((checkout / "docs/METRICS.md").read_text(encoding="utf-8"))
     assert metrics["perception.table"].count("dct-vae-photo@effort=1,temperature=1, quality ") == 2
     monkeypatch.setattr(runner, "_attempt", lambda *_: pytest.fail("measured again"))

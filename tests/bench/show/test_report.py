@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import io
 import json
 import re
@@ -161,6 +162,44 @@ def test_packed_pictures_are_kept_for_the_next_time(small_run: Any, tmp_path: Pa
     monkeypatch.setattr(picture_packer, "pack_lossless", lambda x: pytest.fail("packed again"))
     again = write(*small_run, tmp_path / "r.html", out=tmp_path / "out")
     assert again.picture("p1", "original") == first.picture("p1", "original")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'image/png"><script>alert(1)</script>\n\x89PNG\r\n\x1a\n',
+        b"text/html\n<script>alert(1)</script>",
+        b"image/svg+xml\n<svg xmlns='http://www.w3.org/2000/svg' onload='alert(1)'/>",
+        b"image/png\n<script>alert(1)</script>",
+        b"\xff\xfe\n\x89PNG\r\n\x1a\n",
+        b"",
+        None,
+    ],
+)
+def test_a_kept_picture_of_a_stranger_is_packed_again(small_run: Any, tmp_path: Path, content: bytes | None) -> None:
+    first = write(*small_run, tmp_path / "r.html", out=tmp_path / "out")
+    for path in (tmp_path / "out" / "pictures").iterdir():
+        if content is None:
+            path.unlink()
+            path.symlink_to("/dev/zero")
+        else:
+            path.write_bytes(content)
+    again = write(*small_run, tmp_path / "r.html", out=tmp_path / "out")
+    assert again.picture("p1", "original") == first.picture("p1", "original")
+    assert "alert(1)" not in (tmp_path / "r.html").read_text(encoding="utf-8")
+
+
+def test_only_the_page_s_own_script_and_style_may_run(small_run: Any, tmp_path: Path) -> None:
+    """The policy names them by the digest of their text, whatever else comes into the page."""
+    write(*small_run, tmp_path / "r.html")
+    text = (tmp_path / "r.html").read_text(encoding="utf-8")
+    (policy,) = re.findall(r'Content-Security-Policy" content="([^"]*)"', text)
+    assert "unsafe" not in policy
+    for tag, directive in (("script", "script-src"), ("style", "style-src")):
+        (content,) = re.findall(rf"<{tag}>(.*?)</{tag}>", text, re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+        assert f"{directive} 'sha256-{digest}';" in policy
+    assert not re.search(r"<[^>]* (style|on\w+)=", re.sub(r"<(script|style).*?</\1>", "", text, flags=re.DOTALL))
 
 
 def test_a_very_long_picture_becomes_png() -> None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 
 import constriction
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference_decoder import ESCAPES, RangeEncoder, ReferenceDecoder, starts_of
 
@@ -104,6 +104,30 @@ def test_the_reference_reads_the_same_bytes(seed, which):
     for symbols, *coding in written:
         np.testing.assert_array_equal(decoder.read(*coding), symbols)
         assert reference.read(*coding) == symbols.tolist()
+    decoder.check_exhausted()
+    assert reference.coder.exhausted()
+
+
+@given(seed=SEEDS, which=st.integers(0, 3), more=st.binary(min_size=1, max_size=12))
+@settings(max_examples=60)
+def test_a_stream_that_goes_on_is_refused_or_another_one(seed, which, more):
+    """What is appended to bytes that an encoder left off may be a stream of other symbols, never of the same."""
+    tables, starts = SETS[which]
+    encoder, written = Encoder(tables), chunks(seed, which)
+    for chunk in written:
+        encoder.write(*chunk)
+    assume(any(len(symbols) for symbols, *_ in written))
+    data = encoder.bytes() + more
+    with suppress(CorruptFile):
+        decoder = Decoder(tables, data)
+        read = [decoder.read(*coding) for _, *coding in written]
+        decoder.check_exhausted()
+        assert any((a != b).any() for a, (b, *_) in zip(read, written, strict=True))
+    reference = ReferenceDecoder(starts, data)
+    with suppress(ValueError):
+        read = [reference.read(*coding) for _, *coding in written]
+        same = all(a == b.tolist() for a, (b, *_) in zip(read, written, strict=True))
+        assert not (same and reference.coder.exhausted())
 
 
 @given(seed=SEEDS, which=st.integers(0, 3))
@@ -158,13 +182,18 @@ def test_garbage_gives_symbols_or_an_error(data, seed, which):
     """The container keeps damage away from the coder; what gets there all the same ends, and in the same way."""
     tables, starts = SETS[which]
     _, *coding = random_chunk(np.random.default_rng(seed), FREQUENCIES[which], 50)
-    try:
-        expected = ReferenceDecoder(starts, data).read(*coding)
-    except ValueError:
+    reference = ReferenceDecoder(starts, data)
+    expected = None
+    with suppress(ValueError):
+        expected = reference.read(*coding)
+    if expected is None or data.endswith(b"\0"):
         with pytest.raises(CorruptFile):
             Decoder(tables, data).read(*coding)
-    else:
-        assert Decoder(tables, data).read(*coding).tolist() == expected
+        return
+    decoder = Decoder(tables, data)
+    assert decoder.read(*coding).tolist() == expected
+    with nullcontext() if reference.coder.exhausted() else pytest.raises(CorruptFile, match="goes on"):
+        decoder.check_exhausted()
 
 
 @given(seed=SEEDS, cut=st.floats(0, 1), flip=st.integers(0, 10**6))

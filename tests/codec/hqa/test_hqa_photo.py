@@ -218,3 +218,8 @@ def test_the_file_names_its_codec(codec, monkeypatch):
         warnings.simplefilter("error")
         np.testing.assert_array_equal(hvaecodec.decode(data), codec.decode(data))
     assert hvaecodec.info(data)["layer"] == 4 and hvaecodec.symbols(data)[0].shape == (6, 9)
+
+
+@pytest.mark.parametrize("shape", [(33, 20, 2), (40, 35, 4)])
+def test_bytes_that_nobody_reads_are_refused(codec, shape):
+    promises.check_unread_bytes(codec, codec.encode(promises.noise(shape), quality=50))

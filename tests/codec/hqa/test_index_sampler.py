@@ -8,6 +8,7 @@ import torch
 from matrix import CONFIGURATIONS, IN_PROCESS, switched
 
 from hvaecodec.models.hqa import index_prior
+from hvaecodec.models.hqa.index_blas import BlasIndexArithmetic
 from hvaecodec.models.hqa.index_exact import ExactIndexArithmetic
 from hvaecodec.models.hqa.index_prior import CODES, DEPTH, OUTSIDE, TABLE, IndexPriorConfig, bit_tables, flat, phases
 from hvaecodec.models.hqa.index_sampler import IndexSampler
@@ -16,13 +17,13 @@ from hvaecodec.models.hqa.index_trainable import IndexPriorNet, export_integers
 CONFIG = IndexPriorConfig(embedding=4, hidden=16, above=True)
 
 
-def sampler(seed: int = 0, layers: int = 2, spread: float = 0.6) -> IndexSampler:
+def sampler(seed: int = 0, layers: int = 2, spread: float = 0.6, arithmetic=BlasIndexArithmetic) -> IndexSampler:
     """Conditional priors with random weights that say something."""
     torch.manual_seed(seed)
     nets = [IndexPriorNet(CONFIG) for _ in range(layers)]
     for net in nets:
         torch.nn.init.normal_(net.weights["head"], std=spread)
-    return IndexSampler([export_integers(net) for net in nets], bit_tables(), CONFIG)
+    return IndexSampler([export_integers(net) for net in nets], bit_tables(), CONFIG, arithmetic)
 
 
 def blind(logits: dict[int, float]) -> IndexSampler:
@@ -42,8 +43,9 @@ def some(grid: tuple[int, int], seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("grid", [(1, 1), (1, 7), (5, 3), (20, 33)])
 def test_draws_are_equal_in_every_configuration(grid):
-    source, above = sampler(), some(grid)
+    source, above = sampler(arithmetic=ExactIndexArithmetic), some(grid)
     expected = source.draw(above, 1, 0.8, 3, backend="numpy")
+    np.testing.assert_array_equal(sampler(arithmetic=BlasIndexArithmetic).draw(above, 1, 0.8, 3), expected)
     assert expected.shape == (2 * grid[0], 2 * grid[1]) and expected.dtype == np.int16
     assert expected.min() >= 0 and expected.max() < CODES
     for name in IN_PROCESS:

@@ -13,12 +13,13 @@ from matrix import BATCHES, CONFIGURATIONS, IN_PROCESS, switched
 from reference_decoder import RangeDecoder, starts_of
 
 import hvaecodec
-from hvaecodec.codec.backends.torch_hqa import Nets
+from hvaecodec.codec.backends.torch_hqa import TorchHqaNets
 from hvaecodec.codec.entropy.bits import BitEncoder, BitTables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.hqa import index_stream
 from hvaecodec.codec.hqa.index_stream import decode_indices, encode_indices
 from hvaecodec.codec.hqa.weights import load_hqa_bitstream
+from hvaecodec.models.hqa.index_blas import BlasIndexArithmetic
 from hvaecodec.models.hqa.index_exact import ExactIndexArithmetic
 from hvaecodec.models.hqa.index_numpy import NumpyIndexArithmetic
 from hvaecodec.models.hqa.index_prior import (
@@ -50,7 +51,7 @@ def bitstream(folder):
 
 @pytest.fixture(scope="module")
 def arithmetic(bitstream, folder):
-    return Nets(bitstream, folder, "generator.safetensors").arithmetic
+    return TorchHqaNets(bitstream, folder, "generator.safetensors").arithmetic
 
 
 @pytest.fixture(scope="module")
@@ -106,8 +107,8 @@ def test_bytes_and_indices_in_this_process(bitstream, arithmetic, indices, strea
 
 
 def test_the_numpy_reference_writes_and_reads_the_same(bitstream, indices, stream):
-    assert encode_indices(bitstream.reference(2), bitstream.tables, indices)[0] == stream
-    decoded, _ = decode_indices(bitstream.reference(2), bitstream.tables, stream, GRID)
+    assert encode_indices(bitstream.arithmetic_in("numpy", 2), bitstream.tables, indices)[0] == stream
+    decoded, _ = decode_indices(bitstream.arithmetic_in("numpy", 2), bitstream.tables, stream, GRID)
     np.testing.assert_array_equal(decoded, indices)
 
 
@@ -125,7 +126,7 @@ def test_plain_integers_decode_a_whole_grid(bitstream, indices, stream, monkeypa
             return bits
 
     monkeypatch.setattr(index_stream, "BitDecoder", lambda _, data: Plain(data))
-    decoded, _ = decode_indices(bitstream.reference(2), bitstream.tables, stream, GRID)
+    decoded, _ = decode_indices(bitstream.arithmetic_in("numpy", 2), bitstream.tables, stream, GRID)
     np.testing.assert_array_equal(decoded, indices)
 
 
@@ -180,23 +181,30 @@ def wide():
         slack = 2**24 - 1 - (1 << 13) - 255 * np.abs(arrays[f"{name}.weight"].astype(np.int64)).sum(1)
         arrays[f"{name}.bias"] = (slack * rng.choice([-1, 1], outputs)).astype(np.int32)
     near = rng.integers(0, OUTSIDE + 1, (max(BATCHES), 16))
-    return ExactIndexArithmetic(arrays, config), near, NumpyIndexArithmetic(arrays, config).logits("vertical", 1, near)
+    return arrays, config, near, NumpyIndexArithmetic(arrays, config).logits("vertical", 1, near)
 
 
 @pytest.mark.parametrize("size", BATCHES)
 @pytest.mark.parametrize("name", IN_PROCESS)
 def test_sums_near_their_bound_are_exact(wide, size, name):
-    arithmetic, near, expected = wide
+    arrays, config, near, expected = wide
+    arithmetic = ExactIndexArithmetic(arrays, config)
     with switched(CONFIGURATIONS[name]), torch.inference_mode():
         logits = arithmetic.logits("vertical", 1, near[:size])
     np.testing.assert_array_equal(logits, expected[:size])
 
 
-def test_weights_that_could_exceed_the_bound_are_refused(bitstream):
+def test_sums_near_their_bound_are_exact_in_blas(wide):
+    arrays, config, near, expected = wide
+    np.testing.assert_array_equal(BlasIndexArithmetic(arrays, config).logits("vertical", 1, near), expected)
+
+
+@pytest.mark.parametrize("arithmetic", [ExactIndexArithmetic, BlasIndexArithmetic])
+def test_weights_that_could_exceed_the_bound_are_refused(bitstream, arithmetic):
     arrays = bitstream.layer(0)
     arrays["mid.bias"] = arrays["mid.bias"] + np.int32(2**24)
     with pytest.raises(ValueError, match="layer mid can exceed"):
-        ExactIndexArithmetic(arrays, bitstream.config)
+        arithmetic(arrays, bitstream.config)
 
 
 def test_training_with_roundings_prices_as_the_integers_do():

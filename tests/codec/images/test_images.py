@@ -2,6 +2,7 @@
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -10,8 +11,8 @@ from PIL import Image, ImageCms, PngImagePlugin
 
 from hvaecodec.codec import images
 from hvaecodec.codec.errors import CodecError, CorruptFile
+from hvaecodec.codec.format.exif_block import reset_orientation
 from hvaecodec.codec.images import LoadedImage, from_any, read_image, to_file
-from hvaecodec.codec.images.exif import reset_orientation
 
 RNG = np.random.default_rng(7)
 RGB = RNG.integers(0, 256, (6, 5, 3), dtype=np.uint8)
@@ -100,20 +101,25 @@ def test_16_bit_rgb():
     ],
 )
 def test_wide_grey_samples(samples, expected):
-    loaded = from_any(Image.fromarray(samples))
+    with pytest.warns(UserWarning, match="converted to 8 bits"):
+        loaded = from_any(Image.fromarray(samples))
     np.testing.assert_array_equal(loaded.pixels, expected)
     assert "converted to 8 bits" in loaded.notes[0]
 
 
 @pytest.mark.parametrize(
-    ("mode", "channels"),
-    [("CMYK", 3), ("YCbCr", 3), ("HSV", 3), ("LAB", 3), ("RGBX", 3), ("PA", 4), ("RGBa", 4)]
-    + [("La", 2), ("P", 3), ("1", 1), ("I", 1), ("F", 1), ("I;16", 1), ("I;16B", 1)],
+    ("mode", "channels", "lossless"),
+    [("RGBX", 3, True), ("PA", 4, True), ("RGBa", 4, True), ("La", 2, True), ("P", 3, True), ("1", 1, True)]
+    + [("CMYK", 3, False), ("YCbCr", 3, False), ("HSV", 3, False), ("LAB", 3, False)]
+    + [("I", 1, False), ("F", 1, False), ("I;16", 1, False), ("I;16B", 1, False)],
 )
-def test_every_mode_of_a_pil_image(mode, channels):
-    loaded = from_any(Image.new(mode, (5, 6)))
+def test_every_mode_of_a_pil_image(mode, channels, lossless):
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        loaded = from_any(Image.new(mode, (5, 6)))
     assert loaded.pixels.shape == ((6, 5, channels) if channels > 1 else (6, 5))
     assert len(loaded.notes) == 1
+    assert [str(warning.message) for warning in warned] == list(loaded.losses) == list(loaded.notes)[lossless:]
 
 
 def test_cmyk_drops_a_profile_that_no_longer_fits():
@@ -164,7 +170,7 @@ def test_reset_orientation_changes_two_bytes_at_most():
 
 def test_damaged_exif_is_left_out_with_a_note():
     loaded = read_image(saved(Image.fromarray(RGB), exif=b"Exif\0\0II*\0\xff\xff\xff\xff"))
-    assert loaded.exif is None and any("EXIF is damaged" in note for note in loaded.notes)
+    assert loaded.exif is None and any("EXIF cannot be read" in note for note in loaded.notes)
     np.testing.assert_array_equal(loaded.pixels, RGB)
 
 
@@ -178,7 +184,7 @@ def test_first_frame_of_an_animation():
     frames = [Image.fromarray(GREY), Image.fromarray(255 - GREY)]
     data = saved(frames[0], "GIF", save_all=True, append_images=frames[1:])
     loaded = read_image(data)
-    assert "first of 2 frames" in loaded.notes[0]
+    assert "frame 1 of 2 is used" in loaded.notes[0]
     assert loaded.pixels.shape[:2] == (6, 5)
 
 
@@ -199,7 +205,7 @@ def bad_files():
     yield "hvc", b"HVC\1...", "already"
     yield "cut png", png[:60], "cannot read|not an image"
     yield "cut jpeg", jpeg[: len(jpeg) - 40], "cannot read|not an image"
-    yield "bomb", bytes(huge) + png[33:], "limit of 268435456"
+    yield "bomb", bytes(huge) + png[33:], "limit of 178956970"
     yield "wide", saved(Image.new("1", (65536, 1))), "each side is 1 to 65535"
 
 
@@ -240,7 +246,6 @@ def test_missing_file_and_directory(tmp_path):
         (np.zeros((1, 4, 4, 3), np.uint8), ValueError),
         (np.zeros(4, np.uint8), ValueError),
         (np.zeros((1, 65536), np.uint8), ValueError),
-        (np.broadcast_to(np.uint8(0), (40000, 40000)), ValueError),
         (Image.new("RGB", (0, 5)), ValueError),
         (np.zeros((4, 4, 3)), TypeError),
         (np.zeros((4, 4), bool), TypeError),
@@ -251,14 +256,6 @@ def test_missing_file_and_directory(tmp_path):
 def test_wrong_arguments(image, error):
     with pytest.raises(error):
         from_any(image)
-
-
-def test_pillows_own_limit_is_left_as_it_was():
-    before = Image.MAX_IMAGE_PIXELS
-    read_image(saved(Image.fromarray(RGB)))
-    with pytest.raises(CodecError):
-        read_image(b"no")
-    assert Image.MAX_IMAGE_PIXELS == before
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (6, 5), (64, 100)])
@@ -277,7 +274,7 @@ def test_another_alpha_stream_is_corrupt(data):
 
 def test_alpha_of_another_size_is_refused_before_it_is_decoded():
     data = images.encode_alpha(np.zeros((6, 5), np.uint8))
-    with pytest.raises(CorruptFile, match="6 x 5 L, expected 5 x 6 L"):
+    with pytest.raises(CorruptFile, match="6 x 5 pixels, expected 5 x 6"):
         images.decode_alpha(data, 5, 6)
     for end in range(len(data) - 20):
         with pytest.raises(CorruptFile):

@@ -12,6 +12,7 @@ import tiny
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from partitions import random_shapes
 from PIL import Image
 from promises import PHOTO, SHAPES, psnr_db
 from skimage import data as photos
@@ -20,6 +21,7 @@ from hvaecodec import CodecError
 from hvaecodec.codec.errors import CorruptFile, ModelMismatch
 from hvaecodec.codec.format.container import pack, unpack
 from hvaecodec.codec.photo.codec import DctVaeCodec
+from hvaecodec.codec.photo.context import Context
 from hvaecodec.models.photo.layout import N_LEVELS
 
 
@@ -178,6 +180,11 @@ def test_other_weights_other_steps_and_other_level_counts_are_refused(codec, tmp
         codec.decode(pack(container.header, container.levels[:5]))
 
 
+@pytest.mark.parametrize("shape", [(33, 20, 2), (40, 35, 4)])
+def test_bytes_that_nobody_reads_are_refused(codec, shape):
+    promises.check_unread_bytes(codec, codec.encode(promises.noise(shape), quality=40, effort=1))
+
+
 def test_a_new_generator_leaves_old_files_their_pictures(codec, tmp_path):
     promises.check_new_generator(codec, tiny, tmp_path / "newer", codec.encode(PHOTO, effort=1))
 
@@ -191,10 +198,8 @@ def test_blocks_give_the_same_symbols_and_picture_as_the_whole(codec, monkeypatc
     data = codec.encode(pixels, quality=60, effort=1)
     whole = codec.decode(data)
     sample = codec.decode(data, temperature=1.0, seed=3)
-    from hvaecodec.codec.backends import torch_photo_blocks, torch_photo_transform
-
-    monkeypatch.setattr(torch_photo_blocks, "BLOCK", 5)
-    monkeypatch.setattr(torch_photo_transform, "STRIP_TILES", 20)
+    monkeypatch.setattr("hvaecodec.codec.photo.render.BLOCK", 5)
+    monkeypatch.setattr("hvaecodec.codec.photo.render.STRIP_TILES", 20)
     assert codec.encode(pixels, quality=60, effort=1) == data
     assert np.abs(codec.decode(data).astype(int) - whole).max() <= 1
     assert np.abs(codec.decode(data, temperature=1.0, seed=3).astype(int) - sample).max() <= 1
@@ -209,23 +214,25 @@ def test_search_pays_in_the_cost_it_minimises(codec, effort):
 
     def cost(at: int) -> float:
         encoding = encode_picture(codec.weights, PHOTO, 300, at, config)
-        error, _ = codec.weights.nets.error_gradient(encoding.symbols, 300, PHOTO)
+        error = codec.weights.nets.error_gradient(encoding.context, PHOTO).error
         return error / 3 + config.lagrangian * float(codec.bitstream.delta[300]) ** 2 * sum(encoding.est_bits)
 
     assert cost(effort) <= cost(1)
 
 
 def test_gradient_of_the_generators_error(codec):
-    from hvaecodec.codec.backends.torch_photo_blocks import error_gradient
+    from hvaecodec.codec.backends.torch_photo_blocks import error_gradient, squared_error
 
     net = codec.generators.get(codec.generators.newest)
     symbols = np.zeros((3, 32, 32, 2, 2), np.int16)
     steps = 20 * torch.from_numpy(codec.bitstream.s)
     pixels = photos.astronaut()[:50, :60]
-    base, gradient = error_gradient(net, symbols, steps, 300, pixels)
+    context = Context(symbols, random_shapes((2, 2)), 300)
+    base = error_gradient(net, context, steps, pixels)
     symbols[0, 0, 1, 0, 0] = 1
-    up, _ = error_gradient(net, symbols, steps, 300, pixels)
+    up = error_gradient(net, context, steps, pixels).error
     symbols[0, 0, 1, 0, 0] = -1
-    down, _ = error_gradient(net, symbols, steps, 300, pixels)
-    assert (up - down) / 2 == pytest.approx(gradient[0, 0, 1, 0, 0], rel=0.05)
-    assert base > 0
+    down = error_gradient(net, context, steps, pixels).error
+    assert (up - down) / 2 == pytest.approx(base.by_symbol[0, 0, 1, 0, 0], rel=0.05)
+    assert base.error > 0 and up != down
+    assert squared_error(net, context, steps, pixels) == pytest.approx(down, rel=1e-6)

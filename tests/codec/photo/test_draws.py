@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hvaecodec.codec.backends.torch_photo_blocks import Draws, render
+from hvaecodec.codec.backends.torch_photo_blocks import render
+from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.render import Draws
 from hvaecodec.models.philox import normals
 
 
@@ -15,8 +17,9 @@ class Recorder(torch.nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.latents: list[torch.Tensor] = []
+        self.basis = torch.zeros(0, 1)
 
-    def forward(self, dequantised, step_index, draw=None):
+    def forward(self, dequantised, shapes, step_index, draw=None, offsets=None):
         rows, columns = (n // 32 for n in dequantised.shape[2:])
         for number, side in ((0, 1), (1, 2)):
             mean = torch.full((1, 3, rows * side, columns * side), 5.0)
@@ -26,8 +29,8 @@ class Recorder(torch.nn.Module):
 
 def test_latents_are_drawn_as_the_format_says():
     recorder, grid = Recorder(), (3, 5)
-    symbols = np.zeros((3, 32, 32, *grid), np.int16)
-    render(recorder, symbols, torch.ones(3, 32, 32), 100, Draws(temperature=0.5, seed=7))
+    context = Context(np.zeros((3, 32, 32, *grid), np.int16), np.zeros((2, 6, 10), np.int64), 100)
+    render(recorder, context, torch.ones(7, 3, 32, 32), Draws(temperature=0.5, seed=7))
     for number, side in ((0, 1), (1, 2)):
         rows, columns = grid[0] * side, grid[1] * side
         n = torch.from_numpy(normals(7, number, (rows, columns, 3), 0, rows)).float()

@@ -5,25 +5,32 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import matrix
 import numpy as np
 import pytest
 import tiny
 import torch
 from matrix import BATCHES, CONFIGURATIONS, IN_PROCESS, switched
+from partitions import random_shapes
 from reference_decoder import ReferenceDecoder, starts_of
 
 import hvaecodec
+from hvaecodec.codec.photo import adaptation, shape_stream
 from hvaecodec.codec.photo import streams as level_streams
 from hvaecodec.codec.photo.chunk import StepPlace
-from hvaecodec.codec.photo.chunk_coder import Frame
 from hvaecodec.codec.photo.codec import DctVaeCodec
-from hvaecodec.codec.photo.streams import decode_symbols, encode_symbols, repeat
+from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.shape_stream import ShapeCoder
+from hvaecodec.codec.photo.streams import SliceCoder, repeat
+from hvaecodec.models.photo.prior_blas import BlasArithmetic
 from hvaecodec.models.photo.prior_exact import ExactArithmetic, export_integers
 from hvaecodec.models.photo.prior_layers import PriorConfig, layer_shapes
 from hvaecodec.models.photo.prior_numpy import NumpyArithmetic
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.models.photo.prior_walk import walk
+from hvaecodec.models.photo.shape_contexts import ShapeTables
 
 INDEX, GRID = 417, (5, 7)
 FRAME = Frame(GRID, INDEX)
@@ -48,9 +55,21 @@ def random_symbols(seed: int, grid: tuple[int, int] = GRID) -> np.ndarray:
     return np.clip(np.rint(values), -6000, 6000).astype(np.int16)
 
 
-def encoded(bitstream, symbols: np.ndarray, prior=None, grey: bool = False) -> list[bytes]:
-    frame = Frame((symbols.shape[3], symbols.shape[4]), INDEX, grey)
-    return encode_symbols(prior or bitstream.prior, bitstream.tables, frame, repeat(symbols)).streams
+def encoded(coder: SliceCoder, symbols: np.ndarray, grey: bool = False) -> list[bytes]:
+    grid = symbols.shape[3], symbols.shape[4]
+    return coder.encode(Frame(grid, INDEX, grey), shapes_of(grid, grey), repeat(symbols)).streams
+
+
+def shapes_of(grid: tuple[int, int], grey: bool = False) -> np.ndarray:
+    shapes = random_shapes(grid)
+    shapes[1] *= not grey
+    return shapes
+
+
+def check(coder: SliceCoder, streams: list[bytes], symbols: np.ndarray) -> None:
+    context, _ = coder.decode(FRAME, streams)
+    np.testing.assert_array_equal(context.symbols, symbols)
+    np.testing.assert_array_equal(context.shapes, shapes_of(GRID))
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +79,7 @@ def symbols():
 
 @pytest.fixture(scope="module")
 def streams(bitstream, symbols):
-    return encoded(bitstream, symbols)
+    return encoded(bitstream.coder, symbols)
 
 
 @pytest.mark.parametrize("grid", [(1, 1), (1, 9), (6, 1), (18, 3), GRID])
@@ -69,16 +88,18 @@ def test_symbols_come_back(bitstream, grid, grey):
     symbols = random_symbols(1, grid)
     if grey:
         symbols[1:] = 0
-    streams = encoded(bitstream, symbols, grey=grey)
-    decoded, bits = decode_symbols(bitstream.prior, bitstream.tables, Frame(grid, INDEX, grey), streams)
-    np.testing.assert_array_equal(decoded, symbols)
+    streams = encoded(bitstream.coder, symbols, grey=grey)
+    context, bits = bitstream.coder.decode(Frame(grid, INDEX, grey), streams)
+    np.testing.assert_array_equal(context.symbols, symbols)
+    np.testing.assert_array_equal(context.shapes, shapes_of(grid, grey))
     for stream, estimate in zip(streams, bits, strict=True):
         assert abs(8 * len(stream) - estimate) <= 0.01 * estimate + 64
 
 
 def test_the_first_levels_decode_alone(bitstream, symbols, streams):
     for levels in range(1, 7):
-        decoded, _ = decode_symbols(bitstream.prior, bitstream.tables, FRAME, streams[:levels])
+        context, _ = bitstream.coder.decode(FRAME, streams[:levels])
+        decoded = context.symbols
         size = 2 ** (levels - 1)
         np.testing.assert_array_equal(decoded[:, :size, :size], symbols[:, :size, :size])
         assert not decoded[:, size:].any() and not decoded[:, :, size:].any()
@@ -87,16 +108,14 @@ def test_the_first_levels_decode_alone(bitstream, symbols, streams):
 @pytest.mark.parametrize("name", IN_PROCESS)
 def test_bytes_and_symbols_in_this_process(bitstream, symbols, streams, name):
     with switched(CONFIGURATIONS[name]):
-        assert encoded(bitstream, symbols) == streams
-        decoded, _ = decode_symbols(bitstream.prior, bitstream.tables, FRAME, streams)
-    np.testing.assert_array_equal(decoded, symbols)
+        assert encoded(bitstream.coder, symbols) == streams
+        check(bitstream.coder, streams, symbols)
 
 
 def test_the_numpy_reference_writes_and_reads_the_same(bitstream, symbols, streams):
-    reference = bitstream.prior_in("numpy")
-    assert encoded(bitstream, symbols, reference) == streams
-    decoded, _ = decode_symbols(reference, bitstream.tables, FRAME, streams)
-    np.testing.assert_array_equal(decoded, symbols)
+    reference = bitstream.coder_in("numpy")
+    assert encoded(reference, symbols) == streams
+    check(reference, streams, symbols)
 
 
 def test_plain_integers_decode_a_whole_picture(bitstream, symbols, streams, monkeypatch):
@@ -110,9 +129,22 @@ def test_plain_integers_decode_a_whole_picture(bitstream, symbols, streams, monk
         def read(self, table, mean, sign):
             return np.array(super().read(table.tolist(), mean.tolist(), sign.tolist()), np.int32)
 
+    class PlainShapes(ShapeCoder):
+        def _model(self, table, context):
+            return starts_of(self.tables[table][context])
+
+    def decode_run(coder, starts, count):
+        return np.array([coder.decode(starts) for _ in range(count)])
+
     monkeypatch.setattr(level_streams, "Decoder", lambda _, data: Plain(starts, data))
-    decoded, _ = decode_symbols(bitstream.prior_in("numpy"), bitstream.tables, FRAME, streams)
-    np.testing.assert_array_equal(decoded, symbols)
+    monkeypatch.setattr(shape_stream, "decode_run", decode_run)
+    values = [starts_of(adaptation._frequencies(k)) for k in adaptation.RATIOS]
+    count = starts_of([2**21] + 64 * [2**15])
+    models = adaptation._Models(count, range(0, 2**24 + 1, 2**20), values)
+    monkeypatch.setattr(adaptation, "_models", lambda: models)
+    monkeypatch.setattr(adaptation, "decode_run", decode_run)
+    coder = bitstream.coder_in("numpy")
+    check(replace(coder, shape_coder=PlainShapes(ShapeTables(*coder.shape_coder.tables))), streams, symbols)
 
 
 QUICK = ("as it comes", "oneDNN off, 2 threads, ATen default", "autocast, medium, 2 threads")
@@ -157,9 +189,6 @@ class Recorder:
         values = np.stack([StepPlace(step, slice(None)).take(item) for item in self.symbols])
         return self.a.tensor(values.astype(np.float32))
 
-    def embedded(self, step, features):
-        self._keep(features)
-
     def _keep(self, *arrays):
         self.record += [self.a.numpy(x).astype(np.int64) for x in arrays if x is not None]
 
@@ -167,14 +196,15 @@ class Recorder:
 def record_walk(arithmetic, symbols: np.ndarray) -> list[np.ndarray]:
     recorder = Recorder(arithmetic, symbols)
     index = np.arange(len(symbols)) * 792 // 32
-    walk(arithmetic, symbols.shape[-2:], arithmetic.tensor(index), recorder)
+    shapes = np.stack([random_shapes(symbols.shape[-2:], seed) for seed in range(len(symbols))])
+    walk(arithmetic, arithmetic.tensor(index), shapes, recorder)
     return recorder.record
 
 
 @pytest.fixture(scope="module")
 def batch(bitstream):
     symbols = np.stack([random_symbols(seed, (3, 2)) for seed in range(max(BATCHES))])
-    return symbols, record_walk(bitstream.prior_in("numpy"), symbols)
+    return symbols, record_walk(bitstream.coder_in("numpy").prior, symbols)
 
 
 @pytest.mark.parametrize("size", BATCHES)
@@ -182,7 +212,7 @@ def batch(bitstream):
 def test_a_batch_gets_what_each_item_gets(bitstream, batch, size, name):
     symbols, expected = batch
     with switched(CONFIGURATIONS[name]), torch.inference_mode():
-        for ours, theirs in zip(record_walk(bitstream.prior, symbols[:size]), expected, strict=True):
+        for ours, theirs in zip(record_walk(bitstream.coder.prior, symbols[:size]), expected, strict=True):
             np.testing.assert_array_equal(ours, theirs[:size])
 
 
@@ -213,15 +243,31 @@ def test_sums_near_their_bound_are_exact(wide, size, name):
     np.testing.assert_array_equal(np.clip(ours.numpy(), -32767, 32767), np.clip(expected[:size], -32767, 32767))
 
 
-def test_weights_that_could_exceed_the_bound_are_refused(bitstream):
+def test_sums_near_their_bound_are_exact_in_blas(wide, monkeypatch):
+    layer, arithmetic, x, expected = wide
+    blas = BlasArithmetic.__new__(BlasArithmetic)
+    (matrix, half, scale), side = arithmetic.layers[layer]
+    blas.layers = {layer: (matrix.numpy(), half.numpy(), scale.numpy(), side)}
+    for at_once in (8192, 3):
+        monkeypatch.setattr("hvaecodec.models.photo.prior_blas.ROWS_AT_ONCE", at_once)
+        ours = blas.conv(layer, x.astype(np.float32))
+        np.testing.assert_array_equal(np.clip(ours, -32767, 32767), np.clip(expected, -32767, 32767))
+
+
+@pytest.mark.parametrize("arithmetic", [ExactArithmetic, BlasArithmetic])
+def test_weights_that_could_exceed_the_bound_are_refused(bitstream, arithmetic):
     arrays = dict(bitstream.arrays)
     arrays["start.bias"] = arrays["start.bias"] + np.int32(2**24)
     with pytest.raises(ValueError, match="layer start can exceed"):
-        ExactArithmetic(arrays, bitstream.config)
+        arithmetic(arrays, bitstream.config)
+    arrays = dict(bitstream.arrays)
+    arrays["linear_8yh_0"] = np.full_like(arrays["linear_8yh_0"], 32767)
+    with pytest.raises(ValueError, match="predictions of linear_8yh_0 can exceed"):
+        arithmetic(arrays, bitstream.config)
 
 
 def test_the_reference_is_int64_in_every_layer(bitstream):
-    reference = bitstream.prior_in("numpy")
+    reference = bitstream.coder_in("numpy").prior
     for name, inputs, outputs, _ in layer_shapes(bitstream.config):
         out = reference.conv(name, np.full((1, inputs, 2, 2), 255))
         assert out.dtype == np.int64 and out.shape == (1, outputs, 2, 2)
@@ -229,9 +275,8 @@ def test_the_reference_is_int64_in_every_layer(bitstream):
 
 @pytest.mark.gpu
 def test_cuda(bitstream, symbols, streams):
-    arithmetic = ExactArithmetic(bitstream.arrays, bitstream.config, "cuda")
+    coder = replace(bitstream.coder, prior=ExactArithmetic(bitstream.arrays, bitstream.config, "cuda"))
     for name in IN_PROCESS:
         with switched(CONFIGURATIONS[name]):
-            assert encoded(bitstream, symbols, arithmetic) == streams
-            decoded, _ = decode_symbols(arithmetic, bitstream.tables, FRAME, streams)
-        np.testing.assert_array_equal(decoded, symbols)
+            assert encoded(coder, symbols) == streams
+            check(coder, streams, symbols)

@@ -14,15 +14,15 @@ SYMBOLS = """
 import sys
 from pathlib import Path
 from hvaecodec.codec.photo import codec, weights
-from hvaecodec.codec.photo.streams import decode_symbols
+from hvaecodec.codec.photo.slices import decode_slices
 
 folder, file = map(Path, sys.argv[1:])
 bitstream = weights.load_bitstream(folder)
 container = codec.unpack(file.read_bytes())
 header = container.header
 frame = codec.Frame.of(header.height, header.width, header.step_index, header.mode.startswith("L"))
-symbols, _ = decode_symbols(bitstream.prior_in("numpy"), bitstream.tables, frame, container.levels)
-assert symbols.any()
+context, _ = decode_slices(bitstream.coder_in("numpy"), frame, container.levels)
+assert context.symbols.any()
 """
 
 

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 import tiny
 
-from hvaecodec.codec.photo.refine import Refiner
+from hvaecodec.codec.photo.context import join
+from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.nets import ErrorGradient
+from hvaecodec.codec.photo.refine import Refiner, Strides
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.source import Source
 from hvaecodec.codec.photo.streams import repeat
@@ -14,6 +17,7 @@ from hvaecodec.codec.photo.weights import PhotoWeights, load_weights
 
 STEP_INDEX = 400
 CONFIG = SearchConfig()
+PIXELS = np.random.default_rng(1).integers(0, 256, (60, 64, 3), dtype=np.uint8)
 IDEAL = np.random.default_rng(0).normal(size=(3, 32, 32, 2, 2)).astype(np.float32)
 
 
@@ -24,35 +28,35 @@ class Quadratic:
     weights: PhotoWeights
     weight: np.ndarray
 
-    def coefficients(self, pixels, step_index):
-        return self.weights.nets.coefficients(pixels, step_index)
+    def error_gradient(self, context, pixels):
+        w = 3 * float(self.weights.bitstream.delta[context.step_index]) ** 2 * self.weight
+        away = context.symbols - IDEAL
+        return ErrorGradient(float((w * away**2).sum()), (2 * w * away).astype(np.float32), np.zeros(0))
 
-    def error_gradient(self, symbols, step_index, pixels):
-        w = (3 * float(self.weights.bitstream.delta[step_index]) ** 2 * self.weight)[..., None, None]
-        away = symbols - IDEAL
-        return float((w * away**2).sum()), (2 * w * away).astype(np.float32)
+    def squared_error(self, context, pixels):
+        return self.error_gradient(context, pixels).error
 
 
 @pytest.fixture(scope="module")
 def source(tmp_path_factory):
     weights = load_weights(tiny.write_weights(tmp_path_factory.mktemp("weights")), "generator.safetensors")
-    pixels = np.random.default_rng(1).integers(0, 256, (60, 64, 3), dtype=np.uint8)
-    source = Source.of(weights, pixels, STEP_INDEX, CONFIG)
-    nets = Quadratic(weights, source.weight)
+    analysis = weights.nets.analyse(PIXELS, STEP_INDEX)
+    source = Source.of(weights, Frame((2, 2), STEP_INDEX), analysis, CONFIG)
+    nets = Quadratic(weights, source.weight.whole())
     return replace(source, weights=replace(weights, nets=nets))
 
 
 def test_the_proposal_is_the_minimum_of_the_error(source):
     encoding = source.encode(repeat(np.ones(IDEAL.shape, np.int16)))
-    trial = Refiner(source, CONFIG, with_later=False).judge(encoding, source.coefficients)
-    np.testing.assert_allclose(trial.proposal, IDEAL, atol=1e-4)
+    trial = Refiner([source], PIXELS, CONFIG).judge([encoding])
+    np.testing.assert_allclose(trial.proposals.symbols[0], IDEAL, atol=1e-4)
 
 
 def test_the_cost_is_what_the_rounder_minimises(source):
     """In squared grey levels over three channels: 3 delta^2 times the rounder's sum."""
     encoding = source.encode(Rounder(IDEAL, source.weight, source.weights.bitstream.tables, CONFIG))
-    trial = Refiner(source, CONFIG, with_later=False).judge(encoding, source.coefficients)
-    error = (source.weight[..., None, None] * (encoding.symbols - IDEAL) ** 2).sum()
+    trial = Refiner([source], PIXELS, CONFIG).judge([encoding])
+    error = (source.weight.whole() * (encoding.context.symbols - IDEAL) ** 2).sum()
     ours = error + CONFIG.lagrangian * sum(encoding.est_bits)
     delta = float(source.weights.bitstream.delta[STEP_INDEX])
     assert trial.cost == pytest.approx(3 * delta**2 * ours, rel=1e-5)
@@ -60,15 +64,41 @@ def test_the_cost_is_what_the_rounder_minimises(source):
 
 def test_refinement_comes_nearer_to_the_ideal_and_never_back(source):
     once = source.encode(Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, CONFIG))
-    refiner = Refiner(source, replace(CONFIG, reach=1e6), with_later=False)
-    costs = [refiner.judge(refiner.refine(once, passes), source.coefficients).cost for passes in range(6)]
+    refiner = Refiner([source], PIXELS, replace(CONFIG, reach=1e6))
+    costs = [refiner.judge(refiner.refine([once], passes)).cost for passes in range(6)]
     assert costs == sorted(costs, reverse=True) and costs[-1] < 0.5 * costs[0]
 
 
 def test_targets_stay_within_reach_of_the_coefficients(source):
     once = source.encode(repeat(np.rint(source.coefficients).astype(np.int16)))
-    refiner = Refiner(source, replace(CONFIG, reach=0.1, pace=50.0), with_later=False)
-    refined = refiner.refine(once, 1)
-    assert (refined.symbols != once.symbols).any()
-    away = np.abs(refined.symbols - source.coefficients)
+    refiner = Refiner([source], PIXELS, replace(CONFIG, reach=0.1, paces=(50.0, 50.0)))
+    (refined,) = refiner.refine([once], 1)
+    assert (refined.context.symbols != once.context.symbols).any()
+    away = np.abs(refined.context.symbols - source.coefficients)
     assert away.max() <= 1.1 + 1e-3  # a target within 0.1 of the coefficient, and the farther of its two neighbours
+
+
+def test_strides_grow_on_the_way_and_shrink_where_it_turns_back():
+    config, strides = replace(CONFIG, onward=1.5, turned=0.25), Strides((3,))
+    ways = [(1, 1, 0), (2, -1, 1), (1, -1, 1), (1, 1, -1)]
+    factors = [strides.update(np.array(way, np.float32), config).copy() for way in ways]
+    assert np.array_equal(factors, [[1, 1, 1], [1.5, 0.25, 1], [2, 0.375, 1.5], [2, 0.09375, 0.375]])  # 2 is the most
+
+
+def test_slices_move_as_one_picture(source):
+    """Two slices against one of both: the same error, gradient and targets, row by row."""
+    weights = replace(source.weights, nets=source.weights.nets.weights.nets)
+    sources = []
+    for top in (0, 1):
+        analysis = weights.nets.analyse(PIXELS[32 * top : 32 * top + 32], STEP_INDEX)
+        sources.append(Source.of(weights, Frame((1, 2), STEP_INDEX), analysis, CONFIG))
+    once = [each.encode(repeat(np.rint(each.coefficients).astype(np.int16))) for each in sources]
+    parts = Refiner(sources, PIXELS, CONFIG).judge(once)
+    joined = join([each.context for each in once])
+    whole_source = Source.of(weights, Frame((2, 2), STEP_INDEX), weights.nets.analyse(PIXELS, STEP_INDEX), CONFIG)
+    assert np.array_equal(whole_source.shapes, joined.shapes)
+    whole = whole_source.encode(repeat(joined.symbols))
+    trial = Refiner([whole_source], PIXELS, CONFIG).judge([whole])
+    np.testing.assert_allclose(
+        np.concatenate(parts.proposals.symbols, 3), trial.proposals.symbols[0], rtol=1e-4, atol=1e-3
+    )

@@ -245,8 +245,13 @@ def test_damage_and_other_weights_are_refused(codec, folder, tmp_path, arrays):
             codec.decode(damaged)
     for name in (FILE, "card.json"):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
-    with pytest.raises(CodecUnavailable, match="tables"):
+    with pytest.raises(CodecUnavailable, match="bitstream"):
         DctVaeCifarCodec.load(tmp_path)
     (tmp_path / TABLES).write_bytes(save_arrays(fit_context_tables(contexts(100, 3), HALF, arrays["S"])))
     with pytest.raises(ModelMismatch, match="bitstream weights"):
         DctVaeCifarCodec.load(tmp_path).decode(data)
+
+
+@pytest.mark.parametrize("shape", [(33, 20, 2), (40, 35, 4)])
+def test_bytes_that_nobody_reads_are_refused(codec, shape):
+    promises.check_unread_bytes(codec, codec.encode(pictures(shape)))

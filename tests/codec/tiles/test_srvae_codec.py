@@ -244,7 +244,8 @@ def test_files_of_weights_that_are_not_in_the_package(codec, folder, tmp_path):
     run = partial(CliRunner().invoke, app)
     model = ["--model", str(folder)]
     assert run(["encode", str(photo), "-o", str(file), *model]).exit_code == 0
-    for command in (["decode", str(file), "-o", str(out)], ["info", str(file)]):
+    assert run(["info", str(file)]).exit_code == 0  # which needs no weights
+    for command in (["decode", str(file), "-o", str(out)], ["info", str(file), "--estimate"]):
         refused = run(command)
         assert refused.exit_code == 1 and not out.exists()
         assert "not in the package" in refused.stderr and "--model FOLDER" in refused.stderr
@@ -275,3 +276,8 @@ def test_y_of_photographs_takes_three_quarters_of_the_next_best(data_dir):
         Image.fromarray(picture).save(file, "WEBP", lossless=True, method=6)
         ours, webp = ours + len(data), webp + len(file.getvalue())
     assert ours < 0.75 * webp
+
+
+@pytest.mark.parametrize("shape", [(33, 20, 2), (40, 35, 4)])
+def test_bytes_that_nobody_reads_are_refused(codec, shape):
+    promises.check_unread_bytes(codec, codec.encode(promises.noise(shape)))

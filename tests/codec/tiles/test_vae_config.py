@@ -11,7 +11,7 @@ from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.tiles.vae_config import config_from_json, config_to_json
 from hvaecodec.codec.tiles.vae_weights import FILE, read_vae, vae_bytes
-from hvaecodec.codec.weights import read_weights
+from hvaecodec.codec.weight_files import read_weights
 from hvaecodec.models.vdvae import presets
 from hvaecodec.models.vdvae.net import Vdvae
 

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from hvaecodec.codec.errors import CodecUnavailable
-from hvaecodec.codec.hqa.stack_weights import FILE, load_stack, stack_bytes
-from hvaecodec.models.hqa.build import config_from, make_layer, make_stack
+from hvaecodec.codec.hqa.stack_weights import FILE, layer_config_of, load_stack, stack_bytes
+from hvaecodec.models.hqa.build import make_layer, make_stack
 from hvaecodec.models.hqa.losses import (
     GumbelPool,
     Objective,
@@ -202,7 +202,7 @@ def test_perplexity_counts_codes():
 @pytest.mark.parametrize("configs", [SMALL, HAMS, [VqVaeConfig(1, (4, 4), dim=6, codes=8)]], ids=["hqa", "hams", "vq"])
 def test_weights_come_back(configs, tmp_path):
     hierarchy = stack(configs)
-    assert [config_from(asdict(config)) for config in configs] == configs
+    assert [layer_config_of(asdict(config)) for config in configs] == configs
     (tmp_path / FILE).write_bytes(stack_bytes(hierarchy, configs))
     loaded, x = load_stack(tmp_path), torch.rand(1, 1, 16, 16)
     assert not loaded.training and not any(p.requires_grad for p in loaded.parameters())

@@ -117,7 +117,7 @@ def test_what_is_missing_unknown_or_broken_is_named(photos, weights, tmp_path):
     with safe_open(weights / SAMPLED, "np") as file:
         metadata = file.metadata()
     changes = [
-        ({"kind": "colouring"}, arrays, "is a colouring, which this version does not know"),
+        ({"kind": "colouring"}, arrays, "is a 'colouring', which this version does not know"),
         ({}, {name: part for name, part in arrays.items() if name != "bit_tables"}, "is no sampler as its config says"),
         ({"base": "0000"}, arrays, "not beside it"),
     ]

@@ -14,9 +14,16 @@ import numpy as np
 import torch
 
 from hvaecodec.bench.baselines.jpeg import Baseline as Jpeg
-from hvaecodec.bench.data.datasets import load_dataset
+from hvaecodec.bench.data.datasets import NamedImage, load_dataset
 from hvaecodec.bench.papers import PaperSettings, Report
-from hvaecodec.bench.papers.dct_vae.kodak_measures import TEMPERATURE, Nets, fit_tiling, measure_photo, top_latents
+from hvaecodec.bench.papers.dct_vae.kodak_measures import (
+    TEMPERATURE,
+    Nets,
+    fit_tiling,
+    measure_photo,
+    measure_whole,
+    top_latents,
+)
 from hvaecodec.bench.papers.dct_vae.kodak_tables import RATES, make_tables
 from hvaecodec.bench.papers.records import load_or_measure
 from hvaecodec.bench.papers.vae_figures import Lines, draw_lines, draw_panels
@@ -41,19 +48,24 @@ def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
     report("kodak", 0, "contexts of training photos")
     nets = released_nets(load_training_photos(settings.data))
     out = settings.out / settings.preset
-    records_at = out / "kodak" / nets.digest()
     photos = load_dataset("kodak", settings.data if (settings.data / "kodak").is_dir() else None)
     records = []
     for number, photo in enumerate(photos):
         report("kodak", number / len(photos), photo.name)
-        path = records_at / f"{photo.name}.json"
-        records.append(load_or_measure(path, lambda p=photo: measure_photo(p.pixels(), nets)))  # type: ignore[misc]
+        records.append(_record(out / "kodak", photo, nets))
     names = [photo.name for photo in photos]
     tables = make_tables(names, records)
     _draw_rates(out / "figures", records)
     _draw_pictures(out / "figures", names, records, [photo.pixels() for photo in photos[:_PICTURED]], nets)
     (out / "tables-kodak.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
+
+
+def _record(folder: Path, photo: NamedImage, nets: Nets) -> dict[str, Any]:
+    """Load or measure a photo; nets of tiles have records of their own, so that new weights cost minutes."""
+    path, whole = (folder / digest / f"{photo.name}.json" for digest in (nets.digest(), f"whole-{nets.whole_digest()}"))
+    record = load_or_measure(path, lambda: measure_photo(photo.pixels(), nets))
+    return record | load_or_measure(whole, lambda: measure_whole(photo.pixels(), record, nets))
 
 
 def released_nets(photos: Sequence[np.ndarray]) -> Nets:

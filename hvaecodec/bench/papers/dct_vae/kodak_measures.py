@@ -44,10 +44,13 @@ class Nets:
     tiling: Tiling
 
     def digest(self) -> str:
-        """Return the digest of everything that a photo's record depends on, as three hexadecimal numbers."""
-        codec, whole = (one[0].card for one in (self.codec, self.whole))
-        cards = json.dumps([codec, whole], sort_keys=True).encode() + self.codec[0].digest
-        return f"{crc32(cards):08x}-{weights_digest(self.dct)}-{weights_digest(self.vdvae)}"
+        """Return the digest of the nets of tiles, on which a photo's record depends, as three hexadecimal numbers."""
+        card = json.dumps(self.codec[0].card, sort_keys=True).encode() + self.codec[0].digest
+        return f"{crc32(card):08x}-{weights_digest(self.dct)}-{weights_digest(self.vdvae)}"
+
+    def whole_digest(self) -> str:
+        """Return the digest of the package's own codec, on which `measure_whole` depends too."""
+        return f"{crc32(json.dumps(self.whole[0].card, sort_keys=True).encode()):08x}"
 
 
 def measure_photo(x: np.ndarray, nets: Nets) -> dict[str, Any]:
@@ -62,7 +65,7 @@ def measure_photo(x: np.ndarray, nets: Nets) -> dict[str, Any]:
     out: dict[str, Any] = {
         "pixels": pixels,
         "n_bytes": len(data),
-        "est_bits": decoder.info(data)["est_bits"]["level 0"],
+        "est_bits": decoder.info(data, estimate=True)["est_bits"]["level 0"],
     }
     out |= {"prior_bits": _context_bits(x, nets.dct)}
     out |= dict(zip(("alone_bits", "beside_bits"), nets.tiling.bits(_grid(coder.context, x)), strict=True))
@@ -72,13 +75,14 @@ def measure_photo(x: np.ndarray, nets: Nets) -> dict[str, Any]:
         out |= _distortion(name, x, top)
     out |= vdvae_at(x, nets.vdvae, out["calm_psnr_db"])
     out |= jpeg_at(x, jpeg_target(out))
-    whole = nets.whole[0].encode(x, psnr=jpeg_target(out), effort=1)
-    picture = nets.whole[1].decode(whole)
-    out |= {"whole_n_bytes": len(whole)} | _distortion("whole", x, picture)
-    return out | {
-        f"{name}_seam": seams(picture)
-        for name, picture in (("photo", x), ("calm", calm), ("drawn", sample), ("whole", picture))
-    }
+    return out | {f"{name}_seam": seams(picture) for name, picture in (("photo", x), ("calm", calm), ("drawn", sample))}
+
+
+def measure_whole(x: np.ndarray, record: dict[str, Any], nets: Nets) -> dict[str, Any]:
+    """Measure a photo, uint8 (H, W, 3), in our own codec at the PSNR of its record, as `measure_photo` does."""
+    data = nets.whole[0].encode(x, psnr=jpeg_target(record), effort=1)
+    picture = nets.whole[1].decode(data)
+    return {"whole_n_bytes": len(data), "whole_seam": seams(picture)} | _distortion("whole", x, picture)
 
 
 def jpeg_target(record: dict[str, Any]) -> float:

@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -104,11 +104,15 @@ def finish_run(
 ) -> FinishedRun:
     """Measure what of the run is not in `folder` yet, and return it with its records.
 
+    The run that is returned has the metrics that could be had on this machine.
+
     data: where the pictures lie. execute: runs the command.
     """
     from hvaecodec import bench
+    from hvaecodec.bench.measure import record_files
 
     execute(run.words(str(folder)) + (["--data", data] if data is not None else []))
+    run = replace(run, metrics=_measured(run.metrics, record_files.read_records(folder / record_files.FILE)))
     records = bench.run(
         run.dataset,
         [*run.codecs, *run.baselines],
@@ -121,7 +125,20 @@ def finish_run(
         out=folder,
     )
     scores = folder / "sets.json"
-    return FinishedRun(run, folder, records, json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else [])
+    return FinishedRun(
+        replace(run, metrics=_measured(run.metrics, records)),
+        folder,
+        records,
+        json.loads(scores.read_text(encoding="utf-8")) if scores.exists() else [],
+    )
+
+
+def _measured(metrics: Sequence[str], records: Iterable[Record]) -> tuple[str, ...]:
+    """Those of some metrics that records have; one whose weights a machine lacks was left out there."""
+    from hvaecodec.bench.metrics import image_metrics, set_metrics
+
+    keys = {key for record in records for key in record}
+    return tuple(name for name in metrics if name in set_metrics.SET_METRICS or image_metrics.get(name).key in keys)
 
 
 def block_texts(

@@ -14,7 +14,7 @@ RUNS = (
         effort=2,
         quality=(1, 8, 18, 28, 40, 52, 64, 78, 92),
         baselines=("jpeg", "webp", "jpeg2000", "avif", "jxl"),
-        published=("factorized", "hyperprior", "bpg", "qarv", "vtm"),
+        published=("factorized", "hyperprior", "bpg", "qarv", "vtm", "hpcm", "cool-chic"),
     ),
     DocumentRun(
         "perception",
@@ -29,7 +29,7 @@ RUNS = (
         ),
         quality=(1, 8, 18, 28, 40),
         baselines=("jpeg@quality=1/5/15/30/60", "webp@quality=1/10/30/60", "avif@quality=10/20/35/55"),
-        metrics=("psnr", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
+        metrics=("psnr", "lpips", "dists", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
         threads=1,
     ),
     DocumentRun(
@@ -55,7 +55,7 @@ RUNS = (
         "equal-bytes",
         minutes=2,
         codecs=("hqa-photo", "dct-vae-photo@effort=1,like=hqa-photo"),
-        quality=(30, 50),
+        quality=(50, 70),
         limit=6,
         metrics=("psnr", "ms-ssim", "fd-cifar"),
     ),

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,10 @@ class PictureChoice:
     images: int = 24
     megabytes: float = 38
 
+    def __post_init__(self) -> None:
+        if not self.megabytes >= 0 or not all(0 < rate < math.inf for rate in self.rates):
+            raise ValueError(f"a page has rates above 0 and at least 0 MB, not {self.rates} and {self.megabytes}")
+
 
 def write_page(
     records: Sequence[dict[str, Any]],
@@ -51,7 +56,7 @@ def write_page(
     """
     from hvaecodec.bench.show import tables
     from hvaecodec.bench.show.report import packed_images, page, page_curves
-    from hvaecodec.codec.files import write_atomically
+    from hvaecodec.codec.files import make_folder, write_atomically
 
     text = page.render_page(
         records,
@@ -61,5 +66,6 @@ def write_page(
         metric_names=metric_names,
         command=command,
     )
-    write_atomically(path, text.encode(), force=True)
+    make_folder(path.parent)
+    write_atomically(path, text.encode(errors="backslashreplace"), force=True)
     return path

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from hvaecodec.bench.metrics import image_metrics
 from hvaecodec.bench.show.report.picture_packer import PicturePacker, native_type
 from hvaecodec.bench.show.setting_tables import codec_names, setting_label
+from hvaecodec.codec.errors import CodecError
 
 if TYPE_CHECKING:
     from hvaecodec.bench.data.datasets import NamedImage
@@ -74,7 +75,7 @@ def pack_pictures(
         progress(number, len(jobs), f"report: {image.name} {label}")
         try:
             mime, data = packer.pack(image, record)
-        except ValueError as reason:
+        except (CodecError, ValueError) as reason:
             packed.left_out.append(f"{image.name}, {label}: {reason}")
             continue
         if packed.n_bytes + len(data) * 4 / 3 > choice.megabytes * 1e6:

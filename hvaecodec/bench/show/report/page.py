@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import os
 import platform
@@ -13,6 +15,7 @@ from string import Template
 from typing import Any
 
 from hvaecodec.bench.measure.machine import processor
+from hvaecodec.bench.measure.record_files import of_pictures
 from hvaecodec.bench.metrics import image_metrics, set_metrics
 from hvaecodec.bench.show.report import page_curves
 from hvaecodec.bench.show.report.packed_images import PackedPictures
@@ -37,6 +40,8 @@ def render_page(
     plots: from `page_curves.all_plots`. tables: the first stands open, the others are folded. command: what made the
     records, if known.
     """
+    records = of_pictures(records)
+    style, script = "\n" + _asset("style.css"), "\n" + _asset("plot.js") + _asset("viewer.js")
     summary, *others = tables
     names = ", ".join(dict.fromkeys(record["dataset"] for record in records))
     n_images = len({record["image"] for record in records})
@@ -47,8 +52,10 @@ def render_page(
     ]
     parts = {
         "title": escape(f"{names}: {n_images} images, {len({r['codec'] for r in records})} codecs"),
-        "style": _asset("style.css"),
-        "script": _asset("plot.js") + _asset("viewer.js"),
+        "style": style,
+        "script": script,
+        "style_hash": _hash(style),
+        "script_hash": _hash(script),
         "summary": _table(summary),
         "details": "".join(
             f"<details><summary>{escape(t.title)}</summary>{_table(t, False)}</details>" for t in others
@@ -60,7 +67,7 @@ def render_page(
             {"plots": plots, "measures": _measures(metrics), "images": _images(records, packed, metric_names)}
         ),
         "payloads": "".join(
-            f'<script type="text/plain" id="{key}" data-mime="{mime}">{text}</script>\n'
+            f'<script type="text/plain" id="{key}" data-mime="{escape(mime)}">{text}</script>\n'
             for key, (mime, text) in packed.payloads.items()
         ),
     }
@@ -91,14 +98,8 @@ def _measures(metrics: Sequence[image_metrics.Metric]) -> list[Record]:
 
 
 def _table(table: Table, titled: bool = True) -> str:
-    head = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in table.header)
-    rows = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>' + "".join(f"<td>{escape(cell)}</td>" for cell in cells) + "</tr>"
-        for name, *cells in table.rows
-    )
-    caption = f"<caption>{escape(table.title)}</caption>" if titled else ""
     notes = "".join(f'<p class="note">{escape(note)}</p>' for note in table.notes)
-    body = f"<table>{caption}<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+    body = table.html(titled)
     return f'<div class="scroll" tabindex="0" role="region" aria-label="{escape(table.title)}">{body}</div>{notes}'
 
 
@@ -135,6 +136,11 @@ def _version(name: str) -> str | None:
 
 def _asset(name: str) -> str:
     return (resources.files("hvaecodec.bench.show.report") / "assets" / name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """The name by which the page's policy lets a style or script run: just this text, and no other."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
 def _json(data: Any) -> str:

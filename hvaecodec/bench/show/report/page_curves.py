@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from hvaecodec.bench.metrics import image_metrics, set_metrics
-from hvaecodec.bench.show import curves
+from hvaecodec.bench.show import curves, tradeoffs
 from hvaecodec.bench.show.curves import Curve
 from hvaecodec.bench.show.plots import apart
 
@@ -19,7 +19,8 @@ def all_plots(
     """Return one plot for each metric that has curves.
 
     A plot is a dict: `id`, `label`, `kind`, whether `higher` is better, whether its axis is logarithmic (`log`), and
-    its `curves`. sets: from `set_metrics.score_sets`.
+    its `curves`. Where files were decoded at several temperatures, perceptual metrics have a plot against PSNR too,
+    with `across`, the name of the other axis. sets: from `set_metrics.score_sets`.
     """
     of_image, of_set = set_metrics.split_names(metric_names)
     plots = []
@@ -31,7 +32,38 @@ def all_plots(
     for name in of_set:
         lines = [_line(curve, baselines) for curve in set_metrics.curves_of(sets, name).values()]
         plots.append(_plot(name, f"{set_metrics.SET_METRICS[name].label}, whole set", False, lines, perception=True))
+    plots += _tradeoffs(records, metric_names, published, sets)
     return [plot for plot in plots if plot["curves"]]
+
+
+def _tradeoffs(
+    records: Sequence[Record], metric_names: Sequence[str], published: Sequence[str], sets: Sequence[Record]
+) -> list[Record]:
+    """A plot of each perceptual metric against PSNR, whose lines join the pictures of one file."""
+    rows = tradeoffs.rows_at_temperatures(records, sets, metric_names) if "psnr" in metric_names else []
+    plots = []
+    for name in tradeoffs.perceptual_names(metric_names) if rows else []:
+        (across, words), (up, label) = map(tradeoffs.column_and_label, ("psnr", name))
+        files: dict[str, list[Record]] = {}
+        for row in sorted(rows, key=lambda row: row["temperature"]):
+            if row[across] is not None and row[up] is not None:
+                files.setdefault(f"{row['file']}, {row['bpp']:.3f} bpp", []).append(row)
+        lines = [
+            {
+                "name": file,
+                "kind": "ours",
+                "estimated": False,
+                "points": [(round(r[across], 5), round(r[up], 5)) for r in mine],
+            }
+            for file, mine in files.items()
+        ]
+        for theirs, points in tradeoffs.published_points(published, "psnr", name).items():
+            source = curves.published_entry(theirs)["source"]
+            behind = {"name": theirs, "kind": "published", "estimated": False, "source": source}
+            lines.append(behind | {"points": [(x, y) for _, x, y in points]})
+        plot = _plot(f"{name}-against-psnr", f"{label} against PSNR at equal files", False, lines, perception=True)
+        plots.append(plot | {"kind": "trade-off", "across": words, "up": label})
+    return plots
 
 
 def distortion_curves(records: Iterable[Record], metric: str) -> list[Record]:

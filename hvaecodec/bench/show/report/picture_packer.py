@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from PIL import Image
 from hvaecodec.bench.measure import specs
 from hvaecodec.bench.measure.codec_spec import CodecSpec
 from hvaecodec.bench.measure.record_files import pixel_digest
-from hvaecodec.codec.files import write_atomically
+from hvaecodec.codec.files import read_regular, write_into_folder
 
 if TYPE_CHECKING:
     from hvaecodec.bench.data.datasets import NamedImage
@@ -30,6 +31,12 @@ NATIVE = {
     "webp-lossless": "image/webp",
     "avif": "image/avif",
     "png": "image/png",
+}
+_STARTS = {  # how a file of each type begins that a page may hold
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+    "image/avif": re.compile(rb"....ftypavif", re.DOTALL),
+    "image/png": re.compile(rb"\x89PNG\r\n\x1a\n"),
 }
 _WEBP_SIDE = 16383  # pixels; the most that WebP holds
 _KEY = ("codec", "settings", "version", "image", "pixels", "n_bytes")
@@ -48,13 +55,12 @@ class PicturePacker:
         Raises ValueError if the record's file cannot be made again.
         """
         path = self._path(image, record)
-        if path is not None and path.exists():
-            mime, _, data = path.read_bytes().partition(b"\n")
-            return mime.decode(), data
+        kept = None if path is None else _kept(path)
+        if kept is not None:
+            return kept
         mime_type, data = pack_lossless(image.pixels()) if record is None else self._decoded(image.pixels(), record)
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            write_atomically(path, mime_type.encode() + b"\n" + data, force=True)
+            write_into_folder(path, mime_type.encode() + b"\n" + data, force=True)
         return mime_type, data
 
     def _decoded(self, x: np.ndarray, record: Record) -> tuple[str, bytes]:
@@ -84,6 +90,19 @@ class PicturePacker:
         if record is None:
             key.append(pixel_digest(image.pixels()))
         return self._folder / hashlib.sha256(json.dumps(key, sort_keys=True).encode()).hexdigest()[:20]
+
+
+def _kept(path: Path) -> tuple[str, bytes] | None:
+    """Return the MIME type and the bytes of a packed picture, None if there is none, or something else in its place.
+
+    A folder of results may come from a stranger, and what is in it goes into a page.
+    """
+    try:
+        mime_type, _, data = read_regular(path).partition(b"\n")
+    except (OSError, ValueError):
+        return None
+    start = _STARTS.get(mime_type.decode("latin-1"))
+    return (mime_type.decode(), data) if start is not None and start.match(data) else None
 
 
 def native_type(record: Record) -> str | None:

@@ -5,7 +5,10 @@ const $ = (id) => document.getElementById(id);
 
 function node(name, attributes, text) {
   const made = document.createElementNS("http://www.w3.org/2000/svg", name);
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key === "style") made.style.cssText = value; // as an attribute the page's policy would refuse it
+    else made.setAttribute(key, value);
+  }
   if (text !== undefined) made.textContent = text;
   return made;
 }
@@ -73,7 +76,8 @@ function option(select, value, text) {
     points = [];
     here = -1;
     if (!plot) return;
-    const reach = +$("reach").value || Infinity, logRate = $("log-rate").checked;
+    const other = plot.across !== undefined; // against another measure, and not the rate
+    const reach = other ? Infinity : +$("reach").value || Infinity, logRate = !other && $("log-rate").checked;
     const all = curvesOf(plot), curves = all.filter((c) => !hidden.has(key(c)));
     const inside = curves.flatMap((c) => c.points).filter((p) => p[0] <= reach && p[0] > 0);
     legend(all);
@@ -84,13 +88,14 @@ function option(select, value, text) {
     const rates = inside.map((p) => p[0]), values = inside.map((p) => p[1]);
     let low = Math.min(...values), high = Math.max(...values);
     if (plot.log) { low /= 1.15; high *= 1.15; } else { const pad = (high - low) * 0.05 || 1; low -= pad; high += pad; }
-    const most = Math.max(...rates), left = logRate ? Math.min(...rates) * 0.9 : 0;
-    const right = logRate ? most * 1.1 : Number.isFinite(reach) && most > reach * 0.7 ? reach : most * 1.03;
+    const most = Math.max(...rates), least = Math.min(...rates);
+    const left = logRate ? least * 0.9 : other ? least - 0.05 * (most - least || 1) : 0;
+    const right = logRate ? most * 1.1 : other ? most + 0.05 * (most - least || 1) : Number.isFinite(reach) && most > reach * 0.7 ? reach : most * 1.03;
     const x = scale(left, right, logRate, box.left, W - box.right), y = scale(low, high, plot.log, H - box.bottom, box.top);
     axes(plot, ticks(left, right, logRate), ticks(low, high, plot.log), x, y);
     for (const curve of curves) line(curve, curve.points.filter((p) => p[0] <= right && p[0] >= left && p[0] > 0), x, y);
     const counted = curves.length === 1 ? "1 curve" : `${curves.length} curves`;
-    svg.setAttribute("aria-label", `${plot.label} against bits per pixel, ${counted}; arrow keys walk over the points`);
+    svg.setAttribute("aria-label", `${plot.label}${other ? "" : " against bits per pixel"}, ${counted}; arrow keys walk over the points`);
   }
 
   function axes(plot, across, up, x, y) {
@@ -102,8 +107,8 @@ function option(select, value, text) {
       svg.append(node("line", { class: "grid", x1: box.left, x2: W - box.right, y1: y(t), y2: y(t) }));
       svg.append(node("text", { x: box.left - 8, y: y(t) + 5, "text-anchor": "end" }, short(t)));
     }
-    svg.append(node("text", { x: (box.left + W - box.right) / 2, y: H - 10, "text-anchor": "middle" }, "bits per pixel of the whole file"));
-    const words = plot.label + (plot.higher ? "" : ", lower is better");
+    svg.append(node("text", { x: (box.left + W - box.right) / 2, y: H - 10, "text-anchor": "middle" }, plot.across || "bits per pixel of the whole file"));
+    const words = (plot.up || plot.label) + (plot.higher ? "" : ", lower is better");
     svg.append(node("text", { transform: `translate(20 ${(H - box.bottom) / 2 + 8}) rotate(-90)`, "text-anchor": "middle" }, words));
   }
 
@@ -144,7 +149,8 @@ function option(select, value, text) {
     if (index < 0) return;
     const { curve, place, point } = points[index], plot = DATA.plots[$("metric").value];
     svg.append(node("circle", { class: "here", cx: place[0], cy: place[1], r: 8 }));
-    $("readout").textContent = `${label(curve)}: ${short(point[0])} bpp, ${plot.label} ${short(point[1])}`;
+    const first = plot.across === undefined ? `${short(point[0])} bpp` : `${plot.across} ${short(point[0])}`;
+    $("readout").textContent = `${label(curve)}: ${first}, ${plot.up || plot.label} ${short(point[1])}`;
   }
 
   svg.addEventListener("pointermove", (event) => {

@@ -1,0 +1,42 @@
+"""A picture's context: its quantised DCT, as the generator and everything else behind the entropy coder sees it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from hvaecodec.codec.photo.adaptation import NONE, Adaptation
+
+
+@dataclass(frozen=True)
+class Context:
+    """A context has symbols, int16 (3, 32, 32, rows, columns), under maps of shapes, int64 (2, 2 rows, 2 columns).
+
+    step_index: of the quantiser. adaptation: what the file changes of the generator.
+    """
+
+    symbols: np.ndarray
+    shapes: np.ndarray
+    step_index: int
+    adaptation: Adaptation = NONE
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+        return self.symbols.shape[3], self.symbols.shape[4]
+
+    def window(self, rows: slice, columns: slice) -> Context:
+        """Return the context of some rows and columns of tiles."""
+        quadrants = (slice(2 * part.start, 2 * part.stop) for part in (rows, columns))
+        symbols = np.ascontiguousarray(self.symbols[..., rows, columns])
+        return replace(self, symbols=symbols, shapes=self.shapes[(slice(None), *quadrants)])
+
+
+def join(parts: Sequence[Context]) -> Context:
+    """Return the context of slices one below the other."""
+    if len(parts) == 1:
+        return parts[0]
+    symbols = np.concatenate([part.symbols for part in parts], 3)
+    return replace(parts[0], symbols=symbols, shapes=np.concatenate([part.shapes for part in parts], 1))

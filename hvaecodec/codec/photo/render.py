@@ -1,0 +1,108 @@
+"""A generator over whole pictures, block by block, so that memory does not grow with the picture.
+
+A block is computed with as much around it as the generator sees, so that blocks give what the whole would. What runs
+the generator on a block is the backend's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from hvaecodec.codec.photo.context import Context
+from hvaecodec.models.philox import normals
+from hvaecodec.models.photo.generator_config import RADIUS
+from hvaecodec.models.photo.layout import TILE
+
+BLOCK = 48  # tiles on each side of a block
+HALO = RADIUS // TILE  # tiles around a block that are computed with it
+STRIP_TILES = 4096  # tiles transformed at once
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Latents at a temperature: mean + temperature * sigma * n, n a normal number of the place under `seed`."""
+
+    temperature: float
+    seed: int
+
+
+@dataclass(frozen=True)
+class Block:
+    """Rows and columns of tiles to compute, the same with what is around them, and the grid they are in."""
+
+    inner: tuple[slice, slice]
+    outer: tuple[slice, slice]
+    grid: tuple[int, int]
+
+    @property
+    def window(self) -> tuple[slice, slice]:
+        """Where the inner pixels are in a picture of the outer tiles."""
+        y, x = (
+            slice((i.start - o.start) * TILE, (i.stop - o.start) * TILE)
+            for i, o in zip(self.inner, self.outer, strict=True)
+        )
+        return y, x
+
+    @property
+    def pixels(self) -> tuple[slice, slice]:
+        """Where they are in the whole picture."""
+        y, x = (slice(i.start * TILE, i.stop * TILE) for i in self.inner)
+        return y, x
+
+    def noise(self, seed: int, number: int, channels: int, per_tile: int) -> np.ndarray:
+        """Return the normal numbers of a scale's latent in the outer tiles, float32 (1, channels, rows, columns).
+
+        They belong to their absolute position in the picture. number: the scale's. per_tile: cells on a tile's side.
+        """
+        rows, columns = self.outer
+        whole = self.grid[0] * per_tile, self.grid[1] * per_tile, channels
+        numbers = normals(seed, number, whole, rows.start * per_tile, (rows.stop - rows.start) * per_tile)
+        own = numbers[None, :, :, columns.start * per_tile : columns.stop * per_tile]
+        return np.ascontiguousarray(own, dtype=np.float32)
+
+
+def cut_blocks(grid: tuple[int, int]) -> Iterator[Block]:
+    """Cut a grid of (rows, columns) of tiles into blocks, in raster order."""
+    rows, columns = grid
+    for top in range(0, rows, BLOCK):
+        for left in range(0, columns, BLOCK):
+            y, x = slice(top, min(top + BLOCK, rows)), slice(left, min(left + BLOCK, columns))
+            yield Block((y, x), (_widened(y, rows), _widened(x, columns)), grid)
+
+
+def strips(rows: int, columns: int, tiles: int | None = None) -> Iterator[slice]:
+    """Cut a grid of tiles into rows of at most so many tiles, STRIP_TILES without a number."""
+    at_once = max(1, (tiles or STRIP_TILES) // columns)
+    for top in range(0, rows, at_once):
+        yield slice(top, min(top + at_once, rows))
+
+
+def render(context: Context, draw: Callable[[Context, Block], np.ndarray]) -> np.ndarray:
+    """Return the picture of a context, uint8 (32 rows, 32 columns, 3).
+
+    draw: gives the generator's picture of a block's outer tiles, RGB float32 (1, 3, height, width) unclipped.
+    """
+    rows, columns = context.grid
+    out = np.empty((rows * TILE, columns * TILE, 3), np.uint8)
+    for block in cut_blocks((rows, columns)):
+        picture = draw(context.window(*block.outer), block)
+        out[block.pixels] = to_pixels(picture[..., block.window[0], block.window[1]])
+    return out
+
+
+def to_pixels(rgb: np.ndarray) -> np.ndarray:
+    """Round float RGB (1, 3, H, W), 0..255, to uint8 (H, W, 3)."""
+    return np.rint(rgb[0]).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+
+
+def whole_tiles(pixels: np.ndarray) -> np.ndarray:
+    """Continue a picture (H, W) or (H, W, 3) by its last row and column to whole tiles."""
+    margin = [(0, -length % TILE) for length in pixels.shape[:2]] + [(0, 0)] * (pixels.ndim - 2)
+    return np.pad(pixels, margin, mode="edge")
+
+
+def _widened(tiles: slice, n: int) -> slice:
+    return slice(max(tiles.start - HALO, 0), min(tiles.stop + HALO, n))

@@ -1,0 +1,103 @@
+"""Write a folder of weights from the averaged weights of both runs: both nets, the generator's curvature, the card.
+
+    python research/adaptive-blocks/export.py PRIOR GENERATOR OUT --data DATA
+
+PRIOR and GENERATOR are folders with checkpoints, DATA holds the photo packs. A texture in OUT stays there and in the
+card, as going on top of the new generator: it sees decoded pictures alone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.numpy import save
+
+from hvaecodec.codec.files import write_into_folder
+from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.models.photo.generator import Generator
+from hvaecodec.models.photo.prior_trainable import PriorNet
+from hvaecodec.training import card
+from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
+from hvaecodec.training.data import FREE_MORE_SOURCES, load_photos
+from hvaecodec.training.photo.adaptation_basis import measure_basis
+from hvaecodec.training.photo.export import (
+    export_bitstream,
+    export_curvature,
+    export_generator,
+    shape_tables_for,
+    tables_for,
+)
+from hvaecodec.training.recipes.photo import PriorTraining
+from hvaecodec.training.weights_file import order_metadata
+
+CODEC = "dct-vae-photo"
+_OF_FILES = ("file", "bytes", "sha256")
+
+
+def training_of(folder: Path, recipe: str, net: Any, data: Path) -> dict[str, Any]:
+    """Return what the card says of the run in a folder."""
+    checkpoint = load_checkpoint(folder)
+    if checkpoint is None:
+        raise FileNotFoundError(f"{folder} has no checkpoint")
+    photos = card.data_and_terms(data, FREE_MORE_SOURCES)
+    minutes = round(checkpoint.position.cpu_seconds / 60, 1)
+    stage = {"steps": checkpoint.position.step, "cpu_minutes": minutes, "symbols": "plain", "net": asdict(net)}
+    head = {"recipe": recipe, "preset": "cpu", "seed": 0, "commit": card.commit(), "stages": [stage]}
+    return head | {"data": photos, "licence": card.licence(photos, FREE_MORE_SOURCES)}
+
+
+def move_texture(out: Path, base: str) -> dict[str, dict[str, Any]]:
+    """Put a texture in OUT on top of a generator, given by its digest; return what the card says of it, if it is there."""
+    old = out / card.CARD
+    entry = json.loads(old.read_text(encoding="utf-8"))["parts"].get("texture") if old.is_file() else None
+    if entry is None:
+        return {}
+    path = out / entry["file"]
+    texture = read_weights(path)
+    content = save(texture.arrays, texture.metadata | {"base": base})
+    write_into_folder(path, order_metadata(content), force=True)
+    return {"texture": card.part(path, {k: v for k, v in entry.items() if k not in _OF_FILES} | {"base": base})}
+
+
+def main() -> None:
+    """Export both nets."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("prior", "generator", "out"):
+        parser.add_argument(name, type=Path)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--crops", type=int, default=64, help="that the entropy tables are fitted on")
+    parser.add_argument("--batches", type=int, default=64, help="of crops that the tables of shapes are fitted on")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    data, out = arguments.data, arguments.out
+    train, _ = load_photos(data, FREE_MORE_SOURCES)
+
+    net = Generator()
+    load_weights(net, arguments.generator / NAME)
+    net.basis = measure_basis(net.requires_grad_(False), train, count=100, side=320)
+    prior = PriorNet()
+    load_weights(prior, arguments.prior / NAME)
+    tables = tables_for(prior, PriorTraining(), train, count=arguments.crops)
+    parts = {
+        "generator": card.part(
+            export_generator(net, out, force=True),
+            training_of(arguments.generator, "dct-vae-photo-generator", net.config, data),
+        ),
+        "bitstream": card.part(
+            export_bitstream(prior, tables, shape_tables_for(train, arguments.batches), out, force=True),
+            training_of(arguments.prior, "dct-vae-photo-prior", prior.config, data),
+        ),
+    }
+    parts |= move_texture(out, parts["generator"]["sha256"][:4])
+    card.write_card(out, CODEC, parts)
+    export_curvature(out, train, count=8, side=256, seed=0, force=True)
+    print(*sorted(path.name for path in out.iterdir()))
+
+
+if __name__ == "__main__":
+    main()

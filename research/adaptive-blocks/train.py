@@ -1,0 +1,101 @@
+"""Train the prior or the generator for as long as it is left to run; resumable.
+
+    python research/adaptive-blocks/train.py prior FOLDER --data DATA [--init FOLDER] [--search WEIGHTS] [KEY=VALUE ...]
+
+KEY=VALUE sets fields of `LoopConfig`. DATA holds the photo packs, of which those under free licences are read. A folder
+with a checkpoint is gone on with; otherwise the net begins from scratch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hvaecodec.training.checkpoint import NAME, Position, load_weights
+from hvaecodec.training.data import FREE_MORE_SOURCES, Photos, load_photos
+from hvaecodec.training.loop import Loop, Moment
+from hvaecodec.training.photo.generator_task import GeneratorTask
+from hvaecodec.training.photo.prior_task import PriorTask
+from hvaecodec.training.photo.searched_symbols import EncoderSearch
+from hvaecodec.training.recipes.common import LoopConfig
+from hvaecodec.training.recipes.photo import GeneratorTraining, PoolConfig, PriorTraining, Symbols
+
+VALID = 10  # pictures: a validation at every checkpoint is to be cheap; evaluate.py has more
+LOOP = LoopConfig(minutes=2880, schedule="constant", save_minutes=5, log_every=50, warm_up=100, ema=0.999)
+
+
+class LimitedLoop(Loop):
+    """Stops at a checkpoint when so many minutes of processor time are spent; 0 for no limit."""
+
+    cpu_minutes = 0.0
+
+    def _now(self, saved: Position) -> tuple[Moment, bool]:
+        moment, save = super()._now(saved)
+        if self.cpu_minutes and self.position.cpu_seconds >= 60 * self.cpu_minutes:
+            self._save()
+            sys.exit(0)
+        return moment, save
+
+
+PRIOR_POOL = PoolConfig(32, 8, 24)  # renewing it takes as long as two thirds of the training
+
+
+def make_task(kind: str, photos: Photos, arguments: argparse.Namespace) -> PriorTask | GeneratorTask:
+    """Return the task.
+
+    Where the folder has no checkpoint it begins with the weights of --init, or a prior with fitted linear predictions.
+    """
+    search = EncoderSearch(arguments.search) if arguments.search else None
+    symbols: Symbols = "searched" if search else "plain"
+    task: PriorTask | GeneratorTask
+    if kind == "generator":
+        task = GeneratorTask(GeneratorTraining(symbols=symbols), photos, search=search)
+    else:
+        uses = {"uses": 1, "pool": PRIOR_POOL} if search else {}
+        task = PriorTask(PriorTraining(symbols=symbols, **uses), photos, search=search)
+    if not (arguments.folder / NAME).exists():
+        if arguments.init:
+            load_weights(task.net, arguments.init)
+        elif isinstance(task, PriorTask):
+            task.fit_linear()
+    return task
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Read KEY=VALUE, the value as JSON or as it is."""
+    key, value = text.split("=", 1)
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def main() -> None:
+    """Train until the budget is spent."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("kind", choices=["prior", "generator"])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("settings", nargs="*", type=setting)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cpu-minutes", type=float, default=0.0)
+    parser.add_argument("--init", type=Path, help="a folder with the checkpoint to begin with")
+    parser.add_argument("--search", type=Path, help="weights whose encoder chooses the symbols, at efforts 1 and 2")
+    arguments = parser.parse_intermixed_args()
+    torch.set_num_threads(1)
+    photos = load_photos(arguments.data, FREE_MORE_SOURCES)
+    photos = Photos(photos.train, photos.valid[:VALID])
+    task = make_task(arguments.kind, photos, arguments)
+    config = replace(LOOP, **dict(arguments.settings))
+    loop = LimitedLoop(task, config, arguments.folder, run={"kind": arguments.kind})
+    loop.cpu_minutes = arguments.cpu_minutes
+    loop.train()
+
+
+if __name__ == "__main__":
+    main()
