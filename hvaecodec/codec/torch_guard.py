@@ -1,7 +1,7 @@
 """Guards around the nets of a codec: whatever the caller has set for PyTorch, pictures and symbols do not change.
 
 Nothing here changes what another thread sees. Dtypes are stated wherever tensors are made, since the default one
-belongs to the whole process; the rest of what a caller may set belongs to a thread, and ours are fresh ones
+belongs to the whole process; the rest of what a caller may set belongs to a thread, and ours run nothing else
 (`own_thread`).
 """
 
@@ -30,7 +30,7 @@ def threads_of_caller() -> int:
 
 @contextmanager
 def settled(threads: int) -> Iterator[None]:
-    """Make a fresh thread ours for a block, in which pieces of the work may take so many threads, this one among them.
+    """Settle a thread of ours for a block, in which pieces of the work may take so many threads, this one among them.
 
     Every thread computes alone: loops that OpenMP divides are small and many, and its threads would spin between them.
     """
@@ -40,7 +40,7 @@ def settled(threads: int) -> Iterator[None]:
 
 
 def settle_thread() -> None:
-    """Let this fresh thread compute alone, and keep denormal numbers, which it inherited from the one that started it.
+    """Let this thread compute alone, and keep denormal numbers, which it inherited from the one that started it.
 
     `torch.set_num_threads` would change later threads of the caller as well.
     """
@@ -54,7 +54,7 @@ def settle_thread() -> None:
 def divided_loops(worthwhile: bool) -> Iterator[None]:
     """Let loops of this thread of ours be divided among all its threads, if they are long enough to be worth that.
 
-    For what has no pieces of its own. A thread's helpers in OpenMP are gone when it ends.
+    For what has no pieces of its own.
     """
     n = n_threads() if worthwhile else 1
     for setter in _setters() if n > 1 else ():

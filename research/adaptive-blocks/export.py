@@ -32,6 +32,7 @@ from hvaecodec.training.photo.export import (
     shape_tables_for,
     tables_for,
 )
+from hvaecodec.training.photo.searched_symbols import EncoderSearch
 from hvaecodec.training.recipes.photo import PriorTraining
 from hvaecodec.training.weights_file import order_metadata
 
@@ -72,6 +73,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--crops", type=int, default=64, help="that the entropy tables are fitted on")
     parser.add_argument("--batches", type=int, default=64, help="of crops that the tables of shapes are fitted on")
+    parser.add_argument("--search", type=Path, help="weights whose encoder chooses the symbols for entropy tables")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     data, out = arguments.data, arguments.out
@@ -82,7 +84,8 @@ def main() -> None:
     net.basis = measure_basis(net.requires_grad_(False), train, count=100, side=320)
     prior = PriorNet()
     load_weights(prior, arguments.prior / NAME)
-    tables = tables_for(prior, PriorTraining(), train, count=arguments.crops)
+    search = EncoderSearch(arguments.search) if arguments.search else None
+    tables = tables_for(prior, PriorTraining(), train, count=arguments.crops, search=search)
     parts = {
         "generator": card.part(
             export_generator(net, out, force=True),

@@ -54,7 +54,7 @@ def error_gradient(generator: Generator, context: Context, steps: Tensor, pixels
 
 
 def squared_error(generator: Generator, context: Context, steps: Tensor, pixels: np.ndarray) -> float:
-    """Return the error of `error_gradient` alone, in less than half its time."""
+    """Return the error of `error_gradient` without its gradients."""
     pictures = (
         (block, run_generator(generator, context.window(*block.outer), steps)) for block in cut_blocks(context.grid)
     )

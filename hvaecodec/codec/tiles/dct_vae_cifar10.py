@@ -91,6 +91,8 @@ def render_contexts(net: Vdvae, symbols: np.ndarray, temperature: float, seed: i
     """
 
     def render(first: int, count: int) -> torch.Tensor:
+        """Return tiles first .. first + count - 1, float (count, 3, 32, 32), whatever batches they are cut into."""
+
         def choose(latent_number: int, p: Gaussian, q: Any) -> torch.Tensor:
             if temperature == 0:
                 return p.mean
