@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvaecodec.models.rate_features import HATS
-from hvaecodec.models.rows import in_strips
+from hvaecodec.models.rows import Strips, in_strips
 
 
 class Block(nn.Module):
@@ -29,10 +29,10 @@ class Block(nn.Module):
         """
         moved = self.rate(rate) if offset is None else self.rate(rate) + offset
         width = h.shape[1]
-        cost = 10 * width**2 + 400 * width  # the rest takes as long as so many multiplications
-        return in_strips(self._refined, h, moved[:, :, None, None], reach=1, cost=cost)
+        cost = (10 * width**2 + 400 * width) * h.shape[3]  # the rest takes as long as so many multiplications
+        return in_strips(self._refined, Strips(h.shape[2], 1, cost), h, common=[moved[:, :, None, None]])
 
-    def _refined(self, h: Tensor, moved: Tensor) -> Tensor:
+    def _refined(self, moved: Tensor, h: Tensor) -> Tensor:
         gain, shift = moved.chunk(2, 1)
         y = self.conv(F.silu(h))
         refined: Tensor = h + self.mix(F.silu(y * (1 + gain) + shift))

@@ -5,7 +5,9 @@ A strip is computed with as many rows around it as the layers reach, and these a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -13,31 +15,69 @@ from torch import Tensor
 
 from hvaecodec.models.side_by_side import cut, each, n_threads
 
-LEAST = 1 << 27  # multiplications that are worth a strip: about two milliseconds of one processor
+LEAST = 1 << 25  # multiplications that are worth a strip: about half a millisecond of one processor
 
-Layers = Callable[[Tensor, Tensor], Tensor]  # from a map (1, C, rows, columns) and what moves it to a map of that shape
+Layers = Callable[..., Tensor]  # from what is common and maps (1, C, rows, columns) to a map
 
 
-def in_strips(layers: Layers, x: Tensor, moved: Tensor, *, reach: int, cost: int) -> Tensor:
-    """Return `layers(x, moved)`, side by side within a crew of threads if the map is large.
+@dataclass(frozen=True)
+class Strips:
+    """How a computation may be cut: strips are whole units of rows, and each of its maps has so many rows a unit.
 
-    x: (1, C, rows, columns). moved: (1, 2 C, 1, 1), the same for all rows. reach: rows that an output depends on each
-    way. cost: multiplications for each place of the map. Where gradients are asked for, nothing is cut: their sums over
-    a map would be others.
+    reach: units that an output depends on each way. cost: multiplications for each unit.
     """
-    work = cost * x.shape[2] * x.shape[3]
-    with_gradients = torch.is_grad_enabled() and (x.requires_grad or moved.requires_grad)
-    if n_threads() == 1 or with_gradients or len(x) > 1 or work < 2 * LEAST:
-        return layers(x, moved)
-    modes = _Modes.of_this_thread()
 
-    def strip(rows: slice) -> Tensor:
-        around = slice(max(0, rows.start - reach), min(x.shape[2], rows.stop + reach))
+    units: int
+    reach: int
+    cost: int
+
+
+def in_strips(layers: Layers, strips: Strips, *maps: Tensor, common: Sequence[Tensor] = ()) -> Tensor:
+    """Return `layers(*common, *maps)`, side by side within a crew of threads if that is much work.
+
+    maps: (1, C, rows, columns) each, as is the result. common: what is the same for all rows. Where gradients are asked
+    for, nothing is cut: their sums over a map would be others.
+    """
+    units, reach, cost = strips.units, strips.reach, strips.cost
+    with_gradients = torch.is_grad_enabled() and any(x.requires_grad for x in (*maps, *common))
+    if n_threads() == 1 or with_gradients or len(maps[0]) > 1 or cost * units < 2 * LEAST:
+        return layers(*common, *maps)
+    modes, whole = _Modes.of_this_thread(), _Whole(units)
+
+    def strip(own: slice) -> None:
+        around = slice(max(0, own.start - reach), min(units, own.stop + reach))
         with torch.no_grad(), modes.autocast():
-            out = layers(x[:, :, around], moved)
-        return out[:, :, rows.start - around.start : rows.stop - around.start]
+            out = layers(*common, *(_of_units(x, around, x.shape[2] // units) for x in maps))
+            rows = out.shape[2] // (around.stop - around.start)
+            inner = slice(own.start - around.start, own.stop - around.start)
+            _of_units(whole.like(out, rows), own, rows).copy_(_of_units(out, inner, rows))
 
-    return torch.cat(each(strip, cut(x.shape[2], min(n_threads(), work // LEAST))), 2)
+    each(strip, cut(units, min(n_threads(), cost * units // LEAST)))
+    return whole.map
+
+
+class _Whole:
+    """The map that strips are put into, so that they are put together side by side too."""
+
+    map: Tensor
+
+    def __init__(self, units: int) -> None:
+        self.units, self.lock = units, threading.Lock()
+
+    def like(self, strip: Tensor, rows: int) -> Tensor:
+        """Return the map, made when the first strip is there. rows: of a unit."""
+        with self.lock:
+            if not hasattr(self, "map"):
+                of_channels = strip.is_contiguous(memory_format=torch.channels_last)
+                order = torch.channels_last if of_channels else torch.contiguous_format
+                size = (1, strip.shape[1], rows * self.units, strip.shape[3])
+                self.map = torch.empty(size, dtype=strip.dtype, memory_format=order)
+        return self.map
+
+
+def _of_units(x: Tensor, units: slice, rows: int) -> Tensor:
+    """The rows of some units, so many rows each."""
+    return x[:, :, units.start * rows : units.stop * rows]
 
 
 class _Modes(NamedTuple):

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
-from typing import TypeVar
+from contextlib import contextmanager, suppress
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, TypeVar, cast
 
 _current = threading.local()
 
@@ -20,16 +21,30 @@ R = TypeVar("R")
 
 
 class _Crew:
-    """The threads beside the one that calls; they start when there is work for them."""
+    """The threads beside the one that calls; they start when there is work for them, and sleep between pieces of it."""
 
     def __init__(self, n_threads: int, prepare: Callable[[], None]) -> None:
         self.n_threads, self.prepare = n_threads, prepare
-        self.pool: ThreadPoolExecutor | None = None
+        self.works: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
+        self.started = False
 
-    def started(self) -> ThreadPoolExecutor:
-        if self.pool is None:
-            self.pool = ThreadPoolExecutor(self.n_threads - 1, "hvaecodec", self.prepare)
-        return self.pool
+    def __del__(self) -> None:
+        for _ in range(self.n_threads - 1 if self.started else 0):
+            self.works.put(None)
+
+    def start(self) -> None:
+        """Start the threads, once."""
+        if not self.started:
+            self.started = True
+            for _ in range(self.n_threads - 1):
+                threading.Thread(target=_run, args=(self.works, self.prepare), name="hvaecodec", daemon=True).start()
+
+
+def _run(works: SimpleQueue[Callable[[], None] | None], prepare: Callable[[], None]) -> None:
+    prepare()
+    while (work := works.get()) is not None:
+        work()
+        del work  # and with it what it holds
 
 
 @contextmanager
@@ -60,12 +75,27 @@ def each(function: Callable[[T], R], pieces: Sequence[T]) -> list[R]:
     """
     if len(pieces) < 2 or n_threads() == 1:
         return [function(piece) for piece in pieces]
-    rest = [_current.crew.started().submit(function, piece) for piece in pieces[1:]]
+    own: _Crew = _current.crew
+    own.start()
+    outcomes: SimpleQueue[tuple[int, R | None, BaseException | None]] = SimpleQueue()
+    for number in range(1, len(pieces)):
+        own.works.put(partial(_outcome, outcomes, function, pieces, number))
+    _outcome(outcomes, function, pieces, 0)
+    with suppress(Empty):
+        while (work := own.works.get_nowait()) is not None:
+            work()
+    ordered = sorted((outcomes.get() for _ in pieces), key=lambda outcome: outcome[0])
+    for _, _, error in ordered:
+        if error is not None:
+            raise error
+    return [cast(R, result) for _, result, _ in ordered]
+
+
+def _outcome(outcomes: SimpleQueue[Any], function: Callable[[T], R], pieces: Sequence[T], number: int) -> None:
     try:
-        first = function(pieces[0])
-    finally:
-        wait(rest)
-    return [first, *(piece.result() for piece in rest)]
+        outcomes.put((number, function(pieces[number]), None))
+    except BaseException as error:
+        outcomes.put((number, None, error))
 
 
 def cut(length: int, n_parts: int) -> list[slice]:

@@ -71,7 +71,7 @@ def test_the_table_of_shape_maps_is_the_generators(fold):
     from partitions import random_shapes
 
     from hvaecodec.codec.graphs.photo import _shape_table
-    from hvaecodec.models.photo.generator import shape_maps
+    from hvaecodec.models.photo.shape_maps import shape_maps
 
     shapes = random_shapes((3, 2))
     expected = shape_maps(torch.from_numpy(shapes)[None], fold)[0].numpy()

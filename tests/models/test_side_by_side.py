@@ -8,6 +8,8 @@ import pytest
 import torch
 
 from hvaecodec.codec.own_thread import on_own_thread
+from hvaecodec.models.photo.generator import Generator
+from hvaecodec.models.photo.prior_exact import neighbourhoods, product
 from hvaecodec.models.rate_block import Block
 from hvaecodec.models.side_by_side import crew, cut, each, n_threads
 
@@ -44,6 +46,38 @@ def test_a_block_in_strips_is_the_whole_block_to_the_bit(dtype):
         for n in (2, 3):
             with crew(n):
                 assert torch.equal(block(h, rate), whole)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+def test_a_generator_in_strips_draws_the_whole_picture_to_the_bit(dtype):
+    torch.manual_seed(2)
+    net = Generator().requires_grad_(False)
+    for value in net.parameters():
+        torch.nn.init.normal_(value, std=0.05)
+    shapes = torch.randint(0, 7, (1, 2, 14, 16))
+    inputs = 255 * torch.rand(1, 3, 224, 256), shapes, torch.tensor([80])
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=dtype is torch.bfloat16):
+        whole = net(*inputs)
+        with crew(3):
+            assert torch.equal(net(*inputs), whole)
+
+
+def test_products_side_by_side_are_the_whole_product():
+    matrix, columns = torch.randint(-127, 128, (96, 512)).float(), torch.randint(0, 256, (1, 512, 999)).float()
+    with crew(3):
+        assert torch.equal(product(matrix, columns), matrix @ columns)
+
+
+def test_neighbourhoods_are_what_unfolding_gives():
+    x = torch.randn(2, 5, 9, 7)
+    assert torch.equal(neighbourhoods(x), torch.nn.functional.unfold(x, 3))
+
+
+def test_the_calling_thread_takes_its_share_of_many_pieces():
+    meet = threading.Barrier(2, timeout=60)
+    with crew(2):
+        names = each(lambda _: (meet.wait(), threading.current_thread().name)[1], range(6))
+    assert len(set(names)) == 2 and names.count(threading.current_thread().name) == 3
 
 
 def test_our_threads_compute_alone_and_the_callers_keeps_its_number():

@@ -8,10 +8,13 @@ from torch import Tensor
 
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.nets import Analysis
-from hvaecodec.codec.photo.render import strips, to_pixels, whole_tiles
+from hvaecodec.codec.photo.render import STRIP_TILES, strips, to_pixels, whole_tiles
 from hvaecodec.models.dct import TILE, rgb_to_ycc, ycc_to_rgb
 from hvaecodec.models.photo.block_layout import blocks_to_tiles, by_place, tiles_to_blocks
 from hvaecodec.models.photo.partition import by_channel, choose_shapes
+from hvaecodec.models.side_by_side import cut, each, n_threads
+
+LEAST_TILES = 64  # that are worth a piece of their own: about two milliseconds of one processor
 
 
 def analyse(pixels: np.ndarray, delta: float, s: Tensor, shapes: np.ndarray | None = None) -> Analysis:
@@ -25,7 +28,8 @@ def analyse(pixels: np.ndarray, delta: float, s: Tensor, shapes: np.ndarray | No
     coefficients = np.empty((3, TILE, TILE, rows, columns), np.float32)
     maps = np.zeros((2, 2 * rows, 2 * columns), np.int64) if shapes is None else shapes
     n_maps = 1 if pixels.ndim == 2 else 2  # of grey only luma's is chosen
-    for strip in strips(rows, columns):
+
+    def fill(strip: slice) -> None:
         ycc = rgb_to_ycc(as_rgb(whole_tiles(pixels[strip.start * TILE : strip.stop * TILE]))[None])
         own = maps[:, 2 * strip.start : 2 * strip.stop]
         if shapes is None:
@@ -33,6 +37,8 @@ def analyse(pixels: np.ndarray, delta: float, s: Tensor, shapes: np.ndarray | No
         tiles = tiles_to_blocks(ycc, by_channel(torch.from_numpy(own)[None]))
         steps = delta * spread(s, torch.from_numpy(own)[None])
         coefficients[..., strip, :] = (tiles / steps)[0].numpy()
+
+    each(fill, pieces(rows, columns))
     if pixels.ndim == 2:
         coefficients[1:] = 0
     return Analysis(coefficients, maps)
@@ -51,8 +57,21 @@ def dequantise(symbols: Tensor, shapes: np.ndarray, steps: Tensor, size: int = T
 
     steps: (7, 3, 32, 32), in grey levels.
     """
-    maps = torch.from_numpy(shapes)[None]
-    return ycc_to_rgb(blocks_to_tiles(symbols[None] * spread(steps, maps), by_channel(maps), size))
+
+    def strip(rows: slice) -> Tensor:
+        maps = torch.from_numpy(shapes[:, 2 * rows.start : 2 * rows.stop])[None]
+        coefficients = symbols[None, ..., rows, :] * spread(steps, maps)
+        return ycc_to_rgb(blocks_to_tiles(coefficients, by_channel(maps), size))
+
+    rows, columns = symbols.shape[3:]
+    with_gradients = symbols.requires_grad and torch.is_grad_enabled()
+    return torch.cat(each(strip, pieces(rows, columns) if not with_gradients else [slice(0, rows)]), 2)
+
+
+def pieces(rows: int, columns: int) -> list[slice]:
+    """Cut a grid of tiles into rows to be transformed side by side, none with more than about STRIP_TILES tiles."""
+    at_once = max(1, min(n_threads(), rows * columns // LEAST_TILES))
+    return cut(rows, at_once * -(-rows * columns // (at_once * STRIP_TILES)))
 
 
 def spread(table: Tensor, maps: Tensor) -> Tensor:

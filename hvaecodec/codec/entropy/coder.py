@@ -49,6 +49,10 @@ class Tables:
         entry = np.where((entry < 0) | (entry > 2 * radius), 2 * radius + 1, entry)
         return self.flat_bits[self.starts[tables] + entry]
 
+    def sum_of_bits(self, tables: np.ndarray, entries: np.ndarray) -> float:
+        """Return the bits of entries of tables, intp (N,) and int32 (N,), together."""
+        return float(self.flat_bits.take(self.starts.take(tables) + entries).sum(dtype=np.float64))
+
 
 class Encoder:
     """Writes one stream. Arrays are flat, in coding order before the sort by table. est_bits: of all written so far."""
@@ -61,6 +65,7 @@ class Encoder:
     def write(self, symbols: np.ndarray, tables: np.ndarray, means: np.ndarray, signs: np.ndarray) -> None:
         """Write one chunk: symbols with their tables, whole means and signs, int32 (N,)."""
         order, runs = order_by_table(tables)
+        tables = tables.astype(np.intp)  # indices of another kind are slow
         radius = self.tables.radius.take(tables)
         entry = symbols - means
         entry *= signs
@@ -69,11 +74,10 @@ class Encoder:
         escapes = bool(outside.any())
         if escapes:
             entry[outside] = 2 * radius[outside] + 1
+        self.est_bits += self.tables.sum_of_bits(tables, entry)
         entry = entry.take(order)
         for table, start, stop in runs:
-            run = entry[start:stop]
-            self.coder.encode(run, self.tables.models[table])
-            self.est_bits += float(self.tables.bits[table].take(run).sum(dtype=np.float64))
+            self.coder.encode(entry[start:stop], self.tables.models[table])
         if escapes:
             values = symbols[order[outside[order]]] + _ESCAPE_OFFSET
             self.coder.encode(values, self.tables.escape)
@@ -97,21 +101,20 @@ class Decoder:
         Raises CorruptFile for data that no encoder writes; it can also go unnoticed and give wrong symbols.
         """
         order, runs = order_by_table(tables)
-        residual = np.empty(len(tables), np.int32)
-        escapes = []
+        entry = np.empty(len(tables), np.int32)
         for table, start, stop in runs:
-            radius = int(self.tables.radius[table])
-            run = decode_run(self.coder, self.tables.models[table], stop - start)
-            self.est_bits += float(self.tables.bits[table].take(run).sum(dtype=np.float64))
-            escapes.append(order[start:stop][run == 2 * radius + 1])
-            np.subtract(run, radius, out=residual[start:stop])
+            entry[start:stop] = decode_run(self.coder, self.tables.models[table], stop - start)
+        tables = tables.take(order).astype(np.intp)  # indices of another kind are slow
+        self.est_bits += self.tables.sum_of_bits(tables, entry)
+        radius = self.tables.radius.take(tables)
+        escapes = order[entry == 2 * radius + 1]
+        entry -= radius
         symbols = np.empty(len(tables), np.int32)
-        symbols[order] = residual
+        symbols[order] = entry
         symbols *= signs
         symbols += means
-        for where in escapes:
-            if len(where):
-                symbols[where] = decode_run(self.coder, self.tables.escape, len(where)) - _ESCAPE_OFFSET
+        if len(escapes):
+            symbols[escapes] = decode_run(self.coder, self.tables.escape, len(escapes)) - _ESCAPE_OFFSET
         return symbols
 
     def check_exhausted(self) -> None:

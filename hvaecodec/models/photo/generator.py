@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from hvaecodec.models.latents import kl_gaussian
 from hvaecodec.models.likelihoods import logistic_nll
-from hvaecodec.models.photo.block_shapes import HALF, SHAPES
 from hvaecodec.models.photo.generator_config import (
     COARSEST_FOLD,
     LOG_SIGMA_RANGE,
@@ -29,32 +28,18 @@ from hvaecodec.models.photo.generator_config import (
     GeneratorConfig,
     ScaleConfig,
 )
+from hvaecodec.models.photo.layout import TILE
 from hvaecodec.models.photo.quantiser import rate_position
+from hvaecodec.models.photo.shape_maps import shape_maps
 from hvaecodec.models.rate_block import Block, zero_bias
 from hvaecodec.models.rate_features import GREY_SCALE, HATS
+from hvaecodec.models.rows import Strips, in_strips
 
 
 def rate_features(step_index: Tensor) -> Tensor:
     """Return the features of step indices (B,) that rates a net, (B, 8): hat functions, piecewise linear."""
     position = rate_position(step_index.float()) * (HATS - 1)
     return (1 - (position[:, None] - torch.arange(HATS, device=step_index.device)).abs()).clamp_min(0)
-
-
-def shape_maps(shapes: Tensor, fold: int) -> Tensor:
-    """Return what cells of `fold` pixels know of maps (B, 2, 2 h, 2 w), float32 zeros and ones.
-
-    They are (B, 22, 32 h / fold, 32 w / fold); for luma, then for chroma: the shape that covers the cell, one of seven;
-    whether its upper, lower, left and right sides are edges of a block.
-    """
-    cells = HALF // fold
-    spread = shapes.repeat_interleave(cells, 2).repeat_interleave(cells, 3)
-    sides = torch.tensor([[max(1, side // fold) for side in (shape.rows, shape.columns)] for shape in SHAPES])
-    high, wide = sides.to(shapes.device)[spread].unbind(-1)  # of the block, in cells; blocks lie at multiples of it
-    y = torch.arange(spread.shape[2], device=shapes.device)[:, None] % high
-    x = torch.arange(spread.shape[3], device=shapes.device) % wide
-    edges = torch.stack([y == 0, y == high - 1, x == 0, x == wide - 1], 2)
-    one_hot = F.one_hot(spread, len(SHAPES)).permute(0, 1, 4, 2, 3)
-    return torch.cat([one_hot.float(), edges.float()], 2).flatten(1, 2)
 
 
 class Scale(nn.Module):
@@ -89,16 +74,38 @@ class Scale(nn.Module):
         """How many offsets the residual blocks take."""
         return 2 * self.config.width * self.config.blocks
 
-    def state(self, h: Tensor | None, picture: Tensor, rate: Tensor, shapes: Tensor) -> Tensor:
+    def state(
+        self, h: Tensor | None, picture: Tensor, rate: Tensor, shapes: Tensor, *, with_mean: bool = False
+    ) -> Tensor:
         """Return the state before the latent: what comes from the coarser scale plus the context at this one.
 
         h: the coarser state (B, above, H / 2 fold, W / 2 fold), None at the coarsest scale. picture: the dequantised
-        picture (B, 3, H, W). rate: (B, 8). shapes: int64 (B, 2, H / 16, W / 16).
+        picture (B, 3, H, W). rate: (B, 8). shapes: int64 (B, 2, H / 16, W / 16). with_mean: adds the latent's mean.
         """
-        new = self.context(F.pixel_unshuffle(picture, self.config.fold)) + self.rate(rate)[:, :, None, None]
+        tiles, columns = picture.shape[2] // TILE, picture.shape[3] // TILE
+        strips = Strips(tiles, 1, self._entry_cost * columns)
+        maps = [picture, shapes] if h is None else [picture, shapes, h]
+        entered = self._entered_at_mean if with_mean and self.latent else self._entered
+        return in_strips(entered, strips, *maps, common=[self.rate(rate)[:, :, None, None]])
+
+    def _entered_at_mean(self, *inputs: Tensor) -> Tensor:
+        h = self._entered(*inputs)
+        return h + self.project(self.prior_of(h)[0].to(h.dtype))
+
+    def _entered(self, rate: Tensor, picture: Tensor, shapes: Tensor, h: Tensor | None = None) -> Tensor:
+        new = self.context(F.pixel_unshuffle(picture, self.config.fold)) + rate
         if h is not None and self.up is not None:
             new = new + F.pixel_shuffle(self.up(h), 2)
         return new if self.shape is None else new + self.shape(shape_maps(shapes, self.config.fold))
+
+    @property
+    def _entry_cost(self) -> int:
+        """Multiplications of `_entered` for a tile; the rest of it takes as long as 400 for each value of the state."""
+        layers = (layer for layer in (self.context, self.shape) if layer is not None)
+        weights = sum(layer.weight.numel() for layer in layers) + (
+            0 if self.up is None else self.up.weight.numel() // 4
+        )
+        return (weights + 400 * self.config.width) * (TILE // self.config.fold) ** 2
 
     def prior_of(self, h: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log standard deviation of p(z | state), float32, each of the latent's shape."""
@@ -200,6 +207,8 @@ class Generator(nn.Module):
         takes their prior means. offsets: (B or 1, self.offsets), None for zero.
         """
         picture = self._enter(dequantised)
+        if torch.is_autocast_enabled(picture.device.type):  # once, not at every scale
+            picture = picture.to(torch.get_autocast_dtype(picture.device.type))
         rate = rate_features(step_index)
         parts = [None] * len(self.scales)
         if offsets is not None:
@@ -207,11 +216,8 @@ class Generator(nn.Module):
         h: Any = None
         quarter: Any = None
         for number, (scale, part) in enumerate(zip(self.scales, parts, strict=True)):
-            h = scale.state(h, picture, rate, shapes)
-            z = None
-            if scale.latent:
-                mean, log_sigma = scale.prior_of(h)
-                z = mean if draw is None else draw(number, mean, log_sigma)
+            h = scale.state(h, picture, rate, shapes, with_mean=draw is None)
+            z = draw(number, *scale.prior_of(h)) if draw is not None and scale.latent else None
             h = scale.finish(h, z, rate, part)
             quarter = h if scale.config.fold == 4 else quarter
         return self._leave(dequantised, quarter, h)
@@ -253,6 +259,12 @@ class Generator(nn.Module):
         return ((x - 128) / GREY_SCALE).contiguous(memory_format=torch.channels_last)
 
     def _leave(self, dequantised: Tensor, quarter: Tensor, half: Tensor) -> Tensor:
+        tiles, columns = dequantised.shape[2] // TILE, dequantised.shape[3] // TILE
+        weights = self.out_quarter.weight.numel() + 4 * self.out_half.weight.numel()  # for each cell of a quarter
+        strips = Strips(tiles, 1, 2 * weights * (TILE // 4) ** 2 * columns)  # as long again goes by on its pixels
+        return in_strips(self._changed, strips, dequantised, quarter, half)
+
+    def _changed(self, dequantised: Tensor, quarter: Tensor, half: Tensor) -> Tensor:
         change = F.pixel_shuffle(self.out_quarter(F.silu(quarter)), 4).float()
         change = change + F.pixel_shuffle(self.out_half(half), 2).float()
         return dequantised.float() + GREY_SCALE * change

@@ -9,8 +9,9 @@ import torch
 
 from hvaecodec.models.photo.block_layout import whole_shapes
 from hvaecodec.models.photo.block_shapes import SHAPES
-from hvaecodec.models.photo.generator import Generator, kl_gaussian, logistic_nll, shape_maps
+from hvaecodec.models.photo.generator import Generator, kl_gaussian, logistic_nll
 from hvaecodec.models.photo.generator_config import MAPS, RADIUS, GeneratorConfig, ScaleConfig
+from hvaecodec.models.photo.shape_maps import shape_maps
 
 SMALL = GeneratorConfig(tuple(ScaleConfig(fold, 8, 2, 2) for fold in (32, 16, 8, 4, 2)), encoder=8)
 
