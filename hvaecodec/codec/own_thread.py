@@ -153,7 +153,10 @@ class _Call(Generic[T]):
 
     def _settled(self) -> T:
         if self.guard is None:
-            return self.work()
+            # Not above: the package's first import of its `models` would hide the function of that name.
+            pieces = import_module("hvaecodec.models.side_by_side")
+            with pieces.crew(pieces.threads_allowed()):
+                return self.work()
         with self.guard.settled(self.n_threads):
             return self.work()
 

@@ -64,14 +64,16 @@ class Generators:
 
     def __init__(self, folder: Path, newest: str, build: Build, overlays: Mapping[str, Build] | None = None) -> None:
         self.build, self.overlays = build, overlays or {}
-        self.paths = generators_in(folder)
-        if not (folder / plain_name(newest)).is_file():
+        digests = _digests(folder)
+        self.paths = {digest: path for path, digest in digests.items()}
+        if folder / plain_name(newest) not in digests:
             raise CodecUnavailable(f"no {newest} in {folder}; the installation is incomplete")
-        self.newest = _digest(folder / newest)
-        if self.paths.get(self.newest) != folder / newest:
+        self.newest = digests[folder / newest]
+        if self.paths[self.newest] != folder / newest:
             raise CodecUnavailable(f"{newest} in {folder} cannot be told from another generator by its digest")
-        self.metadata: dict[bytes, Mapping[str, str]] = {}
+        self.files: dict[bytes, Weights] = {}  # that were read and are not built yet
         self.loaded: dict[bytes, Drawing] = {}
+        self.metadata: dict[bytes, Mapping[str, str]] = {}
         self._metadata(self.newest)  # files name it, so it must be one
 
     def get(self, digest: bytes) -> Any:
@@ -110,7 +112,8 @@ class Generators:
     def _metadata(self, digest: bytes) -> Mapping[str, str]:
         """The metadata of a digest in `paths`; its file is read once."""
         if digest not in self.metadata:
-            self.metadata[digest] = self._read(digest).metadata
+            self.files[digest] = self._read(digest)
+            self.metadata[digest] = self.files[digest].metadata
         return self.metadata[digest]
 
     def _read(self, digest: bytes) -> Weights:
@@ -120,7 +123,7 @@ class Generators:
         return weights
 
     def _build(self, digest: bytes) -> Drawing:
-        weights, path = self._read(digest), self.paths[digest]
+        weights, path = self.files.pop(digest, None) or self._read(digest), self.paths[digest]
         if "base" not in weights.metadata:
             with usable(f"cannot use the weights in {path}"):
                 return Drawing(self.build(weights.metadata, weights.arrays))
@@ -151,7 +154,11 @@ def generators_in(folder: Path) -> dict[bytes, Path]:
 
     Raises CodecUnavailable if one is not a regular file that can be read.
     """
-    return {_digest(path): path for path in sorted(folder.glob(GENERATORS))}
+    return {digest: path for path, digest in _digests(folder).items()}
+
+
+def _digests(folder: Path) -> dict[Path, bytes]:
+    return {path: _digest(path) for path in sorted(folder.glob(GENERATORS))}
 
 
 def _kind(metadata: Mapping[str, str]) -> str:

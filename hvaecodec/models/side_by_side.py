@@ -7,6 +7,7 @@ threads sleep.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -96,6 +97,14 @@ def _outcome(outcomes: SimpleQueue[Any], function: Callable[[T], R], pieces: Seq
         outcomes.put((number, function(pieces[number]), None))
     except BaseException as error:
         outcomes.put((number, None, error))
+
+
+def threads_allowed() -> int:
+    """Return on how many threads to compute where no library says: OMP_NUM_THREADS, else one a processor we may use."""
+    said = os.environ.get("OMP_NUM_THREADS", "")
+    if said.isdigit() and int(said) > 0:
+        return int(said)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cut(length: int, n_parts: int) -> list[slice]:

@@ -13,12 +13,13 @@ import pytest
 import tiny
 
 from hvaecodec.codec import graphs
-from hvaecodec.codec.backends.onnx_session import Net, threads
+from hvaecodec.codec.backends.onnx_session import Net
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.graphs import FOLDER, INDEX, Graph, __main__, build, graph_of, name_of
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.weight_files import read_weights
 from hvaecodec.codec.weights import GENERATORS
+from hvaecodec.models.side_by_side import threads_allowed
 from hvaecodec.models.texture_config import TextureConfig
 
 SMALL = TextureConfig(quarter=8, quarter_blocks=1, half=8, half_blocks=1)
@@ -157,10 +158,10 @@ def _environment() -> dict[str, str]:
 
 def test_threads_are_those_that_the_environment_says(monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    assert threads() == 3
+    assert threads_allowed() == 3
     for nothing in ("", "many", "0"):
         monkeypatch.setenv("OMP_NUM_THREADS", nothing)
-        assert threads() >= 1
+        assert threads_allowed() >= 1
 
 
 def test_the_generators_arrays_are_where_the_graph_wants_them(tmp_path):

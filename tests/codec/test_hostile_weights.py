@@ -314,10 +314,18 @@ def test_textures_on_top_of_each_other_end(folder):
 
 @pytest.mark.parametrize("folder", ["photo"], indirect=True)
 def test_a_file_that_changes_after_loading_is_not_used(folder):
+    other = folder / "generator-other.safetensors"
+    tiny.write_generator(other, seed=8)
+    before = registry.load(folder)
+    expected = before.generators.get(before.generators.newest).state_dict()
     codec = registry.load(folder)
-    tiny.write_generator(folder / GENERATOR, seed=9)
+    for path in (folder / GENERATOR, other):
+        tiny.write_generator(path, seed=9)
+    newest = codec.generators.get(codec.generators.newest).state_dict()  # which was read as the folder was loaded
+    assert all(torch.equal(newest[name], value) for name, value in expected.items())
+    (digest,) = (digest for digest, path in codec.generators.paths.items() if path == other)
     with pytest.raises(CodecUnavailable, match="has changed"):
-        codec.generators.drawing(codec.generators.newest)
+        codec.generators.drawing(digest)
 
 
 def test_a_sound_folder_is_used(whole):

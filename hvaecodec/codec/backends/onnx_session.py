@@ -14,6 +14,7 @@ import numpy as np
 
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.graphs import Graph
+from hvaecodec.models.side_by_side import threads_allowed
 
 _NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
 _QUIET = 3  # errors alone are logged
@@ -35,7 +36,7 @@ class Net:
         self.model = graph.model
         self.weights = {name: np.ascontiguousarray(arrays[name], dtype=np.float32) for name in graph.weights}
         self._lock = threading.Lock()
-        self._session: Any = None
+        self._session: Any = self._start()
         _nets.add(self)
 
     def __call__(self, **inputs: np.ndarray) -> np.ndarray:
@@ -57,7 +58,7 @@ class Net:
         onnxruntime = _runtime()
         options = onnxruntime.SessionOptions()
         options.log_severity_level = _QUIET
-        options.intra_op_num_threads = threads()
+        options.intra_op_num_threads = threads_allowed()
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # a guest does not wait busily
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(value) for value in self.weights.values()]
         options.add_external_initializers(list(self.weights), values)
@@ -77,14 +78,6 @@ def _runtime() -> Any:
         return import_module("onnxruntime")
     finally:
         os.environ.pop(_NO_TELEMETRY, None)
-
-
-def threads() -> int:
-    """Return on how many threads nets run: what OMP_NUM_THREADS says, else one for each processor we may use."""
-    said = os.environ.get("OMP_NUM_THREADS", "")
-    if said.isdigit() and int(said) > 0:
-        return int(said)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _begin_all_anew() -> None:

@@ -20,6 +20,8 @@ from hvaecodec.codec.images.read import LoadedImage, from_pil, one_line
 
 _LOSSY = frozenset({"JPEG", "MPO", "WEBP", "AVIF", "JXL", "HEIF"})  # whose colours are others by intent
 _TRUSTED = frozenset({"PNG", "EPS"})  # whose pixels are not read again; of EPS that needs another program
+# Decoded photos take as many bytes at zlib's level 2 as at 6, Pillow's, and a third of the time.
+_OPTIONS = {"JPEG": {"quality": 95}, "WEBP": {"quality": 95}, "PNG": {"compress_level": 2}}
 _NAMES = {"icc_profile": "ICC profile", "exif": "EXIF"}  # blocks of metadata, as Pillow and as people call them
 
 
@@ -73,7 +75,7 @@ def _fewer_and_fewer(blocks: dict[str, bytes]) -> Iterator[dict[str, bytes]]:
 
 def _attempt(pixels: np.ndarray, form: str, blocks: dict[str, bytes], wanted: list[str]) -> _Attempt:
     """Write a file with some blocks of metadata and read it again. wanted: the blocks that there are."""
-    options: dict[str, Any] = {"quality": 95} if form in ("JPEG", "WEBP") else {}
+    options: dict[str, Any] = dict(_OPTIONS.get(form, {}))
     if form in ("JPEG", "MPO") and "exif" in blocks:
         options["exif"] = b"Exif\0\0" + blocks["exif"]  # without it no reader takes it for EXIF
     out = io.BytesIO()

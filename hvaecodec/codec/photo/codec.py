@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,7 +21,6 @@ from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack
 from hvaecodec.codec.own_thread import on_own_thread, warn_caller
 from hvaecodec.codec.photo.adaptation import NONE
 from hvaecodec.codec.photo.context import Context
-from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.slices import decode_slices
 from hvaecodec.codec.photo.targets import largest_within_bpp, smallest_reaching_psnr
@@ -32,6 +32,7 @@ from hvaecodec.codec.weight_folders import read_card
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.layout import N_LEVELS, TILE, levels_of
 from hvaecodec.models.photo.quality import N_INDICES, quality_of, step_index_of
+from hvaecodec.models.side_by_side import each
 
 PACKAGE_WEIGHTS = WEIGHTS / "dct-vae-photo"
 
@@ -107,6 +108,8 @@ class DctVaeCodec(PictureDecoder):
 
     def _encode(self, loaded: LoadedImage, step_index: int, effort: int) -> bytes:
         """Encode a picture at a step index into a complete file."""
+        from hvaecodec.codec.photo.encoder import encode_picture  # what decodes needs none of it
+
         streams = encode_picture(self.weights, colour(loaded.pixels), step_index, effort).streams
         origin = Origin(self.name, step_index, self.bitstream.digest, self.generators.newest)
         return pack_picture(loaded, streams, origin)
@@ -120,15 +123,24 @@ class DctVaeCodec(PictureDecoder):
         if container.truncated and len(container.levels) < n_levels:
             n_whole, n_all = len(container.levels), len(container.level_lengths)
             warn_caller(f"the file is cut: {n_whole} of {n_all} levels decoded, finer detail is left out")
-        context, _ = self._decode_context(container)
+        self._check(container)
         if settings.size == TILE:
             generator = self.generators.choose(container.header.generator, settings.generator)
+            context = self._context_while_loading(container, generator)
             if self._base(generator) != self._base(container.header.generator):
                 context = replace(context, adaptation=NONE)  # it says nothing to another net
             picture = self.weights.nets.render(context, generator, settings)
         else:
-            picture = self.weights.nets.thumbnail(context, settings.size)
+            picture = self.weights.nets.thumbnail(self._decode_context(container)[0], settings.size)
         return assemble(picture, container, settings.size)
+
+    def _context_while_loading(self, container: Container, generator: bytes) -> Context:
+        """The context of a container; a generator that was not loaded yet is, meanwhile."""
+        works: list[Callable[[], Any]] = [lambda: self._decode_context(container)[0]]
+        if generator not in self.generators.loaded:
+            works.append(lambda: self.generators.drawing(generator))
+        context: Context = each(lambda work: work(), works)[0]
+        return context
 
     def _base(self, generator: bytes) -> bytes:
         """The digest of the generator below a texture; of one that is not here, its own."""
@@ -136,12 +148,16 @@ class DctVaeCodec(PictureDecoder):
 
     def _decode_context(self, container: Container, backend: str | None = None) -> tuple[Context, list[float]]:
         """Return the context of the levels that a container holds, zero below, and their estimated bits."""
+        self._check(container)
         header = container.header
-        check_weights(header, self.name, self.bitstream.digest)
-        _check_fields(container)
         frame = Frame.of(header.height, header.width, header.step_index, grey=header.mode.startswith("L"))
         coder = self.bitstream.coder if backend in (None, self.bitstream.library) else self.bitstream.coder_in(backend)
         return decode_slices(coder, frame, container.levels)
+
+    def _check(self, container: Container) -> None:
+        """Raise CodecError unless these weights can decode a container."""
+        check_weights(container.header, self.name, self.bitstream.digest)
+        _check_fields(container)
 
     # -- looking into files ---------------------------------------------------------------------------------------
 

@@ -95,7 +95,8 @@ def render(context: Context, draw: Callable[[Context, Block], np.ndarray]) -> np
 
 def to_pixels(rgb: np.ndarray) -> np.ndarray:
     """Round float RGB (1, 3, H, W), 0..255, to uint8 (H, W, 3)."""
-    return np.rint(rgb[0]).clip(0, 255).astype(np.uint8).transpose(1, 2, 0)
+    rounded = np.rint(rgb[0])
+    return rounded.clip(0, 255, out=rounded).astype(np.uint8).transpose(1, 2, 0)
 
 
 def whole_tiles(pixels: np.ndarray) -> np.ndarray:

@@ -50,6 +50,7 @@ class ShapeCoder:
 
     def __init__(self, tables: ShapeTables) -> None:
         self.tables = (tables.tiles, tables.quadrants)
+        self.bits = tuple(TOTAL_BITS - np.log2(table) for table in self.tables)
         self.models: dict[tuple[int, int], Any] = {}
 
     def encode(self, coder: RangeEncoder, frame: Frame, shapes: np.ndarray) -> float:
@@ -61,9 +62,9 @@ class ShapeCoder:
         def write(diagonal: Diagonal, contexts: np.ndarray) -> np.ndarray:
             nonlocal bits
             values: np.ndarray = known[diagonal.table][diagonal.number][diagonal.rows, diagonal.columns]
-            for context in np.unique(contexts):
+            for context in sorted(set(contexts.tolist())):
                 run = values[contexts == context].astype(np.int32)
-                coder.encode(run, self._model(diagonal.table, int(context)))
+                coder.encode(run, self._model(diagonal.table, context))
             bits += self._bits(diagonal, contexts, values)
             return values
 
@@ -81,16 +82,16 @@ class ShapeCoder:
         def read(diagonal: Diagonal, contexts: np.ndarray) -> np.ndarray:
             nonlocal bits
             values = np.empty(len(contexts), np.int64)
-            for context in np.unique(contexts):
+            for context in sorted(set(contexts.tolist())):
                 where = contexts == context
-                values[where] = decode_run(coder, self._model(diagonal.table, int(context)), int(where.sum()))
+                values[where] = decode_run(coder, self._model(diagonal.table, context), int(where.sum()))
             bits += self._bits(diagonal, contexts, values)
             return values
 
         return _Walk(frame, read).maps(), bits
 
     def _bits(self, diagonal: Diagonal, contexts: np.ndarray, values: np.ndarray) -> float:
-        return float((TOTAL_BITS - np.log2(self.tables[diagonal.table][contexts, values])).sum())
+        return float(self.bits[diagonal.table][contexts, values].sum())
 
     def _model(self, table: int, context: int) -> Any:
         key = table, context
