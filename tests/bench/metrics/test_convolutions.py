@@ -18,9 +18,10 @@ from safetensors.numpy import save
 from typer.testing import CliRunner
 
 from hvaecodec import bench
-from hvaecodec.bench.metrics import convolutions, image_metrics, metric_weights, perceptual
+from hvaecodec.bench.metrics import image_metrics
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.metric_nets import convolutions, lpips_net, metric_weights
 
 Tensors = dict[str, np.ndarray]
 
@@ -39,9 +40,9 @@ def tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tensors
     monkeypatch.setenv(metric_weights.URL_VARIABLE, "http://127.0.0.1:9/")  # nobody listens there
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
     (tmp_path / "weights").mkdir()
-    perceptual.load_lpips.cache_clear()
+    lpips_net.load_lpips.cache_clear()
     yield tensors
-    perceptual.load_lpips.cache_clear()
+    lpips_net.load_lpips.cache_clear()
 
 
 def write(folder: Path, kind: str, tensors: Tensors, name: str = "") -> Path:
@@ -177,7 +178,7 @@ def test_lpips_is_equal_from_either_file(tensors: Tensors, tmp_path: Path) -> No
         path = write(tmp_path / "weights", kind, tensors)
         distances.append(image_metrics.get("lpips").score(x, x_hat))
         path.unlink()
-        perceptual.load_lpips.cache_clear()
+        lpips_net.load_lpips.cache_clear()
     assert distances[0] == distances[1] > 0
 
 
