@@ -31,7 +31,7 @@ class ScaleConfig:
 class GeneratorConfig:
     """The generator's widths.
 
-    scales: coarse to fine. encoder: width of the posterior's encoder, 0 for a net without a posterior, which only draws.
+    scales: coarse to fine. encoder: width of the posterior's encoder, 0 for a net without posterior, which only draws.
     latents: False removes every latent, for the ablation.
     """
 

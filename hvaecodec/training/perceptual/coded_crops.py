@@ -1,8 +1,8 @@
-"""What the perceptual generator is trained on: photos as a file has them, and the first generator's pictures of them."""
+"""Photos to train the perceptual generator on, as files have them, with the first generator's pictures of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,13 +37,20 @@ class CodedCrops:
     step_index: Tensor
     bpp: Tensor
 
+    @property
+    def pictures(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Those of the fields that are pictures."""
+        return self.photo, self.dequantised, self.smooth
+
     def cut(self, row: int, column: int, tiles: int) -> CodedCrops:
         """Cut squares of `tiles` on a side, whose upper left tile has this row and column."""
         pixels, cells = (
             tuple(slice(n * first, n * (first + tiles)) for first in (row, column)) for n in (TILE, _CELLS)
         )
-        pictures = (x[:, :, pixels[0], pixels[1]] for x in (self.photo, self.dequantised, self.smooth))
-        return CodedCrops(*pictures, self.shapes[:, :, cells[0], cells[1]], self.step_index, self.bpp)
+        photo, dequantised, smooth = (x[:, :, pixels[0], pixels[1]] for x in self.pictures)
+        return replace(
+            self, photo=photo, dequantised=dequantised, smooth=smooth, shapes=self.shapes[:, :, cells[0], cells[1]]
+        )
 
     def repeated(self, count: int) -> CodedCrops:
         """Return these and once more the first `count` of them."""
@@ -51,8 +58,9 @@ class CodedCrops:
 
     def to(self, device: torch.device) -> CodedCrops:
         """Return them on a device, pictures as float32 and numbers as int64."""
-        floats = (x.to(device).float() for x in (self.photo, self.dequantised, self.smooth))
-        return CodedCrops(*floats, self.shapes.to(device).long(), self.step_index.to(device), self.bpp.to(device))
+        photo, dequantised, smooth = (x.to(device).float() for x in self.pictures)
+        shapes, step_index, bpp = (x.to(device) for x in (self.shapes, self.step_index, self.bpp))
+        return CodedCrops(photo, dequantised, smooth, shapes.long(), step_index, bpp)
 
 
 def join(parts: list[CodedCrops]) -> CodedCrops:

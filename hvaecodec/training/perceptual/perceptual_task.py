@@ -99,13 +99,7 @@ class PerceptualTask:
         out = {}
         for seen in self._valid:
             x = seen.to(self.device)
-            drawn = []
-            for seed in (0, 1):
-                with self.place.autocast():
-                    picture = self.net(
-                        x.dequantised, x.shapes, x.step_index, _draws(torch.Generator().manual_seed(seed))
-                    )
-                drawn.append(picture.round().clamp(0, 255))
+            drawn = [self._drawn(x, torch.Generator().manual_seed(seed)).round().clamp(0, 255) for seed in (0, 1)]
             metrics: dict[str, float] = {}
             for name, picture in (("smooth", x.smooth.round().clamp(0, 255)), ("drawn", drawn[0])):
                 metrics[f"{name}_psnr_db"] = round(psnr_db(picture, x.photo), 2)
@@ -128,6 +122,12 @@ class PerceptualTask:
         if parts["critic"]:
             self.critic.load_state_dict(parts["critic"])
             restore_moments(self.optimiser, self.critic, parts["moments"])
+
+    def _drawn(self, seen: CodedCrops, rng: torch.Generator) -> Tensor:
+        """Return a draw at temperature 1, unclipped."""
+        with self.place.autocast():
+            drawn: Tensor = self.net(seen.dequantised, seen.shapes, seen.step_index, _draws(rng))
+        return drawn
 
     def _sample(self, seen: CodedCrops, drawn: Tensor) -> tuple[Tensor, Tensor]:
         """Return what two draws lack of the difference they should have, 0..1, and their mean difference."""
