@@ -33,8 +33,8 @@ class PerceptualTraining:
     passes: int = 3
     lpips: float = 1.0
     halved: float = 0.5
-    error: float = 0.0015
-    score: float = 0.03
+    error: float = 0.001
+    score: float = 0.08
     sample: float = 0.2
     difference: float = 0.15
     critic_rate: float = 1.0
