@@ -25,13 +25,8 @@ from hvaecodec.training.checkpoint import Position, load_weights
 from hvaecodec.training.data import FREE_MORE_SOURCES, load_photos
 from hvaecodec.training.loop import Loop, Moment
 from hvaecodec.training.perceptual.perceptual_task import PerceptualTask
-from hvaecodec.training.recipes.common import LoopConfig
-from hvaecodec.training.recipes.perceptual import PerceptualTraining
-
-LOOP = {
-    "minutes": 600, "learning_rate": 4e-4, "warm_up": 200, "betas": (0.5, 0.99), "weight_decay": 0.0, "ema": 0.999,
-    "save_minutes": 5, "log_every": 50, "channels_last": True,
-}  # fmt: skip
+from hvaecodec.training.recipes import LoopConfig, find_recipe
+from hvaecodec.training.recipes.perceptual import NAME, PerceptualTraining
 
 
 class LimitedLoop(Loop):
@@ -59,8 +54,10 @@ def setting(text: str) -> tuple[str, Any]:
 def configs(settings: dict[str, Any]) -> tuple[PerceptualTraining, LoopConfig]:
     """Return the configurations of task and loop; a field that neither has is an error."""
     names = {field.name for field in dataclasses.fields(PerceptualTraining)}
+    (stage,) = find_recipe(f"{NAME}-free").stages
     task = {key: value for key, value in settings.items() if key in names}
-    return PerceptualTraining(**task), LoopConfig(**LOOP | {k: v for k, v in settings.items() if k not in names})
+    loop = {key: value for key, value in settings.items() if key not in names}
+    return dataclasses.replace(stage.task, **task), dataclasses.replace(stage.loop, **loop)
 
 
 def main() -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from hvaecodec.training.data import FREE_MORE_SOURCES
+from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 
 @dataclass(frozen=True)
@@ -38,3 +41,25 @@ class PerceptualTraining:
     sample: float = 0.2
     difference: float = 0.15
     critic_rate: float = 1.0
+
+
+_LOOP = LoopConfig(
+    minutes=600, learning_rate=4e-4, warm_up=200, betas=(0.5, 0.99), weight_decay=0.0, save_minutes=5, log_every=50,
+    channels_last=True,
+)  # fmt: skip
+NAME = "dct-vae-photo-perceptual"
+
+
+def _perceptual(name: str, preset: str) -> Recipe:
+    task, loop = PerceptualTraining(), _LOOP
+    if preset == "gpu":
+        task = replace(task, crops=24, twice=8, pool=512, critic_width=96)
+        loop = replace(loop, minutes=30, save_minutes=2)
+    elif preset == "tiny":
+        task = replace(task, critic_width=4, pool=3, pool_side=96, crops=2, twice=1, side=64, passes=1)
+        loop = replace(loop, warm_up=1, log_every=1)
+    sources = FREE_MORE_SOURCES if name.endswith("-free") else None
+    return Recipe(name, preset, (Stage("perceptual", task, loop),), family="perceptual", sources=sources)
+
+
+RECIPES: dict[str, Maker] = dict.fromkeys((NAME, f"{NAME}-free"), _perceptual)
