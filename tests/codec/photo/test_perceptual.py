@@ -58,7 +58,9 @@ def test_a_file_of_weights_without_one_is_drawn_as_before(codec, plain):
         settings = {"temperature": temperature, "seed": 3}
         np.testing.assert_array_equal(codec.decode(before, **settings), plain.decode(before, **settings))
     newest = codec.decode(before, temperature=1, seed=3, generator="latest")
-    np.testing.assert_array_equal(newest, codec.decode(codec.encode(PHOTO, quality=30, effort=1), temperature=1, seed=3))
+    np.testing.assert_array_equal(
+        newest, codec.decode(codec.encode(PHOTO, quality=30, effort=1), temperature=1, seed=3)
+    )
     assert (newest != codec.decode(before, temperature=1, seed=3)).any()
 
 
