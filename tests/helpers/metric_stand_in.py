@@ -1,4 +1,4 @@
-"""Random numbers in the place of AlexNet's, with their digest in the place of its: for tests of what looks through it."""
+"""Random numbers in the place of AlexNet's, and their digest in the place of its, for tests of what looks through it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Tensors = dict[str, np.ndarray]
 
 
 def alexnet_stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Tensors:
-    """Return random tensors that pass for AlexNet's and are in no file yet; FOLDER/weights is where they are looked for.
+    """Return random tensors that pass for AlexNet's and are in no file yet; they are looked for in FOLDER/weights.
 
     No download can succeed. The caller clears `lpips_net.load_lpips` afterwards.
     """

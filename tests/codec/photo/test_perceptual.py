@@ -40,7 +40,7 @@ def apart(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.abs(x.astype(float) - y)
 
 
-# -- what does not change ------------------------------------------------------------------------------------------------
+# -- what does not change ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("effort", [1, 2])
@@ -64,7 +64,7 @@ def test_a_file_of_weights_without_one_is_drawn_as_before(codec, plain):
     assert (newest != codec.decode(before, temperature=1, seed=3)).any()
 
 
-# -- the line --------------------------------------------------------------------------------------------------------------
+# -- the line ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("temperature", [0.25, 0.5, 0.75, 1.5])
@@ -114,7 +114,7 @@ def test_what_a_file_changes_of_the_generator_is_not_drawn(codec):
         assert (ours != without).any() == changes
 
 
-# -- draws -----------------------------------------------------------------------------------------------------------------
+# -- draws ------------------------------------------------------------------------------------------------------------
 
 
 def test_the_seed_alone_decides(codec):
