@@ -1,4 +1,4 @@
-"""Random numbers in the place of AlexNet's, and their digest in the place of its, for tests of what looks through it."""
+"""Random numbers and their digest in the place of AlexNet's, for tests of what looks through it."""
 
 from __future__ import annotations
 
