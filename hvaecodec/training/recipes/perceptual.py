@@ -36,7 +36,7 @@ class PerceptualTraining:
     passes: int = 3
     lpips: float = 1.0
     halved: float = 0.5
-    error: float = 0.001
+    error: float = 0.0005
     score: float = 0.08
     sample: float = 0.2
     difference: float = 0.15

@@ -168,9 +168,9 @@ def test_a_step_moves_net_and_critic(task):
     assert task.net.scales[0].prior.weight.grad.abs().max() > 0, "what latents are drawn by is trained"
     assert not torch.equal(next(task.critic.parameters()), before[1])
     assert set(logs) >= {"lpips", "halved", "error", "score", "sample", "apart", "critic", "real"}
-    expected = (
-        logs["lpips"] + 0.5 * logs["halved"] + 0.001 * logs["error"] - 0.08 * logs["score"] + 0.2 * logs["sample"]
-    )
+    c = task.config
+    expected = c.lpips * logs["lpips"] + c.halved * logs["halved"] + c.error * logs["error"]
+    expected = expected - c.score * logs["score"] + c.sample * logs["sample"]
     assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-4)
 
 
