@@ -20,7 +20,7 @@ def export(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A codec's name, or a folder of weights.")],
     *,
     output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The ONNX file, or - for stdout.")],
-    part: Annotated[Literal["generator", "texture"], typer.Option(help="What is written.")] = "generator",
+    part: Annotated[Literal["generator", "texture", "perceptual"], typer.Option(help="What is written.")] = "generator",
     layer: Annotated[int, typer.Option(help="Of hqa-photo, the layer whose indices go in.")] = 3,
     force: Force = False,
     debug: Debug = False,

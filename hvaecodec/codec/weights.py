@@ -23,8 +23,9 @@ BITSTREAM = "bitstream.safetensors"
 GENERATORS = "generator*.safetensors"
 TEXTURED = "generator-texture.safetensors"  # a texture alone; it goes on top of the generator that it names
 SAMPLED = "generator-sampler.safetensors"  # likewise, what draws the lower layers of `hqa-photo`
+PERCEPTUAL = "generator-perceptual.safetensors"  # likewise, the generator of `dct-vae-photo` that draws
 
-OVERLAYS = ("sampler", "texture")  # the kinds of files that go on top of a generator; lower ones first
+OVERLAYS = ("sampler", "texture", "perceptual")  # the kinds of files that go on top of a generator; lower ones first
 
 T = TypeVar("T")
 Build = Callable[[Mapping[str, str], Mapping[str, np.ndarray]], Any]  # a file's metadata and arrays to a net
@@ -52,6 +53,7 @@ class Drawing:
     net: Any
     sampler: Any = None
     texture: Any = None
+    perceptual: Any = None
 
 
 class Generators:

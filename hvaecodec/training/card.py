@@ -104,8 +104,8 @@ def part(path: Path, training: dict[str, Any]) -> dict[str, Any]:
 def write_card(folder: Path, codec: str, parts: dict[str, dict[str, Any]]) -> Path:
     """Write a folder's card.json, keeping what it says of files that are still as they were.
 
-    parts: by kind, "bitstream", "generator", and on top of it "sampler" and "texture", which name what is under them,
-    their "base"; each as `part` returns it.
+    parts: by kind, "bitstream", "generator", and on top of it "sampler", "texture" and "perceptual", which name what
+    is under them, their "base"; each as `part` returns it.
     """
     path = folder / CARD
     if path.exists():

@@ -1,4 +1,4 @@
-"""Exports what was trained on top of a codec's generator, beside it; textures and samplers share this."""
+"""Exports what was trained on top of a codec's generator, beside it, whichever kind of net it is."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Overlay:
     """An overlay is a net that goes on top of a generator.
 
     codec: the generator's. kind: one of `weights.OVERLAYS`. file: its name. base: the generator's digest. data: the
-    content of the file, safetensors.
+    content of the file, safetensors. losses: the nets that its loss saw, with their terms, as the card tells them.
     """
 
     codec: str
@@ -26,6 +26,7 @@ class Overlay:
     file: str
     base: bytes
     data: bytes
+    losses: tuple[dict[str, str], ...] = ()
 
 
 def check_init(recipe: Recipe, settings: Settings) -> None:
@@ -46,5 +47,7 @@ def export_overlay(run: Run, overlay: Overlay) -> list[Path]:
     path = run.export(overlay.file, order_metadata(overlay.data))
     training: dict[str, Any] = {"base": base} | card.origin(run)
     training |= {"training": asdict(stage.task), **card.duration(checkpoint), **checkpoint.about}
+    if overlay.losses:
+        training["losses"] = list(overlay.losses)
     entry = card.part(path, training | card.photo_terms(run))
     return [path, card.write_card(run.export_folder, overlay.codec, {overlay.kind: entry})]

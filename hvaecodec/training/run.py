@@ -29,6 +29,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "hqa": ("hvaecodec.training.hqa.hqa_run", "HqaRun"),
     "hqa-sampler": ("hvaecodec.training.hqa.hqa_sampler_run", "HqaSamplerRun"),
     "hqa-photo": ("hvaecodec.training.hqa.hqa_photo_run", "HqaPhotoRun"),
+    "perceptual": ("hvaecodec.training.perceptual.perceptual_run", "PerceptualRun"),
     "vdvae": ("hvaecodec.training.vae.vdvae_run", "VdvaeRun"),
     "srvae": ("hvaecodec.training.vae.srvae_run", "SrVaeRun"),
     "texture": ("hvaecodec.training.texture.texture_run", "TextureRun"),

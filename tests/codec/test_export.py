@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -15,6 +16,7 @@ from promises import PHOTO, psnr_db
 import hvaecodec
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.graphs.export import export_onnx
+from hvaecodec.models.philox import normals
 
 
 @pytest.fixture(scope="module")
@@ -50,6 +52,28 @@ def test_a_generator_of_dct_vae_photo_draws_what_the_codec_draws(photo, shape, m
     (picture,) = run.run(None, inputs)
     drawn = picture[0].transpose(1, 2, 0)[: shape[0], : shape[1]]
     assert np.abs(drawn.clip(0, 255) - codec.decode(data)).max() <= 0.51
+
+
+def test_a_perceptual_generator_is_a_part_of_its_own(photo, tmp_path, monkeypatch):
+    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.has_bfloat16", lambda: False)
+    folder = tiny.write_perceptual(shutil.copytree(photo, tmp_path / "perceptual"))
+    codec = hvaecodec.load(folder)
+    data = codec.encode(PHOTO, quality=40, effort=1)
+    names = ("dequantised", "shapes", "step_index")
+    inputs = {name: np.asarray(value) for name, value in zip(names, codec.generator_inputs(data), strict=True)}
+    run = session(export_onnx(folder, "perceptual"))
+    for value in run.get_inputs()[3:]:
+        if value.name == "offsets":
+            inputs["offsets"] = np.zeros(value.shape, np.float32)
+        else:
+            fold, number = int(value.shape[2].split("/")[1]), int(value.name.removeprefix("noise"))
+            rows, columns = (side // fold for side in inputs["dequantised"].shape[2:])
+            numbers = normals(6, number, (rows, columns, value.shape[1]), 0, rows)
+            inputs[value.name] = numbers[None].astype(np.float32)
+    (picture,) = run.run(None, inputs)
+    drawn = picture[0].transpose(1, 2, 0)[: PHOTO.shape[0], : PHOTO.shape[1]]
+    assert np.abs(drawn.clip(0, 255) - codec.decode(data, temperature=1, seed=6)).max() <= 0.51
+    assert session(export_onnx(folder)).get_modelmeta().custom_metadata_map["part"] == "generator"
 
 
 @pytest.mark.parametrize(("layer", "quality"), [(1, 90), (3, 50), (5, 10)])

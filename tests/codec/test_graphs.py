@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +14,14 @@ import pytest
 import tiny
 
 from hvaecodec.codec import graphs
+from hvaecodec.codec.backends.onnx_photo import build_generator
 from hvaecodec.codec.backends.onnx_session import Net
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.graphs import FOLDER, INDEX, Graph, __main__, build, graph_of, name_of
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.weight_files import read_weights
 from hvaecodec.codec.weights import GENERATORS
+from hvaecodec.models.photo.generator_config import GeneratorConfig
 from hvaecodec.models.side_by_side import threads_allowed
 from hvaecodec.models.texture_config import TextureConfig
 
@@ -48,6 +51,17 @@ def test_every_generator_of_the_package_fits_a_graph_of_the_package(codec):
             assert (FOLDER / f"{name_of(kind, *sizes)}.onnx").is_file()
             if kind in ("photo", "texture"):
                 Net(graph_of(kind, *sizes), arrays)
+
+
+def test_a_perceptual_generator_runs_in_the_graph_of_the_first(monkeypatch):
+    """So a plain install, which has no `onnx`, can draw with it; it has no posterior, and graphs have none."""
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    sizes = [json.dumps(asdict(GeneratorConfig(encoder=encoder))) for encoder in (48, 0)]
+    overlay = {"config": sizes[1], "base": "0123", "kind": "perceptual"}
+    (first,), (second,) = (__main__.nets_in("dct-vae-photo", m) for m in ({"config": sizes[0]}, overlay))
+    assert name_of(*first) == name_of(*second)
+    arrays = {name: np.zeros(shape, np.float16) for name, shape in graph_of(*first).weights.items()}
+    assert build_generator(overlay, arrays).config.encoder == 0
 
 
 def test_a_graph_of_other_sizes_is_built():

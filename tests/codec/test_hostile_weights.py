@@ -22,7 +22,7 @@ from hvaecodec.codec import registry, weight_folders
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.files import read_bytes, read_regular
 from hvaecodec.codec.torch_weights import build_net
-from hvaecodec.codec.weights import BITSTREAM, TEXTURED, generators_in
+from hvaecodec.codec.weights import BITSTREAM, PERCEPTUAL, TEXTURED, generators_in
 from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig
 from hvaecodec.models.texture import Texture, TextureConfig
 
@@ -41,7 +41,8 @@ def whole(tmp_path_factory):
     save_file({"curvature": np.ones((9, 7, 3, 32, 32), np.float16)}, photo / CURVATURE, {"config": "{}"})
     textured = shutil.copytree(photo, base / "textured")
     write_texture(textured)
-    return {"photo": photo, "textured": textured, "hqa": tiny_hqa.write_weights(base / "hqa")}
+    perceptual = tiny.write_perceptual(Path(shutil.copytree(photo, base / "perceptual")))
+    return {"photo": photo, "textured": textured, "perceptual": perceptual, "hqa": tiny_hqa.write_weights(base / "hqa")}
 
 
 def write_texture(folder: Path) -> None:
@@ -117,8 +118,8 @@ FILE_DAMAGE = {
 @pytest.mark.parametrize("damage", FILE_DAMAGE)
 @pytest.mark.parametrize(
     ("folder", "name"),
-    [("photo", BITSTREAM), ("photo", GENERATOR), ("textured", TEXTURED), ("photo", CURVATURE),
-     ("hqa", BITSTREAM), ("hqa", GENERATOR), ("hqa", "card.json")],
+    [("photo", BITSTREAM), ("photo", GENERATOR), ("textured", TEXTURED), ("perceptual", PERCEPTUAL),
+     ("photo", CURVATURE), ("hqa", BITSTREAM), ("hqa", GENERATOR), ("hqa", "card.json")],
     indirect=["folder"],
 )  # fmt: skip
 def test_files_that_are_none(folder, name, damage):
@@ -182,9 +183,10 @@ CONFIGS = {
 @pytest.mark.parametrize("config", CONFIGS)
 @pytest.mark.parametrize(
     ("folder", "name"),
-    [("photo", BITSTREAM), ("photo", GENERATOR), ("textured", TEXTURED), ("hqa", BITSTREAM), ("hqa", GENERATOR)],
+    [("photo", BITSTREAM), ("photo", GENERATOR), ("textured", TEXTURED), ("perceptual", PERCEPTUAL),
+     ("hqa", BITSTREAM), ("hqa", GENERATOR)],
     indirect=["folder"],
-)
+)  # fmt: skip
 def test_configs_that_are_none(folder, name, config):
     rewrite(folder / name, lambda arrays, metadata: metadata.update(config=CONFIGS[config]))
     refused(folder)
@@ -255,6 +257,14 @@ ARRAYS = [
         "a missing tensor": lambda arrays, metadata: arrays.pop("out.bias"),
         "a base that is not hexadecimal": lambda arrays, metadata: metadata.update(base="zz"),
         "a long base": lambda arrays, metadata: metadata.update(base="00" * 5000),
+    }),
+    ("perceptual", PERCEPTUAL, {
+        "NaN": setting("out_half.bias", filled(np.nan)),
+        "a missing tensor": lambda arrays, metadata: arrays.pop("out_half.bias"),
+        "an unknown kind": lambda arrays, metadata: metadata.update(kind="frame"),
+        "the kind of a texture": lambda arrays, metadata: metadata.update(kind="texture"),
+        "no kind": lambda arrays, metadata: metadata.pop("kind"),
+        "a base that is not there": lambda arrays, metadata: metadata.update(base="0000"),
     }),
     ("photo", CURVATURE, {
         "another shape": setting("curvature", lambda array: array[:3]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 from pathlib import Path
 
@@ -45,12 +46,33 @@ def write_weights(folder: Path, seed: int = 0, *, directions: int = 0, generator
 
 def write_generator(path: Path, seed: int, directions: int = 0) -> None:
     """A random generator whose output layers are small but not zero, and whose latents matter."""
+    save_tensors(
+        random_generator(GENERATOR, seed, directions), path, {"config": json.dumps(dataclasses.asdict(GENERATOR))}
+    )
+
+
+def random_generator(config: GeneratorConfig, seed: int, directions: int = 0) -> dict[str, torch.Tensor]:
+    """The weights of a random generator, in half precision. directions: that files may adapt it in."""
     torch.manual_seed(seed)
-    net = Generator(GENERATOR)
+    net = Generator(config)
     for name, parameter in net.named_parameters():
         if "out_" in name or ".prior." in name:
             torch.nn.init.normal_(parameter, std=0.05)
     state = {name: value.half().contiguous() for name, value in net.state_dict().items()}
     if directions:
         state["basis"] = (0.0015 * torch.randn(directions, net.offsets)).half()
-    save_tensors(state, path, {"config": json.dumps(dataclasses.asdict(GENERATOR))})
+    return state
+
+
+def write_perceptual(folder: Path, seed: int = 5, *, directions: int = 0) -> Path:
+    """A random perceptual generator on top of the one in a codec's folder, whose card then names it.
+
+    directions: that files could adapt it in, if they might.
+    """
+    base = hashlib.sha256((folder / "generator.safetensors").read_bytes()).hexdigest()[:4]
+    config = dataclasses.replace(GENERATOR, encoder=0)
+    metadata = {"config": json.dumps(dataclasses.asdict(config)), "base": base, "kind": "perceptual"}
+    save_tensors(random_generator(config, seed, directions), folder / "generator-perceptual.safetensors", metadata)
+    card = {"codec": "dct-vae-photo", "generator": "generator-perceptual.safetensors"}
+    (folder / "card.json").write_text(json.dumps(card))
+    return folder

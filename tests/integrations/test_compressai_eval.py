@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 import hvaecodec
-from hvaecodec.bench.metrics import torchvision_schemas
+from hvaecodec.codec.metric_nets import torchvision_schemas
 from hvaecodec.integrations.compressai import CompressModel
 
 pytestmark = pytest.mark.compressai

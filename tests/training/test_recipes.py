@@ -9,7 +9,7 @@ import pytest
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.training.data import FREE_MORE_SOURCES, FREE_SOURCES
-from hvaecodec.training.recipes import RECIPES, LoopConfig, as_dict, find_recipe, photo
+from hvaecodec.training.recipes import RECIPES, LoopConfig, as_dict, find_recipe, perceptual, photo
 from hvaecodec.training.recipes.photo import PRESETS, GeneratorTraining, PriorTraining
 
 
@@ -17,7 +17,9 @@ def sources_of(name):
     """Which photos a recipe takes: `dct-vae-photo` those under a free licence unless its name says all sources."""
     if name in photo.RECIPES:
         return None if name.endswith("-all-sources") else FREE_MORE_SOURCES
-    return FREE_SOURCES if name.endswith("-free") else None
+    if not name.endswith("-free"):
+        return None
+    return FREE_MORE_SOURCES if name in perceptual.RECIPES else FREE_SOURCES
 
 
 @pytest.mark.parametrize("preset", PRESETS)

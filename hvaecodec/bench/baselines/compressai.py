@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from hvaecodec.bench.metrics import torchvision_schemas
 from hvaecodec.codec.errors import CodecUnavailable, CorruptFile
+from hvaecodec.codec.metric_nets import torchvision_schemas
 
 _HEADER = struct.Struct("<BHHHHB")
 _STRIDE = 64  # the zoo's models halve the picture four times, their hyper-latents six

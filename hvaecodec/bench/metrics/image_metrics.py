@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hvaecodec.bench.metrics import NotMeasurable, convolutions, perceptual
+from hvaecodec.bench.metrics import NotMeasurable, perceptual
+from hvaecodec.codec.metric_nets import convolutions, libraries, lpips_net
 
 MS_SSIM_MIN_SIDE = 161  # five scales of an 11-pixel window: min side > (11 - 1) * 2**4
 
@@ -94,7 +95,7 @@ def _piq(key: str, label: str, function: str, higher_is_better: bool = True) -> 
     """An index of piq that needs no network."""
     about = f"piq.{function}, RGB in [0, 1], no network"
     score = functools.partial(perceptual.piq_index, function=function)
-    ready = functools.partial(perceptual.library, "piq")
+    ready = functools.partial(libraries.library, "piq")
     return Metric(key, label, score, higher_is_better=higher_is_better, about=about, ready=ready)
 
 
@@ -102,7 +103,7 @@ def _lpips(key: str, label: str, net: str, weights: convolutions.Convolutions) -
     """LPIPS with one of its networks."""
     about = f"lpips 0.1, RGB in [-1, 1], {weights.about}; lower is better"
     score = functools.partial(perceptual.lpips, net=net)
-    ready = functools.partial(perceptual.load_lpips, net)
+    ready = functools.partial(lpips_net.load_lpips, net)
     return Metric(
         key,
         label,

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from hvaecodec.bench.metrics import frechet, metric_weights, perceptual
+from hvaecodec.bench.metrics import frechet
+from hvaecodec.codec.metric_nets import libraries, metric_weights
 
 KID_SUBSET = 1000
 _BATCH = 32
@@ -51,8 +52,8 @@ def load(name: str) -> Inception:
 @cache
 def _net() -> Any:
     path = metric_weights.find(metric_weights.INCEPTION)
-    fidelity = perceptual.library("torch_fidelity.feature_extractor_inceptionv3")
-    with perceptual.quiet():
+    fidelity = libraries.library("torch_fidelity.feature_extractor_inceptionv3")
+    with libraries.quiet():
         return fidelity.FeatureExtractorInceptionV3("inception-v3-compat", ["2048"], str(path))
 
 
@@ -71,7 +72,7 @@ def kid(a: np.ndarray, b: np.ndarray) -> float:
     """
     import torch
 
-    module = perceptual.library("torch_fidelity.metric_kid")
+    module = libraries.library("torch_fidelity.metric_kid")
     features = (torch.from_numpy(np.asarray(x, np.float32)) for x in (a, b))
     scores = module.kid_features_to_metric(
         *features, kid_subsets=100, kid_subset_size=KID_SUBSET, rng_seed=2020, verbose=False

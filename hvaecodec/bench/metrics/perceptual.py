@@ -6,22 +6,14 @@ says it to the reader.
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hvaecodec.bench.metrics import NotMeasurable, convolutions, torchvision_schemas
-from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.bench.metrics import NotMeasurable
+from hvaecodec.codec.metric_nets import convolutions, libraries, lpips_net
 from hvaecodec.codec.weight_folders import usable
-
-INSTALL = "pip install 'hvaecodec[perceptual]'"
 
 
 def lpips(x: np.ndarray, x_hat: np.ndarray, *, net: str) -> float:
@@ -30,7 +22,7 @@ def lpips(x: np.ndarray, x_hat: np.ndarray, *, net: str) -> float:
     It is eq. 1 of Zhang et al., arXiv:1801.03924. net: `alex` or `vgg`.
     Raises CodecUnavailable without library or weights, NotMeasurable for a picture that is too small for the network.
     """
-    return _scalar(load_lpips(net), 2 * planes(x) - 1, 2 * planes(x_hat) - 1)
+    return _scalar(lpips_net.load_lpips(net), 2 * planes(x) - 1, 2 * planes(x_hat) - 1)
 
 
 def dists(x: np.ndarray, x_hat: np.ndarray, *, side: int | None = None) -> float:
@@ -48,7 +40,7 @@ def piq_index(x: np.ndarray, x_hat: np.ndarray, *, function: str) -> float:
 
     Raises CodecUnavailable without piq, NotMeasurable for a picture that is too small for the function's filters.
     """
-    return _scalar(getattr(library("piq"), function), planes(x), planes(x_hat), data_range=1.0)
+    return _scalar(getattr(libraries.library("piq"), function), planes(x), planes(x_hat), data_range=1.0)
 
 
 def ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
@@ -60,34 +52,9 @@ def ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
     """
     if min(x.shape[:2]) < 11:
         raise NotMeasurable("a side is under the window of 11 pixels")
-    skimage = library("skimage.metrics")
+    skimage = libraries.library("skimage.metrics")
     options = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     return float(skimage.structural_similarity(x, x_hat, channel_axis=None if x.ndim == 2 else 2, **options))
-
-
-@cache
-def load_lpips(net: str) -> Any:
-    """Return the LPIPS network on `alex` or `vgg`, ready to be called; loaded once. Raises CodecUnavailable.
-
-    It is differentiable in its two arguments, float (B, 3, H, W) in [-1, 1], and gives (B, 1, 1, 1); its own weights
-    take no gradient.
-    """
-    module, folder = library("lpips"), library_folder("lpips")
-    tensors = _torch_tensors(convolutions.load({"alex": convolutions.ALEXNET, "vgg": convolutions.VGG16}[net]))
-    with usable("cannot make the network of LPIPS"), quiet():
-        linear = _read_package_weights(folder / "weights" / "v0.1" / f"{net}.pth")
-        with _without_numbers():
-            network = module.LPIPS(pretrained=False, net=net, pnet_rand=True, verbose=False)
-        network.scaling_layer = module.ScalingLayer()  # the only numbers that are no weights
-        state = dict(network.scaling_layer.state_dict(prefix="scaling_layer."))
-        for name in network.state_dict():
-            part, _, rest = name.partition(".")
-            if part == "net":  # net.slice2.3.weight is features.3.weight
-                state[name] = tensors["features." + rest.partition(".")[2]]
-            elif part.startswith("lin"):  # lins.0 is lin0 by another name
-                state[name] = linear[name.replace("lins.", "lin")]
-        network.load_state_dict(state, assign=True)
-        return network.eval().requires_grad_(False)
 
 
 @cache
@@ -96,12 +63,12 @@ def load_dists() -> Any:
 
     It takes two tensors, float (B, 3, H, W) in [0, 1], at full size. Raises CodecUnavailable.
     """
-    module, authors = library("piq.perceptual"), library_folder("DISTS_pytorch")
-    models = library("torchvision.models")
-    tensors = _torch_tensors(convolutions.load(convolutions.VGG16))
-    with usable("cannot make the network of DISTS"), quiet():
-        weights = _read_package_weights(authors / "weights.pt")
-        with _without_numbers():
+    module, authors = libraries.library("piq.perceptual"), libraries.library_folder("DISTS_pytorch")
+    models = libraries.library("torchvision.models")
+    tensors = libraries.torch_tensors(convolutions.load(convolutions.VGG16))
+    with usable("cannot make the network of DISTS"), libraries.quiet():
+        weights = libraries.read_package_weights(authors / "weights.pt")
+        with libraries.without_numbers():
             features = models.vgg16().features
         features.load_state_dict({name.partition(".")[2]: tensor for name, tensor in tensors.items()}, assign=True)
 
@@ -116,24 +83,6 @@ def load_dists() -> Any:
                 return 1 - super(module.DISTS, self).forward(x, y)
 
         return AtFullSize().eval()
-
-
-def library(name: str) -> Any:
-    """Import a library without its warnings and return it. Raises CodecUnavailable if it cannot be imported."""
-    torchvision_schemas.declare()
-    try:
-        with quiet():
-            return importlib.import_module(name)
-    except (ImportError, RuntimeError, AttributeError) as cause:
-        raise CodecUnavailable(f"{name} does not import ({cause}); {INSTALL}") from cause
-
-
-def library_folder(name: str) -> Path:
-    """Return the folder of a library without importing it. Raises CodecUnavailable if it is not installed."""
-    spec = importlib.util.find_spec(name)
-    if spec is None or spec.origin is None:
-        raise CodecUnavailable(f"{name} is not installed; {INSTALL}")
-    return Path(spec.origin).parent
 
 
 def planes(x: np.ndarray) -> Any:
@@ -154,43 +103,12 @@ def _no_larger(x: Any, side: int | None) -> Any:
     return interpolate(x, scale_factor=side / shorter, recompute_scale_factor=False, mode="bilinear")
 
 
-def _torch_tensors(arrays: convolutions.Tensors) -> dict[str, Any]:
-    import torch
-
-    return {name: torch.from_numpy(array.copy()) for name, array in arrays.items()}
-
-
-def _read_package_weights(path: Path) -> dict[str, Any]:
-    """The weights that an installed package brings, read without running what their file may name."""
-    import torch
-
-    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
-    return state
-
-
-@contextmanager
-def _without_numbers() -> Iterator[None]:
-    """Make networks in a block without memory and random draws for weights, which are put in afterwards."""
-    import torch
-
-    with torch.device("meta"):  # of this thread alone
-        yield
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Silence in a block the libraries' warnings about each other's versions."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _scalar(function: Any, x: Any, x_hat: Any, **options: Any) -> float:
     """What a library's function or network says of two pictures; its refusals become NotMeasurable."""
     import torch
 
     try:
-        with torch.inference_mode(), quiet():
+        with torch.inference_mode(), libraries.quiet():
             return float(function(x, x_hat, **options))
     except (ValueError, AssertionError, RuntimeError) as reason:  # a picture under the size of a filter or a net
         height, width = x.shape[-2:]

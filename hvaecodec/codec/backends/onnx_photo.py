@@ -19,9 +19,9 @@ from hvaecodec.codec.graphs import graph_of
 from hvaecodec.codec.photo import transform
 from hvaecodec.codec.photo.adaptation import offsets_of
 from hvaecodec.codec.photo.context import Context
-from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in
+from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in, graph_sizes
 from hvaecodec.codec.photo.nets import Analysis
-from hvaecodec.codec.photo.render import Block, Draws, render
+from hvaecodec.codec.photo.render import PERCEPTUAL_TEMPERATURE, Block, Draws, Picture, blend, render
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.generator_config import GeneratorConfig
@@ -42,7 +42,7 @@ def exact_prior(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> BlasAr
 
 def load_nets(folder: Path, newest: str, bitstream: Bitstream) -> OnnxPhotoNets:
     """Return the nets of a folder of weights. newest: the file of the generator that is encoded for."""
-    return OnnxPhotoNets(bitstream, Generators(folder, newest, build_generator, {"texture": build_texture}))
+    return OnnxPhotoNets(bitstream, Generators(folder, newest, build_generator, OVERLAYS))
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,10 @@ def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray
     config, basis = config_in(metadata), arrays.get(BASIS)
     check_basis(config, None if basis is None else basis.shape)
     basis = np.zeros((0, config.offsets), np.float32) if basis is None else basis.astype(np.float32)
-    return OnnxGenerator(config, Net(graph_of("photo", config), arrays), basis)
+    return OnnxGenerator(config, Net(graph_of("photo", graph_sizes(config)), arrays), basis)
+
+
+OVERLAYS = {"texture": build_texture, "perceptual": build_generator}
 
 
 class OnnxPhotoNets:
@@ -112,23 +115,29 @@ class OnnxPhotoNets:
     def render(self, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
         """Return the picture of a generator, by digest, uint8 (32 rows, 32 columns, 3).
 
-        Above temperature 0 its texture is drawn if it has one, else its latents.
+        Above temperature 0 the perceptual generator draws if it has one, else its texture is drawn, else its latents.
         """
         drawing = self.generators.drawing(generator)
         temperature, seed = settings.temperature, settings.seed
+        if drawing.perceptual is not None:
+            drawn = self._picture_of(drawing.perceptual, Draws(PERCEPTUAL_TEMPERATURE, seed))
+            return render(context, blend(self._picture_of(drawing.net), drawn, temperature))
         if drawing.texture is None:
-            return self._render(drawing.net, context, Draws(temperature, seed) if temperature else None)
-        smooth = self._render(drawing.net, context, None)
+            draws = Draws(temperature, seed) if temperature else None
+            return render(context, self._picture_of(drawing.net, draws))
+        smooth = render(context, self._picture_of(drawing.net))
         if not temperature:
             return smooth
         rate = hats(context.step_index / (N_INDICES - 1))
         return add_texture(smooth, texture_drawer(drawing.texture, rate), temperature, seed)
 
-    def _render(self, generator: OnnxGenerator, context: Context, draws: Draws | None) -> np.ndarray:
+    def _picture_of(self, generator: OnnxGenerator, draws: Draws | None = None) -> Picture:
+        """Return what gives a generator's pictures of blocks. draws: None takes the latents' means."""
+
         def draw(part: Context, block: Block) -> np.ndarray:
             return generator.picture(part, self._dequantised(part), generator.noise(block, draws))
 
-        return render(context, draw)
+        return draw
 
     def _dequantised(self, context: Context) -> np.ndarray:
         return transform.dequantised_picture(context, self._delta(context.step_index), self.bitstream.s)[None]

@@ -19,7 +19,8 @@ from hvaecodec.codec.backends import torch_photo_transform as transform
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in
 from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
-from hvaecodec.codec.photo.render import Draws
+from hvaecodec.codec.photo.render import PERCEPTUAL_TEMPERATURE, Draws, blend
+from hvaecodec.codec.photo.render import render as render_blocks
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.torch_guard import divided_loops
 from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors, texture_drawer
@@ -42,7 +43,7 @@ def exact_prior(arrays: Mapping[str, np.ndarray], config: PriorConfig) -> ExactA
 
 def load_nets(folder: Path, newest: str, bitstream: Bitstream) -> TorchPhotoNets:
     """Return the nets of a folder of weights. newest: the file of the generator that is encoded for."""
-    return TorchPhotoNets(bitstream, Generators(folder, newest, build_generator, {"texture": build_texture}))
+    return TorchPhotoNets(bitstream, Generators(folder, newest, build_generator, OVERLAYS))
 
 
 def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> Generator:
@@ -54,6 +55,9 @@ def build_generator(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray
     check_basis(config, None if basis is None else basis.shape)
     net.basis = net.basis if basis is None else basis
     return net
+
+
+OVERLAYS = {"texture": build_texture, "perceptual": build_generator}
 
 
 class TorchPhotoNets:
@@ -98,10 +102,13 @@ class TorchPhotoNets:
     def render(self, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
         """Return the picture of a generator, by digest, uint8 (32 rows, 32 columns, 3).
 
-        Above temperature 0 its texture is drawn if it has one, else its latents.
+        Above temperature 0 the perceptual generator draws if it has one, else its texture is drawn, else its latents.
         """
         drawing, steps = self.generators.drawing(generator), self._steps(context)
         temperature, seed = settings.temperature, settings.seed
+        if drawing.perceptual is not None:
+            drawn = blocks.picture_of(drawing.perceptual, steps, Draws(PERCEPTUAL_TEMPERATURE, seed))
+            return render_blocks(context, blend(blocks.picture_of(drawing.net, steps), drawn, temperature))
         if drawing.texture is None:
             draws = Draws(temperature, seed) if temperature else None
             return blocks.render(drawing.net, context, steps, draws)

@@ -13,13 +13,13 @@ from hvaecodec.codec.photo import render as rendering
 from hvaecodec.codec.photo.adaptation import unit
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.nets import ErrorGradient
-from hvaecodec.codec.photo.render import Block, Draws, cut_blocks
+from hvaecodec.codec.photo.render import Block, Draws, Picture, cut_blocks
 from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.models.photo.generator import Draw, Generator
 
 
-def render(generator: Generator, context: Context, steps: Tensor, draws: Draws | None = None) -> np.ndarray:
-    """Return the generator's picture of a context, uint8 (32 rows, 32 columns, 3).
+def picture_of(generator: Generator, steps: Tensor, draws: Draws | None = None) -> Picture:
+    """Return what gives a generator's pictures of blocks.
 
     steps: (7, 3, 32, 32), in grey levels. draws: None takes the latents' means.
     """
@@ -28,7 +28,12 @@ def render(generator: Generator, context: Context, steps: Tensor, draws: Draws |
         noise = _Noise(draws, block) if draws else None
         return run_generator(generator, part, steps, draw=noise).numpy()
 
-    return rendering.render(context, draw)
+    return draw
+
+
+def render(generator: Generator, context: Context, steps: Tensor, draws: Draws | None = None) -> np.ndarray:
+    """Return the generator's picture of a context, uint8 (32 rows, 32 columns, 3); see `picture_of`."""
+    return rendering.render(context, picture_of(generator, steps, draws))
 
 
 def error_gradient(generator: Generator, context: Context, steps: Tensor, pixels: np.ndarray) -> ErrorGradient:

@@ -11,7 +11,7 @@ from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.graphs import FOLDER, INDEX, build, name_of
 from hvaecodec.codec.hqa.weights import MAX_LAYERS, layers_in
-from hvaecodec.codec.photo.generator_file import config_in
+from hvaecodec.codec.photo.generator_file import config_in, graph_sizes
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.weight_files import read_weights
 from hvaecodec.codec.weight_folders import config_of
@@ -33,12 +33,14 @@ def nets_in(codec: str, metadata: dict[str, str]) -> Iterator[tuple[Any, ...]]:
     if "base" in metadata:
         if metadata.get("kind", "texture") == "texture":
             yield "texture", config_from(TextureConfig, config_of(metadata))
+        elif metadata["kind"] == "perceptual":
+            yield "photo", graph_sizes(config_in(metadata))
     elif codec == "hqa-photo":
         for number, layer in enumerate(layers_in(metadata, MAX_LAYERS)):
             yield "hqa-encoder", layer, number == 0
             yield "hqa-decoder", layer, number == 0
     else:
-        yield "photo", config_in(metadata)
+        yield "photo", graph_sizes(config_in(metadata))
 
 
 def write_files(folder: Path) -> None:

@@ -37,9 +37,9 @@ class Part:
 def export_onnx(name_or_path: str | PathLike[str], part: str = "generator", layer: int = 3) -> bytes:
     """Return the newest generator of a codec, by name or folder of weights, as an ONNX model with all its weights.
 
-    part: "generator" or "texture". layer: of `hqa-photo`, the one whose indices go in, 1..5. Raises CodecUnavailable
-    without the package onnx, for a codec whose generators have no graph, or for a part that it has not; ValueError for
-    a layer that there is not.
+    part: "generator", "texture" or "perceptual", the generator that draws. layer: of `hqa-photo`, the one whose indices
+    go in, 1..5. Raises CodecUnavailable without the package onnx, for a codec whose generators have no graph, or for a
+    part that it has not; ValueError for a layer that there is not.
     """
     require_onnx("an export")
     name, folder = registry.locate(name_or_path)

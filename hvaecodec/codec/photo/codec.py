@@ -40,9 +40,10 @@ PACKAGE_WEIGHTS = WEIGHTS / "dct-vae-photo"
 class DctVaeCodec(PictureDecoder):
     """The default codec. Lossy in colour, lossless in alpha; every size from 1 x 1.
 
-    Decoding at temperature 0 gives the picture of least distortion. Above 0 it has that much of the texture, drawn
-    under the seed, or, from a generator without a texture, of its latents. A scale below 1 reads only the levels that
-    it needs and gives the band-limited thumbnail.
+    Decoding at temperature 0 gives the picture of least distortion, at 1 a sample, drawn under the seed by the
+    perceptual generator, and between them the pictures on the line from one to the other. Weights without such a
+    generator add that much of their texture instead, or, without one too, of the generator's own latents. A scale
+    below 1 reads only the levels that it needs and gives the band-limited thumbnail.
     """
 
     name = "dct-vae-photo"

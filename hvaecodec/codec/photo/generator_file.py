@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.photo.adaptation import DIRECTIONS
@@ -22,6 +23,11 @@ def config_in(metadata: Mapping[str, str]) -> GeneratorConfig:
     if any(scale.context_side % 2 == 0 for scale in config.scales):
         raise ValueError("the kernels of a generator have odd sides")
     return config
+
+
+def graph_sizes(config: GeneratorConfig) -> GeneratorConfig:
+    """Return the configuration of the graph that a net runs in, which is the same with a posterior and without."""
+    return replace(config, encoder=GeneratorConfig().encoder)
 
 
 def check_basis(config: GeneratorConfig, shape: Sequence[int] | None) -> None:

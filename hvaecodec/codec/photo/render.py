@@ -7,10 +7,11 @@ the generator on a block is the backend's.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from hvaecodec.codec.photo.adaptation import NONE
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.models.philox import normals
 from hvaecodec.models.photo.generator_config import RADIUS
@@ -19,6 +20,7 @@ from hvaecodec.models.photo.layout import TILE
 BLOCK = 48  # tiles on each side of a block
 HALO = RADIUS // TILE  # tiles around a block that are computed with it
 STRIP_TILES = 4096  # tiles transformed at once
+PERCEPTUAL_TEMPERATURE = 1.0  # of the latents of a perceptual generator, whatever a picture's is
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,10 @@ class Block:
         return np.ascontiguousarray(own, dtype=np.float32)
 
 
+# From a block's outer tiles, and the block, to a picture of these: RGB float32 (1, 3, height, width) unclipped.
+Picture = Callable[[Context, Block], np.ndarray]
+
+
 def cut_blocks(grid: tuple[int, int]) -> Iterator[Block]:
     """Cut a grid of (rows, columns) of tiles into blocks, in raster order."""
     rows, columns = grid
@@ -80,10 +86,10 @@ def strips(rows: int, columns: int, tiles: int | None = None) -> Iterator[slice]
         yield slice(top, min(top + at_once, rows))
 
 
-def render(context: Context, draw: Callable[[Context, Block], np.ndarray]) -> np.ndarray:
+def render(context: Context, draw: Picture) -> np.ndarray:
     """Return the picture of a context, uint8 (32 rows, 32 columns, 3).
 
-    draw: gives the generator's picture of a block's outer tiles, RGB float32 (1, 3, height, width) unclipped.
+    draw: gives the picture of a block.
     """
     rows, columns = context.grid
     out = np.empty((rows * TILE, columns * TILE, 3), np.uint8)
@@ -91,6 +97,25 @@ def render(context: Context, draw: Callable[[Context, Block], np.ndarray]) -> np
         picture = draw(context.window(*block.outer), block)
         out[block.pixels] = to_pixels(picture[..., block.window[0], block.window[1]])
     return out
+
+
+def blend(smooth: Picture, drawn: Picture, temperature: float) -> Picture:
+    """Return what gives the pictures on the line between two, (1 - T) smooth + T drawn at temperature T, unrounded.
+
+    At 0 and at 1 only one of the two is computed. From the picture of least squared error to a sample of what it may
+    have been, no curve has a better trade-off than this line (arXiv:2107.02555, of the Wasserstein distance). What a
+    file changes of its generator is for the smooth picture alone.
+    """
+    part = np.float32(temperature)
+
+    def sample(context: Context, block: Block) -> np.ndarray:
+        return drawn(replace(context, adaptation=NONE), block)
+
+    def between(context: Context, block: Block) -> np.ndarray:
+        picture: np.ndarray = (1 - part) * smooth(context, block) + part * sample(context, block)
+        return picture
+
+    return {0.0: smooth, 1.0: sample}.get(temperature, between)
 
 
 def to_pixels(rgb: np.ndarray) -> np.ndarray:

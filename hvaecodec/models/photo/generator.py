@@ -59,9 +59,10 @@ class Scale(nn.Module):
         self.latent = z if latents else 0
         if latents:
             self.prior = nn.Conv2d(width, 2 * z, 1)
-            self.posterior = nn.Sequential(
-                nn.Conv2d(width + encoder, encoder, 1), nn.SiLU(), nn.Conv2d(encoder, 2 * z, 1)
-            )
+            if encoder:
+                self.posterior = nn.Sequential(
+                    nn.Conv2d(width + encoder, encoder, 1), nn.SiLU(), nn.Conv2d(encoder, 2 * z, 1)
+                )
             self.project = nn.Conv2d(z, width, 1)
             nn.init.zeros_(self.prior.weight)
             zero_bias(self.prior)
@@ -181,7 +182,7 @@ class Generator(nn.Module):
         self.out_quarter = nn.Conv2d(quarter, 48, 3, padding=1)
         self.out_half = nn.Conv2d(half, 12, 3, padding=1)
         self.spread = nn.Conv2d(half, 12, 3, padding=1)
-        self.encoder = Encoder(config.encoder, len(config.scales)) if config.latents else None
+        self.encoder = Encoder(config.encoder, len(config.scales)) if config.latents and config.encoder else None
         for conv in (self.out_quarter, self.out_half, self.spread):
             nn.init.zeros_(conv.weight)
             zero_bias(conv)

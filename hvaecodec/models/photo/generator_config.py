@@ -31,8 +31,8 @@ class ScaleConfig:
 class GeneratorConfig:
     """The generator's widths.
 
-    scales: coarse to fine. encoder: width of the posterior's encoder. latents: False removes every latent, for the
-    ablation.
+    scales: coarse to fine. encoder: width of the posterior's encoder, 0 for a net without posterior, which only draws.
+    latents: False removes every latent, for the ablation.
     """
 
     scales: tuple[ScaleConfig, ...] = (

@@ -6,7 +6,18 @@ import difflib
 import math
 from dataclasses import replace
 
-from hvaecodec.training.recipes import classifiers, hqa, hqa_faces, hqa_photo, hqa_sampler, photo, srvae, texture, vdvae
+from hvaecodec.training.recipes import (
+    classifiers,
+    hqa,
+    hqa_faces,
+    hqa_photo,
+    hqa_sampler,
+    perceptual,
+    photo,
+    srvae,
+    texture,
+    vdvae,
+)
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage, as_dict
 
 __all__ = ["RECIPES", "LoopConfig", "Recipe", "Stage", "as_dict", "find_recipe"]
@@ -19,6 +30,7 @@ RECIPES: dict[str, Maker] = (
     | hqa_faces.RECIPES
     | hqa_photo.RECIPES
     | hqa_sampler.RECIPES
+    | perceptual.RECIPES
     | srvae.RECIPES
     | texture.RECIPES
     | vdvae.RECIPES

@@ -13,9 +13,10 @@ from PIL import Image
 
 from hvaecodec import bench
 from hvaecodec.bench.measure import specs, user_inputs
-from hvaecodec.bench.metrics import convolutions, features, set_metrics
+from hvaecodec.bench.metrics import features, set_metrics
 from hvaecodec.bench.show import output, plots, tradeoffs
 from hvaecodec.bench.show.report import page_curves
+from hvaecodec.codec.metric_nets import convolutions
 
 ROWS, COLUMNS = np.mgrid[0:40, 0:48]
 PICTURES = [

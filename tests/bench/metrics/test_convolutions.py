@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import re
 import warnings
@@ -13,14 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from metric_stand_in import alexnet_stand_in
 from PIL import Image
 from safetensors.numpy import save
 from typer.testing import CliRunner
 
 from hvaecodec import bench
-from hvaecodec.bench.metrics import convolutions, image_metrics, metric_weights, perceptual
+from hvaecodec.bench.metrics import image_metrics
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.metric_nets import convolutions, lpips_net
 
 Tensors = dict[str, np.ndarray]
 
@@ -28,20 +29,9 @@ Tensors = dict[str, np.ndarray]
 @pytest.fixture
 def tensors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Tensors]:
     """Numbers that stand in for AlexNet's, in no file yet; the one place to look is the test's folder."""
-    generator = torch.Generator().manual_seed(3)
-    tensors = {
-        name: torch.randn(shape, generator=generator).numpy() / np.float32(np.prod(shape[1:]) ** 0.5)
-        for name, shape in convolutions.ALEXNET.names().items()
-    }
-    fitting = dataclasses.replace(convolutions.ALEXNET, digest=convolutions.digest_of(tensors))
-    monkeypatch.setattr(convolutions, "ALEXNET", fitting)
-    monkeypatch.setenv(metric_weights.FOLDER_VARIABLE, str(tmp_path / "weights"))
-    monkeypatch.setenv(metric_weights.URL_VARIABLE, "http://127.0.0.1:9/")  # nobody listens there
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path / "hub"))
-    (tmp_path / "weights").mkdir()
-    perceptual.load_lpips.cache_clear()
+    tensors = alexnet_stand_in(tmp_path, monkeypatch)
     yield tensors
-    perceptual.load_lpips.cache_clear()
+    lpips_net.load_lpips.cache_clear()
 
 
 def write(folder: Path, kind: str, tensors: Tensors, name: str = "") -> Path:
@@ -177,7 +167,7 @@ def test_lpips_is_equal_from_either_file(tensors: Tensors, tmp_path: Path) -> No
         path = write(tmp_path / "weights", kind, tensors)
         distances.append(image_metrics.get("lpips").score(x, x_hat))
         path.unlink()
-        perceptual.load_lpips.cache_clear()
+        lpips_net.load_lpips.cache_clear()
     assert distances[0] == distances[1] > 0
 
 

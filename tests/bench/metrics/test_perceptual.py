@@ -25,17 +25,16 @@ from typer.testing import CliRunner
 from hvaecodec import bench
 from hvaecodec.bench.metrics import (
     NotMeasurable,
-    convolutions,
     frechet,
     image_metrics,
     inception,
-    metric_weights,
     perceptual,
     set_metrics,
 )
 from hvaecodec.bench.show import curve_tables, setting_tables
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.metric_nets import convolutions, libraries, lpips_net, metric_weights
 
 ROWS, COLUMNS = np.mgrid[0:96, 0:80]
 X = (
@@ -79,7 +78,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(torch.hub, "set_dir", lambda path: monkeypatch.setattr(torch.hub, "get_dir", lambda: str(path)))
     monkeypatch.delenv(metric_weights.FOLDER_VARIABLE, raising=False)
     monkeypatch.setenv(metric_weights.URL_VARIABLE, "http://127.0.0.1:9/")  # nobody listens there
-    loaded = (perceptual.load_lpips, perceptual.load_dists, inception._net, inception.load)
+    loaded = (lpips_net.load_lpips, perceptual.load_dists, inception._net, inception.load)
     for each in loaded:
         each.cache_clear()
     yield tmp_path / "hub"
@@ -113,7 +112,7 @@ def stand_in(folder: Path, data: bytes, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_lpips_with_downloaded_weights_is_the_authors(server: Path, cache: Path) -> None:
-    lpips = perceptual.library("lpips")
+    lpips = libraries.library("lpips")
     distance = image_metrics.get("lpips").score(X, X_HAT)
     assert (cache / "checkpoints" / metric_weights.ALEXNET.file).exists()
     with warnings.catch_warnings():
@@ -133,7 +132,7 @@ def test_lpips_with_downloaded_weights_is_the_authors(server: Path, cache: Path)
 
 def test_making_the_networks_draws_nothing_and_leaves_the_device_alone(server: Path) -> None:
     before = torch.random.get_rng_state()
-    network = perceptual.load_lpips("alex")
+    network = lpips_net.load_lpips("alex")
     assert torch.equal(torch.random.get_rng_state(), before)
     assert {x.device.type for x in [*network.parameters(), *network.buffers(), torch.zeros(1)]} == {"cpu"}
     assert not any(x.requires_grad for x in network.parameters())
@@ -141,18 +140,18 @@ def test_making_the_networks_draws_nothing_and_leaves_the_device_alone(server: P
 
 def test_lpips_has_a_gradient_for_training(server: Path) -> None:
     a, b = (2 * perceptual.planes(x) - 1 for x in (X, X_HAT))
-    distance = perceptual.load_lpips("alex")(a, b.requires_grad_())
+    distance = lpips_net.load_lpips("alex")(a, b.requires_grad_())
     distance.sum().backward()
     assert distance.shape == (1, 1, 1, 1) and b.grad is not None and float(b.grad.abs().sum()) > 0
     step = 0.01 * b.grad / b.grad.norm()
     with torch.inference_mode():
-        moved = float(perceptual.load_lpips("alex")(a, b - step))
+        moved = float(lpips_net.load_lpips("alex")(a, b - step))
     assert float(distance.detach()) - moved == pytest.approx(0.01 * float(b.grad.norm()), rel=0.1)
 
 
 def test_dists_is_the_authors_at_full_size(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With random weights: α, β, what becomes of pooling, and no change of size, are what their own network has."""
-    authors = perceptual.library("DISTS_pytorch.DISTS_pt")
+    authors = libraries.library("DISTS_pytorch.DISTS_pt")
     generator = torch.Generator().manual_seed(1)
     tensors = {
         name: torch.randn(shape, generator=generator).numpy() / np.float32(np.prod(shape[1:]) / 2) ** 0.5
@@ -163,11 +162,11 @@ def test_dists_is_the_authors_at_full_size(cache: Path, tmp_path: Path, monkeypa
     convolutions.write(fitting, tensors, tmp_path, "a test")
     monkeypatch.setenv(metric_weights.FOLDER_VARIABLE, str(tmp_path))
 
-    vgg = perceptual.library("torchvision.models").vgg16()
+    vgg = libraries.library("torchvision.models").vgg16()
     vgg.features.load_state_dict({name[9:]: torch.from_numpy(x) for name, x in tensors.items()})
     monkeypatch.setattr(authors, "models", SimpleNamespace(vgg16=lambda pretrained: vgg))
     reference = authors.DISTS(load_weights=False)
-    weights = torch.load(perceptual.library_folder("DISTS_pytorch") / "weights.pt", weights_only=True)
+    weights = torch.load(libraries.library_folder("DISTS_pytorch") / "weights.pt", weights_only=True)
     reference.alpha.data, reference.beta.data = weights["alpha"], weights["beta"]
     reference.requires_grad_(False)
 
@@ -301,7 +300,7 @@ def test_offline_the_command_measures_the_rest(tmp_path: Path) -> None:
 
 
 def test_weight_free_measures_are_the_libraries() -> None:
-    piq = perceptual.library("piq")
+    piq = libraries.library("piq")
     from skimage.metrics import structural_similarity
 
     a, b = (torch.from_numpy(x).permute(2, 0, 1)[None].float() / 255 for x in (X, X_HAT))
@@ -329,7 +328,7 @@ def test_a_tiny_picture_has_no_value(name: str) -> None:
 
 
 def test_ms_ssim_is_that_of_piq() -> None:
-    piq = perceptual.library("piq")
+    piq = libraries.library("piq")
     big, other = (np.tile(x, (2, 3, 1))[:180, :200] for x in (X, X_HAT))
     a, b = (torch.from_numpy(x.copy()).permute(2, 0, 1)[None].float() for x in (big, other))
     expected = float(piq.multi_scale_ssim(a, b, data_range=255.0))
@@ -337,7 +336,7 @@ def test_ms_ssim_is_that_of_piq() -> None:
 
 
 def test_fid_and_kid_are_those_of_torch_fidelity() -> None:
-    fidelity = perceptual.library("torch_fidelity.metric_fid")
+    fidelity = libraries.library("torch_fidelity.metric_fid")
     rng = np.random.default_rng(2)
     a, b = rng.normal(0, 1, (1200, 12)).astype("f4"), rng.normal(0.2, 1.3, (1100, 12)).astype("f4")
     metric = set_metrics.SET_METRICS["fid-64"]

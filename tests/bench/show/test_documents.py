@@ -15,10 +15,10 @@ from typer.testing import CliRunner
 
 from hvaecodec.bench import baselines
 from hvaecodec.bench.measure import runner
-from hvaecodec.bench.metrics import metric_weights
 from hvaecodec.bench.show import documents
 from hvaecodec.bench.show.documents import DocumentRun, __main__, document_runs, markers
 from hvaecodec.cli.main import app
+from hvaecodec.codec.metric_nets import metric_weights
 
 ROOT = Path(__file__).parents[3]
 QUALITIES = (50, 70)  # hqa-photo's files have room for dct-vae-photo's header then

@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from hvaecodec.bench.metrics import convolutions, image_metrics, metric_weights
+from hvaecodec.bench.metrics import image_metrics
 from hvaecodec.bench.tools import lpips_weights
 from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.metric_nets import convolutions, metric_weights
 
 
 @pytest.fixture

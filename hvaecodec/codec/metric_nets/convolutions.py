@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from hvaecodec.bench.metrics import metric_weights
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.files import write_into_folder
+from hvaecodec.codec.metric_nets import metric_weights
 from hvaecodec.codec.weight_folders import usable
 
 Tensors = dict[str, np.ndarray]

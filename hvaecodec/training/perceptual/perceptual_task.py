@@ -1,0 +1,177 @@
+"""Training of the perceptual generator: LPIPS, squared error, a critic of patches, and draws that differ."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from hvaecodec.codec.photo.weights import PhotoWeights
+from hvaecodec.models.latents import standard_noise
+from hvaecodec.models.patch_critic import PatchCritic
+from hvaecodec.models.photo.generator import Draw, Generator
+from hvaecodec.models.photo.layout import TILE
+from hvaecodec.models.photo.quantiser import step_table
+from hvaecodec.training.checkpoint import moments, restore_moments
+from hvaecodec.training.data import Crops, Photos, corners
+from hvaecodec.training.loop import Moment, learning_rate
+from hvaecodec.training.perceptual.coded_crops import CodedCrops, Coder, join
+from hvaecodec.training.perceptual.lpips_loss import STRIDE, LpipsLoss
+from hvaecodec.training.place import HERE, Place
+from hvaecodec.training.recipes.common import LoopConfig
+from hvaecodec.training.recipes.perceptual import PerceptualTraining
+from hvaecodec.training.sliding_pool import SlidingPool
+from hvaecodec.training.validation import psnr_db
+
+VALID_PICTURES = 6
+VALID_INDICES = (40, 110, 220)
+_ENTRIES = 21  # kind of random draws
+
+
+def drawing_net(generator: Generator) -> Generator:
+    """Return a net with a generator's weights that only draws: it has no posterior."""
+    net = Generator(replace(generator.config, encoder=0))
+    weights = generator.state_dict()
+    net.load_state_dict({name: weights[name] for name in net.state_dict()})
+    return net
+
+
+class PerceptualTask:
+    """Trains a second `Generator` on what a codec's files hold; a `loop.Task`.
+
+    weights: of the codec whose encoder chooses the symbols. smooth: the first generator; the net begins with its
+    weights, and the critic sees its pictures. loop: its schedule is the critic's too. Raises CodecUnavailable without
+    LPIPS.
+    """
+
+    def __init__(
+        self,
+        config: PerceptualTraining,
+        weights: PhotoWeights,
+        smooth: Generator,
+        photos: Photos,
+        place: Place = HERE,
+        *,
+        loop: LoopConfig,
+    ) -> None:
+        self.config, self.loop, self.place, self.device = config, loop, place, place.device
+        self.lpips = LpipsLoss(place)
+        self.crops = Crops(photos.train, place.seed + 4)
+        smooth = smooth.to(self.device).eval().requires_grad_(False)
+        torch.manual_seed(place.seed)
+        self.net = drawing_net(smooth).to(self.device)
+        self.critic = PatchCritic(config.critic_width).to(self.device)
+        self.optimiser = torch.optim.AdamW(self.critic.parameters(), betas=(0.0, 0.9), weight_decay=0.0, fused=True)
+        self.coder = Coder(config, weights, smooth, place)
+        self.pool = SlidingPool(config.pool, self._pool_entry)
+        self.valid_photos = photos.valid[:VALID_PICTURES]
+        self.delta = step_table().to(self.device)
+
+    def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
+        """Take one step of the critic (hinge loss), then return what the net is to make small, and its parts."""
+        c = self.config
+        seen = self._batch(moment, rng)
+        once = slice(0, c.crops)
+        with self.place.autocast():
+            drawn = self.net(seen.dequantised, seen.shapes, seen.step_index, _draws(rng))
+            critic_logs = self._teach_critic(seen, drawn.detach(), once, moment)
+            self.critic.requires_grad_(False)
+            score = self.critic(drawn[once], seen.smooth[once])[0].mean()
+            self.critic.requires_grad_(True)
+        shift = torch.randint(STRIDE, (2,), generator=rng).tolist()
+        lpips, halved = self.lpips(seen.photo, drawn, (shift[0], shift[1]))
+        error = (seen.photo - drawn).square().mean()
+        sample, apart = self._sample(seen, drawn)
+        total = c.lpips * lpips + c.halved * halved + c.error * error - c.score * score + c.sample * sample
+        logs = {"lpips": lpips, "halved": halved, "error": error, "score": score, "sample": sample, "apart": apart}
+        return total, {name: value.detach().float() for name, value in (logs | critic_logs).items()}
+
+    @torch.no_grad()
+    def validate(self) -> dict[str, Any]:
+        """Return by bits per pixel: PSNR and LPIPS of the first generator and of a draw, and how far two draws differ.
+
+        The latter is the mean difference in grey levels.
+        """
+        out = {}
+        for seen in self._valid:
+            x = seen.to(self.device)
+            drawn = [self._drawn(x, torch.Generator().manual_seed(seed)).round().clamp(0, 255) for seed in (0, 1)]
+            metrics: dict[str, float] = {}
+            for name, picture in (("smooth", x.smooth.round().clamp(0, 255)), ("drawn", drawn[0])):
+                metrics[f"{name}_psnr_db"] = round(psnr_db(picture, x.photo), 2)
+                metrics[f"{name}_lpips"] = round(float(self.lpips(x.photo, picture, (0, 0))[0]), 4)
+            metrics["apart"] = round(float((drawn[0] - drawn[1]).abs().mean()), 3)
+            out[f"{float(x.bpp.mean()):.4f}"] = metrics
+        return out
+
+    def state(self) -> dict[str, Tensor]:
+        """Return the critic and what its optimiser remembers; the pool is made again from its numbers."""
+        critic = {f"critic.{name}": value for name, value in self.critic.state_dict().items()}
+        return critic | {f"moments.{name}": value for name, value in moments(self.optimiser, self.critic).items()}
+
+    def load_state(self, state: dict[str, Tensor]) -> None:
+        """Put the critic and its optimiser's memory back."""
+        parts: dict[str, dict[str, Tensor]] = {"critic": {}, "moments": {}}
+        for name, value in state.items():
+            kind, _, rest = name.partition(".")
+            parts[kind][rest] = value
+        if parts["critic"]:
+            self.critic.load_state_dict(parts["critic"])
+            restore_moments(self.optimiser, self.critic, parts["moments"])
+
+    def _drawn(self, seen: CodedCrops, rng: torch.Generator) -> Tensor:
+        """Return a draw at temperature 1, unclipped."""
+        with self.place.autocast():
+            drawn: Tensor = self.net(seen.dequantised, seen.shapes, seen.step_index, _draws(rng))
+        return drawn
+
+    def _sample(self, seen: CodedCrops, drawn: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what two draws lack of the difference they should have, 0..1, and their mean difference."""
+        c = self.config
+        if not c.twice:
+            return drawn.new_zeros(()), drawn.new_zeros(())
+        apart = (drawn[: c.twice] - drawn[c.crops :]).abs().mean((1, 2, 3))
+        usual = (0.45 * self.delta[seen.step_index[: c.twice]] ** 1.25).sqrt()
+        return F.relu(1 - apart / (c.difference * usual)).mean(), apart.mean()
+
+    def _teach_critic(self, seen: CodedCrops, drawn: Tensor, once: slice, moment: Moment) -> dict[str, Tensor]:
+        for group in self.optimiser.param_groups:
+            group["lr"] = self.config.critic_rate * learning_rate(self.loop, moment)
+        real, _ = self.critic(seen.photo[once], seen.smooth[once])
+        fake, _ = self.critic(drawn[once], seen.smooth[once])
+        loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
+        loss.backward()
+        self.optimiser.step()
+        self.optimiser.zero_grad()
+        return {"critic": loss, "real": real.mean()}
+
+    def _batch(self, moment: Moment, rng: torch.Generator) -> CodedCrops:
+        """Draw crops of different photos, the first ones again at the end."""
+        c = self.config
+        pool = self.pool.window(moment.step // c.every)
+        entries = [pool[i] for i in torch.randperm(c.pool, generator=rng)[: c.crops].tolist()]
+        tiles = c.side // TILE
+        places = torch.randint((c.pool_side - c.side) // TILE + 1, (len(entries), 2), generator=rng).tolist()
+        cut = [entry.cut(row, column, tiles) for entry, (row, column) in zip(entries, places, strict=True)]
+        return join(cut).repeated(c.twice).to(self.device)
+
+    def _pool_entry(self, number: int) -> CodedCrops:
+        rng = self.place.rng(_ENTRIES, number)
+        photo = self.crops.batch(1, self.config.pool_side, rng=rng)[0].byte()
+        return self.coder.code(photo, *self.coder.draw_setting(rng))
+
+    @cached_property
+    def _valid(self) -> list[CodedCrops]:
+        if not self.valid_photos:
+            return []
+        photos = corners(self.valid_photos, self.config.pool_side).byte()
+        return [join([self.coder.code(photo, index, 1) for photo in photos]) for index in VALID_INDICES]
+
+
+def _draws(rng: torch.Generator) -> Draw:
+    """Return what draws the latents of a net at temperature 1."""
+    return lambda number, mean, log_sigma: mean + log_sigma.exp() * standard_noise(mean, rng)

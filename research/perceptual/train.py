@@ -1,0 +1,100 @@
+"""Train the perceptual generator of `dct-vae-photo`; resumable.
+
+    python research/perceptual/train.py FOLDER --data DATA --init GENERATOR --search WEIGHTS [KEY=VALUE ...]
+
+KEY=VALUE sets fields of `LoopConfig` or `PerceptualTraining`. DATA holds the photo packs, of which those under free
+licences are read. GENERATOR is a checkpoint or a file of the first generator, WEIGHTS the folder of the codec whose
+encoder chooses the symbols. --begin names the folder of an earlier run, whose averaged net and critic a new one begins with: for
+other settings, such as the cosine of its last part. A folder with a checkpoint is gone on with; GENERATOR is needed then too, for it makes the
+pictures that the critic sees. LPIPS needs its weights, see docs/METRICS.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from hvaecodec.codec.photo.codec import DctVaeCodec
+from hvaecodec.models.photo.generator import Generator
+from hvaecodec.training.checkpoint import NAME, Position, load_checkpoint, load_weights
+from hvaecodec.training.data import FREE_MORE_SOURCES, load_photos
+from hvaecodec.training.loop import Loop, Moment
+from hvaecodec.training.perceptual.perceptual_task import PerceptualTask
+from hvaecodec.training.recipes import LoopConfig, find_recipe
+from hvaecodec.training.recipes.perceptual import NAME as RECIPE
+from hvaecodec.training.recipes.perceptual import PerceptualTraining
+
+
+class LimitedLoop(Loop):
+    """Stops at a checkpoint when so many minutes of processor time are spent; 0 for no limit."""
+
+    cpu_minutes = 0.0
+
+    def _now(self, saved: Position) -> tuple[Moment, bool]:
+        moment, save = super()._now(saved)
+        if self.cpu_minutes and self.position.cpu_seconds >= 60 * self.cpu_minutes:
+            self._save()
+            sys.exit(0)
+        return moment, save
+
+
+def begin_with(task: PerceptualTask, run: Path) -> None:
+    """Give a task the averaged net and the critic of a run. Raises FileNotFoundError if it has no checkpoint."""
+    checkpoint = load_checkpoint(run)
+    if checkpoint is None:
+        raise FileNotFoundError(f"{run} has no checkpoint")
+    load_weights(task.net, run / NAME)
+    task.load_state(checkpoint.part("task.0."))
+
+
+def setting(text: str) -> tuple[str, Any]:
+    """Read KEY=VALUE, the value as JSON or as it is."""
+    key, value = text.split("=", 1)
+    try:
+        return key, json.loads(value)
+    except json.JSONDecodeError:
+        return key, value
+
+
+def configs(settings: dict[str, Any]) -> tuple[PerceptualTraining, LoopConfig]:
+    """Return the configurations of task and loop; a field that neither has is an error."""
+    names = {field.name for field in dataclasses.fields(PerceptualTraining)}
+    (stage,) = find_recipe(f"{RECIPE}-free").stages
+    task = {key: value for key, value in settings.items() if key in names}
+    loop = {key: value for key, value in settings.items() if key not in names}
+    return dataclasses.replace(stage.task, **task), dataclasses.replace(stage.loop, **loop)
+
+
+def main() -> None:
+    """Train until the budget is spent."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("settings", nargs="*", type=setting)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--init", type=Path, required=True, help="a folder with the first generator")
+    parser.add_argument("--search", type=Path, required=True, help="weights whose encoder chooses the symbols")
+    parser.add_argument("--begin", type=Path, help="a folder with the run whose net and critic this one begins with")
+    parser.add_argument("--cpu-minutes", type=float, default=0.0)
+    arguments = parser.parse_intermixed_args()
+    torch.set_num_threads(1)
+    config, loop_config = configs(dict(arguments.settings))
+    smooth = Generator()
+    load_weights(smooth, arguments.init)
+    weights = DctVaeCodec.load(arguments.search).weights
+    photos = load_photos(arguments.data, FREE_MORE_SOURCES)
+    task = PerceptualTask(config, weights, smooth, photos, loop=loop_config)
+    if arguments.begin and not (arguments.folder / NAME).exists():
+        begin_with(task, arguments.begin)
+    loop = LimitedLoop(task, loop_config, arguments.folder, run={"task": dataclasses.asdict(config)})
+    loop.cpu_minutes = arguments.cpu_minutes
+    loop.train()
+
+
+if __name__ == "__main__":
+    main()
