@@ -29,7 +29,7 @@ from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.settings import Decoding, check_backend, check_targets, effort_of
 from hvaecodec.codec.weight_folders import read_card
-from hvaecodec.codec.weights import Generators
+from hvaecodec.codec.weights import OVERLAYS, Generators
 from hvaecodec.models.photo.layout import N_LEVELS, TILE, levels_of
 from hvaecodec.models.photo.quality import N_INDICES, quality_of, step_index_of
 from hvaecodec.models.side_by_side import each
@@ -127,8 +127,11 @@ class DctVaeCodec(PictureDecoder):
         self._check(container)
         if settings.size == TILE:
             generator = self.generators.choose(container.header.generator, settings.generator)
+            base = self._base(generator)
+            if not settings.temperature:
+                generator = base  # what lies on top draws nothing then, and need not be loaded
             context = self._context_while_loading(container, generator)
-            if self._base(generator) != self._base(container.header.generator):
+            if base != self._base(container.header.generator):
                 context = replace(context, adaptation=NONE)  # it says nothing to another net
             picture = self.weights.nets.render(context, generator, settings)
         else:
@@ -144,8 +147,8 @@ class DctVaeCodec(PictureDecoder):
         return context
 
     def _base(self, generator: bytes) -> bytes:
-        """The digest of the generator below a texture; of one that is not here, its own."""
-        return self.generators.base(generator, "texture") if generator in self.generators.paths else generator
+        """The digest of the generator below all that goes on top; of one that is not here, its own."""
+        return self.generators.base(generator, *OVERLAYS) if generator in self.generators.paths else generator
 
     def _decode_context(self, container: Container, backend: str | None = None) -> tuple[Context, list[float]]:
         """Return the context of the levels that a container holds, zero below, and their estimated bits."""

@@ -64,6 +64,21 @@ def test_a_file_of_weights_without_one_is_drawn_as_before(codec, plain):
     assert (newest != codec.decode(before, temperature=1, seed=3)).any()
 
 
+def test_at_temperature_0_the_perceptual_generator_is_not_loaded(folders):
+    codec = hvaecodec.load(folders[1])
+    data = codec.encode(PHOTO, quality=30, effort=1)
+    codec.decode(data)
+    assert list(codec.generators.loaded) == [codec.generators.base(codec.generators.newest, "perceptual")]
+    codec.decode(data, temperature=0.5)
+    assert codec.generators.newest in codec.generators.loaded
+
+
+def test_an_older_file_keeps_its_adaptation_under_a_new_perceptual_generator(codec, plain):
+    before = plain.encode(PHOTO, effort=2)
+    assert len(plain._decode_context(unpack(before))[0].adaptation.coefficients) > 0
+    np.testing.assert_array_equal(codec.decode(before, generator="latest"), plain.decode(before))
+
+
 # -- the line ---------------------------------------------------------------------------------------------------------
 
 
