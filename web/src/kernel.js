@@ -5,6 +5,7 @@ const PAGE = 65536;
 /** @typedef {(inputs: number, stride: number, weights: number, pairs: number, sums: number, rows: number,
  *   blocks: number) => void} Accumulate */
 /** @typedef {(state: number, starts: number, entries: number, out: number, count: number) => number} Decode */
+/** @typedef {(seed: bigint, number: bigint, block: bigint, out: number, count: number) => void} Uniforms */
 
 /** WebAssembly with its memory. Places in the memory are offsets in bytes, multiples of 16. */
 export class Kernel {
@@ -13,6 +14,7 @@ export class Kernel {
     this.memory = /** @type {WebAssembly.Memory} */ (exports.memory);
     this.accumulate = /** @type {Accumulate} */ (exports.accumulate);
     this.decode = /** @type {Decode} */ (exports.decode);
+    this.uniforms = /** @type {Uniforms} */ (exports.uniforms);
     /** Where free memory begins; whoever needs some for a while lowers it again. */
     this.top = 16;
   }

@@ -1,5 +1,5 @@
-;; What JavaScript is too slow for: sums of products of 16-bit integers, and the range decoder with its words of 64
-;; bits. All of it is in integers, so it is exact. `kernel.js` is the door to it.
+;; What JavaScript is too slow for: sums of products of 16-bit integers, and two things that compute with words of 64
+;; bits, the range decoder and Philox. All of it is exact. `kernel.js` is the door to it.
 (module
   (memory (export "memory") 1)
 
@@ -160,4 +160,60 @@
     (if (result i64) (i32.lt_u (local.get $number) (i32.load offset=20 (local.get $state)))
       (then (i64.load32_u
         (i32.add (i32.load offset=24 (local.get $state)) (i32.shl (local.get $number) (i32.const 2)))))
-      (else (i64.const 0)))))
+      (else (i64.const 0))))
+
+  ;; Writes numbers above 0 and below 1, four f64 for each of `count` blocks of Philox4x64-10, from counter (`block`, 0,
+  ;; 0, 0) on: of every word the upper 52 bits and a half, over 2^52. docs/FORMAT.md, "Random numbers".
+  (func (export "uniforms") (param $seed i64) (param $number i64) (param $block i64) (param $out i32) (param $count i32)
+    (local $c0 i64) (local $c1 i64) (local $c2 i64) (local $c3 i64) (local $k0 i64) (local $k1 i64)
+    (local $p0 i64) (local $p2 i64) (local $h2 i64) (local $round i32)
+    (block $done (loop $next
+      (br_if $done (i32.eqz (local.get $count)))
+      (local.set $c0 (local.get $block))
+      (local.set $c1 (i64.const 0))
+      (local.set $c2 (i64.const 0))
+      (local.set $c3 (i64.const 0))
+      (local.set $k0 (local.get $seed))
+      (local.set $k1 (local.get $number))
+      (local.set $round (i32.const 10))
+      (loop $mix
+        (local.set $p0 (i64.mul (local.get $c0) (i64.const 0xD2E7470EE14C6C93)))
+        (local.set $p2 (i64.mul (local.get $c2) (i64.const 0xCA5A826395121157)))
+        (local.set $h2 (call $high (local.get $c2) (i64.const 0xCA5A826395121157)))
+        (local.set $c2
+          (i64.xor (call $high (local.get $c0) (i64.const 0xD2E7470EE14C6C93))
+            (i64.xor (local.get $c3) (local.get $k1))))
+        (local.set $c0 (i64.xor (local.get $h2) (i64.xor (local.get $c1) (local.get $k0))))
+        (local.set $c1 (local.get $p2))
+        (local.set $c3 (local.get $p0))
+        (local.set $k0 (i64.add (local.get $k0) (i64.const 0x9E3779B97F4A7C15)))
+        (local.set $k1 (i64.add (local.get $k1) (i64.const 0xBB67AE8584CAA73B)))
+        (local.set $round (i32.sub (local.get $round) (i32.const 1)))
+        (br_if $mix (local.get $round)))
+      (f64.store (local.get $out) (call $uniform (local.get $c0)))
+      (f64.store offset=8 (local.get $out) (call $uniform (local.get $c1)))
+      (f64.store offset=16 (local.get $out) (call $uniform (local.get $c2)))
+      (f64.store offset=24 (local.get $out) (call $uniform (local.get $c3)))
+      (local.set $out (i32.add (local.get $out) (i32.const 32)))
+      (local.set $block (i64.add (local.get $block) (i64.const 1)))
+      (local.set $count (i32.sub (local.get $count) (i32.const 1)))
+      (br $next))))
+
+  (func $uniform (param $word i64) (result f64)
+    (f64.mul
+      (f64.add (f64.convert_i64_u (i64.shr_u (local.get $word) (i64.const 12))) (f64.const 0.5))
+      (f64.const 0x1p-52)))
+
+  ;; The upper 64 bits of a product of 128.
+  (func $high (param $a i64) (param $b i64) (result i64)
+    (local $a0 i64) (local $a1 i64) (local $b0 i64) (local $b1 i64) (local $middle i64) (local $other i64)
+    (local.set $a0 (i64.and (local.get $a) (i64.const 0xFFFFFFFF)))
+    (local.set $a1 (i64.shr_u (local.get $a) (i64.const 32)))
+    (local.set $b0 (i64.and (local.get $b) (i64.const 0xFFFFFFFF)))
+    (local.set $b1 (i64.shr_u (local.get $b) (i64.const 32)))
+    (local.set $middle (i64.add (i64.mul (local.get $a1) (local.get $b0))
+      (i64.shr_u (i64.mul (local.get $a0) (local.get $b0)) (i64.const 32))))
+    (local.set $other (i64.add (i64.mul (local.get $a0) (local.get $b1))
+      (i64.and (local.get $middle) (i64.const 0xFFFFFFFF))))
+    (i64.add (i64.mul (local.get $a1) (local.get $b1))
+      (i64.add (i64.shr_u (local.get $middle) (i64.const 32)) (i64.shr_u (local.get $other) (i64.const 32))))))
