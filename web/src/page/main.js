@@ -53,6 +53,7 @@ function fail(error) {
 
 /** @param {File} chosen */
 async function show(chosen) {
+  say(`Reading ${chosen.name} …`);
   file = { name: chosen.name, bytes: new Uint8Array(await chosen.arrayBuffer()) };
   await open();
 }
@@ -65,6 +66,7 @@ async function open() {
   showPicture(null, "");
   try {
     await weights;
+    say("Checking the file …");
     showInfo(await client.call("open", file.bytes, element("partial", HTMLInputElement).checked));
   } catch (error) {
     fail(error);
