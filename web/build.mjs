@@ -40,7 +40,8 @@ if (!page || !parts) throw new Error("usage: node build.mjs PAGE PARTS");
 for (const folder of [page, parts]) await mkdir(folder, { recursive: true });
 
 const worker = await script("worker/worker.js");
-await writeFile(path.join(page, "page.js"), await script("page/main.js", `self.HVAECODEC_WORKER=${JSON.stringify(worker)};`));
+const banner = `self.HVAECODEC_WORKER=${JSON.stringify(worker)};`;
+await writeFile(path.join(page, "page.js"), await script("page/main.js", banner));
 for (const name of ["index.html", "page.css"]) await copyFile(path.join(SOURCES, "page", name), path.join(page, name));
 
 await writeFile(path.join(parts, "kernel.wasm"), await assembleKernel());

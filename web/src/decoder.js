@@ -10,6 +10,7 @@ import { Kernel } from "./kernel.js";
 import { dequantise } from "./picture/dequantise.js";
 import { Drawer } from "./picture/drawer.js";
 import { assemble, emptyPicture, putRounded, shrink } from "./picture/pixels.js";
+import { NONE } from "./prior/adaptation.js";
 import { Bitstream } from "./prior/bitstream.js";
 import { TILE } from "./prior/layout.js";
 import { decodeContext } from "./prior/slices.js";
@@ -140,8 +141,7 @@ export class OpenFile {
     if (note) notes.push(note);
     if (!this.drawer) {
       const own = { ...context };
-      // an adaptation says nothing to another net
-      if (generators.base(digest) !== generators.base(named)) own.adaptation = { scale: 0, coefficients: new Int32Array(0) };
+      if (generators.base(digest) !== generators.base(named)) own.adaptation = NONE; // it says nothing to another net
       this.drawer = new Drawer(await generators.drawing(digest), own, this.#steps());
     }
     return this.drawer.draw(temperature, seed);
@@ -154,9 +154,9 @@ export class OpenFile {
   #thumbnail(context, size) {
     const { rows, columns } = context;
     const planes = dequantise(context, { top: 0, left: 0, rows, columns }, this.#steps(), size);
-    const picture = emptyPicture(rows * size, columns * size, 3);
-    const part = { height: picture.height, width: picture.width, top: 0, left: 0, rows: picture.height, columns: picture.width };
-    putRounded(planes, part, picture, { top: 0, left: 0 });
+    const [height, width] = [rows * size, columns * size];
+    const picture = emptyPicture(height, width, 3);
+    putRounded(planes, { height, width, top: 0, left: 0, rows: height, columns: width }, picture, { top: 0, left: 0 });
     return picture;
   }
 

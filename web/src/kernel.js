@@ -40,7 +40,7 @@ export class Kernel {
   }
 
   /**
-   * Makes sure that so many bytes are free above `top`, and returns `top`. What lies there is anybody's the next moment.
+   * Makes sure that so many bytes are free above `top`, and returns `top`. What lies there holds until the next call.
    * @param {number} nBytes
    */
   reserve(nBytes) {

@@ -7,9 +7,9 @@
  * @param {new () => T} kind
  */
 export function element(id, kind) {
-  const found = document.getElementById(id);
-  if (!(found instanceof kind)) throw new Error(`the page has no ${id}`);
-  return found;
+  const own = document.getElementById(id);
+  if (!(own instanceof kind)) throw new Error(`the page has no ${id}`);
+  return own;
 }
 
 /**

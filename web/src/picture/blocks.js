@@ -1,4 +1,5 @@
-// Coefficients to pixels, tile by tile, by the DCT blocks that the maps of shapes name. docs/FORMAT.md, "Blocks and places".
+// Coefficients to pixels, tile by tile, by the DCT blocks that the maps of shapes name. docs/FORMAT.md, "Blocks and
+// places".
 
 /** Rows and columns of the blocks of each shape, and the side of the region that they tile. */
 const SHAPES = [

@@ -8,6 +8,9 @@ import { storeTable, storeUniform } from "../entropy/tables.js";
 /** @typedef {{scale: number, coefficients: Int32Array}} Adaptation */
 /** @typedef {{count: Table, field: Table, values: Table[]}} AdaptationTables */
 
+/** No change. @type {Adaptation} */
+export const NONE = { scale: 0, coefficients: new Int32Array(0) };
+
 const DIRECTIONS = 64;
 const RADIUS = 40;
 const TOTAL = 2 ** 22;
@@ -51,7 +54,7 @@ export function frequencies(k) {
  */
 export function readAdaptation(decoder, tables) {
   const count = decoder.read(tables.count, 1)[0];
-  if (!count) return { scale: 0, coefficients: new Int32Array(0) };
+  if (!count) return NONE;
   const [scale, spread] = decoder.read(tables.field, 2);
   const coefficients = decoder.read(tables.values[spread], count).map((entry) => entry - RADIUS);
   if (!coefficients[count - 1]) {

@@ -25,7 +25,8 @@ export class Bitstream {
     for (const key of tensors.keys()) {
       if (!key.endsWith(".weight")) continue;
       const name = key.slice(0, -".weight".length);
-      this.layers.set(name, new Layer(kernel, this.#tensor(key), this.#tensor(`${name}.bias`), this.#tensor(`${name}.shift`)));
+      const [bias, shift] = [this.#tensor(`${name}.bias`), this.#tensor(`${name}.shift`)];
+      this.layers.set(name, new Layer(kernel, this.#tensor(key), bias, shift));
     }
     this.tables = Array.from({ length: N_TABLES }, (_, number) =>
       storeTable(kernel, this.array(`table.${String(number).padStart(3, "0")}`)),
@@ -65,8 +66,8 @@ export class Bitstream {
  * @returns {T}
  */
 function present(value, name) {
-  if (value === undefined) throw new CodecUnavailable(`the bitstream weights have no ${name}; they are of another codec`);
-  return value;
+  if (value !== undefined) return value;
+  throw new CodecUnavailable(`the bitstream weights have no ${name}; they are of another codec`);
 }
 
 /**
@@ -76,5 +77,6 @@ function present(value, name) {
  * @returns {Table[]}
  */
 function storeRows(kernel, { data, shape: [rows, entries] }) {
-  return Array.from({ length: rows }, (_, row) => storeTable(kernel, data.subarray(row * entries, (row + 1) * entries)));
+  const row = (/** @type {number} */ number) => data.subarray(number * entries, (number + 1) * entries);
+  return Array.from({ length: rows }, (_, number) => storeTable(kernel, row(number)));
 }

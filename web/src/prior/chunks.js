@@ -34,10 +34,8 @@ export function readChunk(decoder, bitstream, codings, level) {
   }
   const values = decoder.read(bitstream.escape, escapes.length);
   escapes.forEach((i, k) => (symbols[i] = values[k] - 32768));
-  for (const symbol of symbols) {
-    if (symbol > LIMIT || symbol < -LIMIT) {
-      throw new CorruptFile(`level ${level} holds a symbol outside 16 bits; the file was made by something else`);
-    }
+  if (symbols.some((symbol) => symbol > LIMIT || symbol < -LIMIT)) {
+    throw new CorruptFile(`level ${level} holds a symbol outside 16 bits; the file was made by something else`);
   }
   return symbols;
 }

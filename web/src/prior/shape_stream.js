@@ -9,8 +9,9 @@ const OUTSIDE_TILE = 4;
 const OUTSIDE = 7;
 
 /**
- * Values on a grid that are known up to some diagonal; `outside` stands in a row and a column before it.
- * @typedef {{values: Uint8Array, rows: number, columns: number}} Grid
+ * Values on a grid that are known up to some diagonal; `outside` stands in a row and a column before it. first: the
+ * value that entry 0 of a table stands for.
+ * @typedef {{values: Uint8Array, rows: number, columns: number, first: number}} Grid
  */
 
 /**
@@ -41,13 +42,13 @@ export function readShapes(decoder, tables, frame) {
  * @param {Grid | null} luma The map of luma, if this is chroma's.
  */
 function readPlane(decoder, tables, { rows, columns, bucket }, luma) {
-  const classes = makeGrid(rows, columns, OUTSIDE_TILE);
+  const classes = makeGrid(rows, columns, OUTSIDE_TILE, 0);
   const all = Array.from({ length: rows * columns }, (_, i) => i);
-  readGrid(decoder, tables[0], classes, all, (r, c, left, above) => {
+  readGrid(decoder, tables[0], classes, all, ({ r, c }, left, above) => {
     const beside = luma ? 1 + Math.min(at(luma, 2 * r, 2 * c), WHOLE) : 0;
     return ((bucket * 5 + left) * 5 + above) * 5 + beside;
   });
-  const shapes = makeGrid(2 * rows, 2 * columns, OUTSIDE);
+  const shapes = makeGrid(2 * rows, 2 * columns, OUTSIDE, WHOLE);
   const divided = [];
   for (let i = 0; i < 4 * rows * columns; i++) {
     const [r, c] = [Math.floor(i / (2 * columns)), i % (2 * columns)];
@@ -56,9 +57,9 @@ function readPlane(decoder, tables, { rows, columns, bucket }, luma) {
     else shapes.values[place(shapes, r, c)] = own;
   }
   const coarse = Math.min(2, Math.floor(bucket / 3));
-  const context = (/** @type {number} */ r, /** @type {number} */ c, /** @type {number} */ left, /** @type {number} */ above) =>
-    ((coarse * 8 + left) * 8 + above) * 8 + (luma ? at(luma, r, c) : OUTSIDE);
-  readGrid(decoder, tables[1], shapes, divided, context, WHOLE);
+  readGrid(decoder, tables[1], shapes, divided, ({ r, c }, left, above) => {
+    return ((coarse * 8 + left) * 8 + above) * 8 + (luma ? at(luma, r, c) : OUTSIDE);
+  });
   return shapes;
 }
 
@@ -68,17 +69,16 @@ function readPlane(decoder, tables, { rows, columns, bucket }, luma) {
  * @param {Table[]} tables By context.
  * @param {Grid} grid
  * @param {number[]} places Flat, in raster order.
- * @param {(r: number, c: number, left: number, above: number) => number} context
- * @param {number} [first] The value that entry 0 stands for.
+ * @param {(place: {r: number, c: number}, left: number, above: number) => number} context
  */
-function readGrid(decoder, tables, grid, places, context, first = 0) {
+function readGrid(decoder, tables, grid, places, context) {
   for (const diagonal of diagonals(grid, places)) {
     const events = diagonal.map(({ r, c }) => {
       const here = place(grid, r, c);
-      return { here, context: context(r, c, grid.values[here - 1], grid.values[here - grid.columns - 1]) };
+      return { here, context: context({ r, c }, grid.values[here - 1], grid.values[here - grid.columns - 1]) };
     });
     events.sort((a, b) => a.context - b.context); // stable
-    for (const event of events) grid.values[event.here] = first + decoder.read(tables[event.context], 1)[0];
+    for (const event of events) grid.values[event.here] = grid.first + decoder.read(tables[event.context], 1)[0];
   }
 }
 
@@ -101,10 +101,11 @@ function diagonals({ rows, columns }, places) {
  * @param {number} rows
  * @param {number} columns
  * @param {number} outside
+ * @param {number} first
  * @returns {Grid}
  */
-function makeGrid(rows, columns, outside) {
-  return { values: new Uint8Array((rows + 1) * (columns + 1)).fill(outside), rows, columns };
+function makeGrid(rows, columns, outside, first) {
+  return { values: new Uint8Array((rows + 1) * (columns + 1)).fill(outside), rows, columns, first };
 }
 
 /**

@@ -1,9 +1,10 @@
-// A picture's context from its level streams: slices of 64 rows of tiles, one below the other. docs/FORMAT.md, "Slices".
+// A picture's context from its level streams: slices of 64 rows of tiles, one below the other. docs/FORMAT.md,
+// "Slices".
 
 import { CorruptFile } from "../format/errors.js";
 import { Reader } from "../format/fields.js";
 import { RangeDecoder } from "../entropy/range_decoder.js";
-import { readAdaptation } from "./adaptation.js";
+import { NONE, readAdaptation } from "./adaptation.js";
 import { N_PLACES, TILE } from "./layout.js";
 import { readShapes } from "./shape_stream.js";
 import { Slice } from "./symbols.js";
@@ -46,17 +47,12 @@ export function decodeContext(bitstream, header, levels) {
     rows,
     columns,
     stepIndex: header.stepIndex,
-    adaptation: { scale: 0, coefficients: new Int32Array(0) },
+    adaptation: NONE,
   };
+  const whole = { columns, stepIndex: header.stepIndex, grey: header.mode.startsWith("L") };
   for (let number = 0; number < count; number++) {
     const top = number * SLICE_ROWS;
-    const frame = {
-      rows: Math.min(SLICE_ROWS, rows - top),
-      columns,
-      stepIndex: header.stepIndex,
-      grey: header.mode.startsWith("L"),
-      first: number === 0,
-    };
+    const frame = { ...whole, rows: Math.min(SLICE_ROWS, rows - top), first: number === 0 };
     const { slice, adaptation } = decodeSlice(bitstream, frame, streams.map((parts) => parts[number]));
     if (frame.first) context.adaptation = adaptation;
     putSlice(context, slice, top);
@@ -74,8 +70,7 @@ function decodeSlice(bitstream, frame, streams) {
   const { top } = kernel;
   try {
     const decoders = streams.map((stream) => new RangeDecoder(kernel, stream));
-    const none = { scale: 0, coefficients: new Int32Array(0) };
-    const adaptation = frame.first ? readAdaptation(decoders[0], bitstream.adaptation) : none;
+    const adaptation = frame.first ? readAdaptation(decoders[0], bitstream.adaptation) : NONE;
     const slice = new Slice(frame, readShapes(decoders[0], bitstream.shapeTables, frame));
     walk(bitstream, slice, decoders);
     for (const decoder of decoders) decoder.checkExhausted();
@@ -112,7 +107,8 @@ function putSlice(context, slice, top) {
  */
 function unpackLevel(payload, count, name) {
   const reader = new Reader(payload);
-  const lengths = Array.from({ length: count - 1 }, (_, i) => reader.varint(`length of slice ${i} of ${name}`, MAX_LENGTH));
+  const lengths = [];
+  for (let i = 0; i < count - 1; i++) lengths.push(reader.varint(`length of slice ${i} of ${name}`, MAX_LENGTH));
   const sum = lengths.reduce((total, length) => total + length, 0);
   const left = payload.length - reader.at;
   if (sum > left) {

@@ -111,7 +111,7 @@ function readStep(own, step, known, predicted) {
   for (let top = 0; top < rows; top += atOnce) {
     const n = Math.min(atOnce, rows - top);
     const [first, end] = [top * columns, (top + n) * columns];
-    const inside = known.map(({ data, channels }) => ({ data: data.subarray(first * channels, end * channels), channels }));
+    const inside = known.map((all) => ({ ...all, data: all.data.subarray(first * all.channels, end * all.channels) }));
     const head = own.bitstream.layer(`${step.name}.head`).apply(inside, n, columns);
     const codings = codingsOf(head, predicted?.subarray(first * size, end * size) ?? null, size);
     const symbols = readChunk(own.decoders[step.level], own.bitstream, codings, step.level);

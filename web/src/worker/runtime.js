@@ -13,7 +13,8 @@ export async function prepareRuntime(bundle) {
   const binary = await bundle.part("runtime.wasm");
   const { wasm } = ort.env;
   wasm.wasmBinary = binary.buffer;
-  wasm.wasmPaths = { mjs: URL.createObjectURL(new Blob([/** @type {BlobPart} */ (script)], { type: "text/javascript" })) };
+  const module = new Blob([/** @type {BlobPart} */ (script)], { type: "text/javascript" });
+  wasm.wasmPaths = { mjs: URL.createObjectURL(module) };
   // threads share memory, which a browser allows only where the host isolates the page
   wasm.numThreads = globalThis.crossOriginIsolated ? Math.min(navigator.hardwareConcurrency, MAX_THREADS) : 1;
   ort.env.logLevel = "error";

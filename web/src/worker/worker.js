@@ -75,7 +75,9 @@ function present(value, what) {
  */
 function wordsOf(error) {
   if (error instanceof CodecError) return error.message;
-  if (error instanceof RangeError) return "not enough memory for this picture";
+  if (error instanceof RangeError || /bad_alloc|out of memory/i.test(String(error))) {
+    return "not enough memory for this picture";
+  }
   return `unexpected ${String(error).split("\n")[0]}`;
 }
 
