@@ -4,7 +4,7 @@
 // The page's script is a classic one and has the worker's inside, since a browser loads neither modules nor workers
 // for a page that was opened from disk.
 
-import { copyFile, mkdir, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -43,6 +43,10 @@ const worker = await script("worker/worker.js");
 const banner = `self.HVAECODEC_WORKER=${JSON.stringify(worker)};`;
 await writeFile(path.join(page, "page.js"), await script("page/main.js", banner));
 for (const name of ["index.html", "page.css"]) await copyFile(path.join(SOURCES, "page", name), path.join(page, name));
+
+const texts = ["licences.txt", "../LICENSE", "../WEIGHTS-LICENCES.md"].map((name) => new URL(name, import.meta.url));
+const licences = await Promise.all(texts.map((text) => readFile(text, "utf8")));
+await writeFile(path.join(page, "licences.txt"), licences.join("\n"));
 
 await writeFile(path.join(parts, "kernel.wasm"), await assembleKernel());
 const { resolve } = createRequire(import.meta.url);
