@@ -108,10 +108,22 @@ class Page:
         assert self._outcome(r"^Ready") is None
         return self
 
-    def choose_weights(self, path: Path) -> Page:
-        """Choose the file of weights."""
+    def choose_weights(self, path: Path) -> str | None:
+        """Choose the file of weights; return the line of an error, or None."""
         self.page.set_input_files("#weights", path)
-        return self.ready()
+        return self._outcome(r"^Ready")
+
+    def drop(self, data: bytes) -> str | None:
+        """Drop a file and wait for its picture; return the line of an error, or None."""
+        self.page.evaluate(
+            """(bytes) => {
+                const dataTransfer = new DataTransfer();
+                dataTransfer.items.add(new File([Uint8Array.from(bytes)], "dropped.hvc"));
+                document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+            }""",
+            list(data),
+        )
+        return self._outcome("pixels in")
 
     def show(self, data: bytes) -> str | None:
         """Choose a file and wait for its picture; return the line of an error, or None."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,8 +25,10 @@ from hvaecodec.codec.images.alpha_and_grey import Origin, pack_picture
 from hvaecodec.codec.photo.adaptation import NONE, Adaptation
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.streams import repeat
+from hvaecodec.codec.registry import WEIGHTS
 
 pytestmark = pytest.mark.web
+PACKAGE_BITSTREAM = WEIGHTS / "dct-vae-photo" / "bitstream.safetensors"
 GOLDEN = Path(__file__).parents[1] / "golden"
 PHOTOS = {"chelsea": (photos.chelsea, 30), "coffee": (photos.coffee, 80)}
 
@@ -127,12 +130,33 @@ def test_photos_decode_as_in_python(page, codec, name):
 
 def test_nothing_leaves_the_machine(browser, folder, codec):
     """Opened from disk, with the weights chosen by hand."""
-    page = web_page.Page(browser, (folder / "index.html").as_uri()).choose_weights(folder / web_page.WEIGHTS)
+    page = web_page.Page(browser, (folder / "index.html").as_uri())
+    assert page.choose_weights(folder / web_page.WEIGHTS) is None
     data = codec.encode(photos.chelsea()[:64, :96], quality=50, effort=0)
     assert page.show(data) is None
     assert_close(page.pixels(), codec.decode(data))
     assert page.complaints == []
     assert {url.split(":")[0] for url in page.requests} <= {"file", "blob"}
+    page.close()
+
+
+def test_a_bad_file_of_weights_is_said_and_another_can_be_chosen(browser, folder, tmp_path, codec):
+    page = web_page.Page(browser, (folder / "index.html").as_uri())
+    whole = (folder / web_page.WEIGHTS).read_bytes()
+    start = int.from_bytes(whole[:8], "little") + 8
+    at = start + sum(json.loads(whole[8:start])["bitstream"]["data_offsets"]) // 2
+    for bad, words in (
+        (GOLDEN.joinpath("rgb-q20.hvc").read_bytes(), "this file is no file of weights, or it was cut"),
+        (PACKAGE_BITSTREAM.read_bytes(), "is not the one that `make web` writes"),
+        (whole[:at], "was cut"),
+        (whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :], "bitstream in the file of weights is damaged"),
+    ):
+        (tmp_path / "bad.weights").write_bytes(bad)
+        assert words in str(page.choose_weights(tmp_path / "bad.weights"))
+    assert page.choose_weights(folder / web_page.WEIGHTS) is None
+    data = codec.encode(photos.chelsea()[:33, :20], quality=50, effort=0)
+    assert page.drop(data) is None
+    assert_close(page.pixels(), codec.decode(data))
     page.close()
 
 

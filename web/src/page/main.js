@@ -107,6 +107,7 @@ function drop(event) {
 
 /** @param {File} chosen */
 function chooseWeights(chosen) {
+  say(`Reading ${chosen.name} …`);
   weights = chosen.arrayBuffer().then(load);
   weights.catch(fail);
   void open();

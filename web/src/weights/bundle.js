@@ -24,9 +24,9 @@ import { readSafetensors } from "./safetensors.js";
 export class Bundle {
   /** @param {Uint8Array} bytes */
   constructor(bytes) {
-    const { metadata, tensors } = readSafetensors(bytes, "the file of weights");
+    const { metadata, tensors } = readSafetensors(bytes, "this file");
     if (!metadata.bundle) {
-      throw new CodecUnavailable("the file of weights is not the one that `make web` writes for this page");
+      throw new CodecUnavailable("this file is not the one that `make web` writes for this page");
     }
     this.tensors = tensors;
     /** @type {About} */
