@@ -48,7 +48,7 @@ def bundle(folder: Path, programs: dict[str, bytes]) -> bytes:
         "newest": next(digest.hex() for digest, path in paths.items() if path == newest),
         "generators": entries,
     }
-    packed = {name: np.frombuffer(gzip.compress(part, 9, mtime=0), np.uint8) for name, part in parts.items()}
+    packed = {name: np.frombuffer(gzip.compress(part, 6, mtime=0), np.uint8) for name, part in parts.items()}
     return save(packed, {"bundle": json.dumps(about)})
 
 

@@ -6,13 +6,13 @@ import { describe } from "../src/format/file_info.js";
 
 const word = (value) => [0, 8, 16, 24].map((bits) => (value >>> bits) & 255);
 
-/** A file by hand, from docs/FORMAT.md: 300 x 5 pixels, RGB, six levels of one byte each. */
-function makeFile() {
+/** A file by hand, from docs/FORMAT.md: 300 x 5 pixels, RGB, six levels of one byte each. Its checksums are right. */
+function makeFile(height = [0xac, 0x02], lastLevel = 6) {
   const levels = [1, 2, 3, 4, 5, 6].map((byte) => Uint8Array.of(byte));
-  const header = [0x48, 0x56, 0x43, 0x11, (6 << 3) | 2, 1, 2, 3, 4, 5, 6, 0xac, 0x02, 5, 0x20, 0x01];
+  const header = [0x48, 0x56, 0x43, 0x11, (6 << 3) | 2, 1, 2, 3, 4, 5, 6, ...height, 5, 0x20, 0x01];
   for (const level of levels) header.push(1, ...word(crc32(level)));
   header.push(...word(crc32(Uint8Array.from(header))));
-  const body = [...header, ...levels.flatMap((level) => Array.from(level))];
+  const body = [...header, ...levels.slice(0, 5).flatMap((level) => Array.from(level)), lastLevel];
   return Uint8Array.from([...body, ...word(crc32(Uint8Array.from(body)))]);
 }
 
@@ -41,6 +41,13 @@ test("every cut and every flipped bit is refused in one line", () => {
     changed[bit >> 3] ^= 1 << (bit & 7);
     assert.throws(() => unpack(changed, false), isOneLine);
   }
+});
+
+test("right checksums around what is wrong do not help", () => {
+  assert.throws(() => unpack(makeFile([0xac, 0x82, 0]), false), /height at offset 11 is not in its shortest form/);
+  assert.throws(() => unpack(makeFile([0xff, 0xff, 0x04]), false), /height at offset 11 is above the limit of 65535/);
+  assert.throws(() => unpack(makeFile([0]), false), /picture of 0 x 5 pixels/);
+  assert.throws(() => unpack(makeFile(undefined, 7), false), /level 5 checksum is/);
 });
 
 test("a cut file has its complete levels, if it is to be accepted", () => {

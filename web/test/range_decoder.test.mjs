@@ -93,6 +93,7 @@ test("heads become tables, means and signs", () => {
     return [tables[0] & 127, means[0], tables[0] >> 7];
   };
   assert.deepEqual(coded(0, -1000, 0), [0, 0, 0]);
+  assert.deepEqual(coded(0, 0, 0), [33, 0, 0]); // a head of 0 is scale index 11
   assert.deepEqual(coded(0, -1000, 7), [1, 2, 1]); // 7/4 is 2 less a quarter
   assert.deepEqual(coded(0, -1000, -2), [2, 0, 1]); // halves round up
   assert.deepEqual(coded(0, 1000, 5), [72, 1, 0]);
