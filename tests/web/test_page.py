@@ -223,7 +223,7 @@ def test_streams_of_strangers_end_as_in_python(tiny_page, tiny_codec):
 
 
 def mutated(stream: bytes, kind: int, random: np.random.Generator) -> bytes:
-    """A stream with so many bytes changed, 1..4; of kinds 4 to 7 one that is cut, goes on, or has a greater last word."""
+    """A stream with so many bytes changed, 1..4; of kinds 4 to 7 one cut, longer, or with a greater last word."""
     if kind >= 4:
         return (stream[:-3], stream + b"\0", stream + b"\7" * 9, greater_at_the_end(stream))[kind - 4]
     own = bytearray(stream)
@@ -364,6 +364,16 @@ def test_tall_pictures_come_in_slices(tiny_page, tiny_codec):
     assert tiny_page.show(data) is None
     assert tiny_page.symbols()[0] == digest(tiny_codec, data)
     assert_close(tiny_page.pixels(), tiny_codec.decode(data))
+
+
+def test_wide_pictures_come_in_chunks(tiny_page, tiny_codec):
+    """More than 4096 tiles in a slice; the thumbnail needs no network."""
+    wide = np.tile(photos.chelsea()[:40, :400], (27, 10, 1))[:1060, : 125 * 32]
+    data = tiny_codec.encode(wide, quality=10, effort=0)
+    tiny_page.page.locator("#scale").fill("5")
+    assert tiny_page.show(data) is None
+    assert_close(tiny_page.pixels(), tiny_codec.decode(data, scale=1 / 32))
+    assert tiny_page.symbols()[0] == digest(tiny_codec, data)
 
 
 @pytest.mark.parametrize("name", ["rgb-q20", "rgb-q85", "grey-q50", "rgba-q50", "tiny-q1"])
