@@ -202,6 +202,8 @@ def test_bad_files_get_the_line_of_python(page, codec, tiny_codec):
         assert expected and "\n" not in expected, name
         assert page.show(file) == expected, name
         assert not page.page.locator("#save").is_visible(), name
+    page.page.locator("#scale").fill("2")  # draws nothing, since no file is open
+    assert page.page.inner_text("#error") == f"error: {expected}"
 
 
 def test_streams_of_strangers_end_as_in_python(tiny_page, tiny_codec):

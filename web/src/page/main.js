@@ -8,8 +8,10 @@ const WORKER_SOURCE = /** @type {any} */ (globalThis).HVAECODEC_WORKER;
 const WEIGHTS = "dct-vae-photo.weights";
 
 const client = new Client(WORKER_SOURCE);
-/** @type {{name: string, bytes: Uint8Array} | null} The file that is shown. */
+/** @type {{name: string, bytes: Uint8Array} | null} The file that was chosen last. */
 let file = null;
+/** Whether it is one that can be shown. */
+let opened = false;
 /** Whether its picture is out of date, and whether one is being drawn. */
 let stale = false;
 let drawing = false;
@@ -61,6 +63,7 @@ async function show(chosen) {
 /** Opens the file with what the checkbox says, and draws it. */
 async function open() {
   if (!file) return;
+  opened = false;
   showInfo(null);
   showNotes([]);
   showPicture(null, "");
@@ -72,6 +75,7 @@ async function open() {
     fail(error);
     return;
   }
+  opened = true;
   await draw();
 }
 
@@ -81,7 +85,7 @@ async function draw() {
   stale = true;
   if (drawing) return;
   drawing = true;
-  while (stale && file) {
+  while (stale && file && opened) {
     stale = false;
     say("Decoding …");
     try {
@@ -130,7 +134,7 @@ onFile("file", (chosen) => void show(chosen));
 onFile("weights", chooseWeights);
 element("partial", HTMLInputElement).addEventListener("change", () => void open());
 for (const id of ["temperature", "scale", "seed"]) {
-  element(id, HTMLInputElement).addEventListener("input", () => (file ? void draw() : showSettings()));
+  element(id, HTMLInputElement).addEventListener("input", () => (opened ? void draw() : showSettings()));
 }
 addEventListener("dragover", (event) => event.preventDefault());
 addEventListener("drop", drop);
