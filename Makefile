@@ -14,7 +14,7 @@ OLDEST_PYTHON ?= python3.10
 NEWEST_PYTHON ?= python3.13
 FUZZ = cd tests && PYTHONPATH=helpers OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m fuzz
 
-.PHONY: help demo test test-slow test-data test-metrics test-browser test-report results docs lint house mutations wheel install \
+.PHONY: web test-web help demo test test-slow test-data test-metrics test-browser test-report results docs lint house mutations wheel install \
 	clean test-doors test-doors-arrays test-doors-compressai doors dist test-light graphs \
 	fuzz fuzz-counts fuzz-atheris test-oldest test-newest limits
 
@@ -26,6 +26,8 @@ help:
 	@echo "make test-metrics  LPIPS and DISTS with their real weights, from a package on the index (64 MB); needs HVAECODEC_DATA"
 	@echo "make test-browser  the report in headless Chromium, which the system must have"
 	@echo "make test-report  the report of Kodak with four codecs: its size, and how fast it opens; needs HVAECODEC_DATA"
+	@echo "make web        the page that decodes in a browser, in build/web; needs Node"
+	@echo "make test-web   that page in headless Chromium; with HVAECODEC_DATA also all 24 photos of Kodak, as a table"
 	@echo "make test-doors  the doors to other libraries, against those libraries, in environments of their own"
 	@echo "make test-light  the plain install, without PyTorch, in an environment of its own: what it takes, and that it works"
 	@echo "make test-oldest  the golden files with the lowest versions that we promise; PyTorch 2.4 is gigabytes"
@@ -121,6 +123,24 @@ test-report: $(VENV)/ready-browser install
 	@test -n "$(HVAECODEC_DATA)" || { echo "set HVAECODEC_DATA to the folder with the data"; exit 1; }
 	HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && \
 	$(PYTEST) -s -m "browser and slow" $(CURDIR)/tests
+
+# What the page is built with, as web/package-lock.json pins it.
+web/node_modules/ready: web/package.json web/package-lock.json
+	cd web && npm ci --silent
+	touch $@
+
+WEB := build/web
+
+web: $(VENV)/ready web/node_modules/ready
+	node web/build.mjs $(WEB) $(WEB)-parts
+	PYTHONPATH=$(CURDIR) $(BIN)/python web/bundle.py --out $(WEB)/dct-vae-photo.weights \
+		$(WEB)-parts/kernel.wasm $(WEB)-parts/runtime.mjs $(WEB)-parts/runtime.wasm
+	@echo "The page is in $(WEB): open index.html there, or put the folder on any host of static files."
+
+test-web: $(VENV)/ready-browser install web/node_modules/ready
+	$(PYTEST) -m "web and not slow" $(CURDIR)/tests/web
+	@test -z "$(HVAECODEC_DATA)" || { HVAECODEC_DATA="$(abspath $(HVAECODEC_DATA))" && export HVAECODEC_DATA && \
+	$(PYTEST) -m "web and slow" $(CURDIR)/tests/web; }
 
 test-doors: test-doors-arrays test-doors-compressai
 

