@@ -5,23 +5,23 @@ There are no gradients, so it encodes at efforts 0 and 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvaecodec.codec.add_texture import add_texture
+from hvaecodec.codec.add_texture import Texture, texture_bands
 from hvaecodec.codec.backends.onnx_session import Net
 from hvaecodec.codec.backends.onnx_texture import build_texture, texture_drawer
 from hvaecodec.codec.graphs import graph_of
 from hvaecodec.codec.photo import transform
 from hvaecodec.codec.photo.adaptation import offsets_of
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in
 from hvaecodec.codec.photo.nets import Analysis
-from hvaecodec.codec.photo.render import Block, Draws, render
+from hvaecodec.codec.photo.render import Block, Draws, render_bands, size_of
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.generator_config import GeneratorConfig
@@ -109,26 +109,26 @@ class OnnxPhotoNets:
         """Return the band-limited picture of `size` pixels a tile, uint8."""
         return transform.thumbnail(context, self._delta(context.step_index), self.bitstream.s, size)
 
-    def render(self, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
-        """Return the picture of a generator, by digest, uint8 (32 rows, 32 columns, 3).
+    def render_bands(self, context: Windows, generator: bytes, settings: Decoding) -> Iterator[np.ndarray]:
+        """Give the picture of a generator, by digest, from the top, uint8 (rows, 32 columns, 3) each.
 
         Above temperature 0 its texture is drawn if it has one, else its latents.
         """
         drawing = self.generators.drawing(generator)
         temperature, seed = settings.temperature, settings.seed
         if drawing.texture is None:
-            return self._render(drawing.net, context, Draws(temperature, seed) if temperature else None)
-        smooth = self._render(drawing.net, context, None)
+            return self._render_bands(drawing.net, context, Draws(temperature, seed) if temperature else None)
+        smooth = self._render_bands(drawing.net, context, None)
         if not temperature:
             return smooth
-        rate = hats(context.step_index / (N_INDICES - 1))
-        return add_texture(smooth, texture_drawer(drawing.texture, rate), temperature, seed)
+        draw = texture_drawer(drawing.texture, hats(context.step_index / (N_INDICES - 1)))
+        return texture_bands(smooth, size_of(context), Texture(draw, temperature, seed))
 
-    def _render(self, generator: OnnxGenerator, context: Context, draws: Draws | None) -> np.ndarray:
+    def _render_bands(self, generator: OnnxGenerator, context: Windows, draws: Draws | None) -> Iterator[np.ndarray]:
         def draw(part: Context, block: Block) -> np.ndarray:
             return generator.picture(part, self._dequantised(part), generator.noise(block, draws))
 
-        return render(context, draw)
+        return render_bands(context, draw)
 
     def _dequantised(self, context: Context) -> np.ndarray:
         return transform.dequantised_picture(context, self._delta(context.step_index), self.bitstream.s)[None]

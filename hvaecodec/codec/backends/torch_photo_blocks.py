@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,15 +12,18 @@ from torch import Tensor
 from hvaecodec.codec.backends.torch_photo_transform import as_rgb, dequantise
 from hvaecodec.codec.photo import render as rendering
 from hvaecodec.codec.photo.adaptation import unit
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.codec.photo.nets import ErrorGradient
 from hvaecodec.codec.photo.render import Block, Draws, cut_blocks
 from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.models.photo.generator import Draw, Generator
 
 
-def render(generator: Generator, context: Context, steps: Tensor, draws: Draws | None = None) -> np.ndarray:
-    """Return the generator's picture of a context, uint8 (32 rows, 32 columns, 3).
+@torch.no_grad()
+def render_bands(
+    generator: Generator, context: Windows, steps: Tensor, draws: Draws | None = None
+) -> Iterator[np.ndarray]:
+    """Give the generator's picture of a context a row of blocks at a time, uint8 (height, 32 columns, 3).
 
     steps: (7, 3, 32, 32), in grey levels. draws: None takes the latents' means.
     """
@@ -28,7 +32,7 @@ def render(generator: Generator, context: Context, steps: Tensor, draws: Draws |
         noise = _Noise(draws, block) if draws else None
         return run_generator(generator, part, steps, draw=noise).numpy()
 
-    return rendering.render(context, draw)
+    yield from rendering.render_bands(context, draw)
 
 
 def error_gradient(generator: Generator, context: Context, steps: Tensor, pixels: np.ndarray) -> ErrorGradient:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from hvaecodec.codec.photo.choose_by_price import choose_by_price
@@ -28,19 +30,44 @@ def encode_picture(
     prior asks for them. Pictures above 64 megapixels are not refined.
     """
     frame = Frame.of(pixels.shape[0], pixels.shape[1], step_index, grey=pixels.ndim == 2)
-    passes = config.passes[effort - 1] if effort else 0
-    refined = passes > 0 and pixels.shape[0] * pixels.shape[1] <= MAX_REFINED
+    encoder = SliceEncoder(weights, effort, config, refined=is_refined(pixels.shape, effort, config))
     sources, parts = [], []
     for rows in frame.slices:
-        part, own = pixels[rows.start * TILE : rows.stop * TILE], frame.within(rows)
-        shapes = choose_by_price(weights, part, own, config) if effort and config.priced[effort - 1] else None
-        source = Source.of(weights, own, weights.nets.analyse(part, step_index, shapes), config)
-        parts.append(encode_once(source, config, plain=effort == 0, refined=refined))
-        if refined:
+        source, part = encoder.encode(pixels[rows.start * TILE : rows.stop * TILE], frame.within(rows))
+        parts.append(part)
+        if encoder.refined:
             sources.append(source)
-    if refined:
-        parts = Refiner(sources, pixels, config).refine(parts, passes)
+    if encoder.refined:
+        parts = Refiner(sources, pixels, config).refine(parts, config.passes[effort - 1])
     return join_encodings(parts)
+
+
+def is_refined(shape: tuple[int, ...], effort: int, config: SearchConfig = _DEFAULT) -> bool:
+    """Return whether a picture, (H, W) or (H, W, 3), is refined at an effort, for which it is looked at whole."""
+    return effort > 0 and config.passes[effort - 1] > 0 and shape[0] * shape[1] <= MAX_REFINED
+
+
+@dataclass(frozen=True)
+class SliceEncoder:
+    """Encodes the slices of a picture, each on its own. refined: whether what comes of it is a beginning."""
+
+    weights: PhotoWeights
+    effort: int
+    config: SearchConfig = _DEFAULT
+    refined: bool = False
+
+    def encode(self, pixels: np.ndarray, frame: Frame) -> tuple[Source, Encoding]:
+        """Encode the rows of a slice, uint8 (H, W) or (H, W, 3); frame: of the slice."""
+        priced = self.effort > 0 and self.config.priced[self.effort - 1]
+        shapes = choose_by_price(self.weights, pixels, frame, self.config) if priced else None
+        source = Source.of(
+            self.weights, frame, self.weights.nets.analyse(pixels, frame.step_index, shapes), self.config
+        )
+        return source, encode_once(source, self.config, plain=self.effort == 0, refined=self.refined)
+
+    def streams(self, pixels: np.ndarray, frame: Frame) -> list[bytes]:
+        """Encode the rows of a slice as `encode` does, and keep its level streams alone."""
+        return self.encode(pixels, frame)[1].streams
 
 
 def encode_once(source: Source, config: SearchConfig, *, plain: bool, refined: bool) -> Encoding:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.models.philox import normals
 from hvaecodec.models.photo.generator_config import RADIUS
 from hvaecodec.models.photo.layout import TILE
@@ -57,11 +58,10 @@ class Block:
 
         They belong to their absolute position in the picture. number: the scale's. per_tile: cells on a tile's side.
         """
-        rows, columns = self.outer
+        rows, columns = (slice(part.start * per_tile, part.stop * per_tile) for part in self.outer)
         whole = self.grid[0] * per_tile, self.grid[1] * per_tile, channels
-        numbers = normals(seed, number, whole, rows.start * per_tile, (rows.stop - rows.start) * per_tile)
-        own = numbers[None, :, :, columns.start * per_tile : columns.stop * per_tile]
-        return np.ascontiguousarray(own, dtype=np.float32)
+        numbers = normals(seed, number, whole, rows.start, rows.stop - rows.start, columns)
+        return np.ascontiguousarray(numbers[None], dtype=np.float32)
 
 
 def cut_blocks(grid: tuple[int, int]) -> Iterator[Block]:
@@ -80,17 +80,23 @@ def strips(rows: int, columns: int, tiles: int | None = None) -> Iterator[slice]
         yield slice(top, min(top + at_once, rows))
 
 
-def render(context: Context, draw: Callable[[Context, Block], np.ndarray]) -> np.ndarray:
-    """Return the picture of a context, uint8 (32 rows, 32 columns, 3).
+def render_bands(context: Windows, draw: Callable[[Context, Block], np.ndarray]) -> Iterator[np.ndarray]:
+    """Give the picture of a context a row of blocks at a time, uint8 (height, 32 columns, 3), from the top.
 
     draw: gives the generator's picture of a block's outer tiles, RGB float32 (1, 3, height, width) unclipped.
     """
+    for rows, blocks in groupby(cut_blocks(context.grid), lambda block: block.pixels[0]):
+        band = np.empty((rows.stop - rows.start, context.grid[1] * TILE, 3), np.uint8)
+        for block in blocks:
+            picture = draw(context.window(*block.outer), block)
+            band[:, block.pixels[1]] = to_pixels(picture[..., block.window[0], block.window[1]])
+        yield band
+
+
+def size_of(context: Windows) -> tuple[int, int]:
+    """Return the height and width, in pixels, of all tiles of a context."""
     rows, columns = context.grid
-    out = np.empty((rows * TILE, columns * TILE, 3), np.uint8)
-    for block in cut_blocks((rows, columns)):
-        picture = draw(context.window(*block.outer), block)
-        out[block.pixels] = to_pixels(picture[..., block.window[0], block.window[1]])
-    return out
+    return rows * TILE, columns * TILE
 
 
 def to_pixels(rgb: np.ndarray) -> np.ndarray:
