@@ -133,9 +133,11 @@ def new_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Bina
     """Give a file to write to, which is the target once the block has ended; until then the target is as it was.
 
     So it stays after an error in the block or a kill. An existing file is kept as by `write_atomically`. Raises
-    CodecError if the target cannot be written, also in place of an OSError in the block.
+    CodecError if the target cannot be written, also in place of an OSError in the block, or is no regular file.
     """
     check_target(path, force)
+    if is_stream(path):
+        raise CodecError(f"cannot write {path} in parts: it is not a regular file")
     target = Path(os.path.realpath(path))  # a link stays a link; what it points to is new
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:

@@ -13,6 +13,8 @@ import numpy as np
 
 from hvaecodec.codec.format.limits import size_problem
 
+LARGE = 1 << 26  # pixels; above them commands work by rows, and the photo codec's search looks at slices alone
+
 Progress = Callable[[int, int], None]  # called with the rows that are done and all rows
 
 

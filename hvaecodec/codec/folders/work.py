@@ -12,7 +12,8 @@ from hvaecodec.codec.settings import Decoding, check_quality, check_targets
 
 if TYPE_CHECKING:
     from hvaecodec.codec.images import LoadedImage
-    from hvaecodec.codec.registry import Codec
+    from hvaecodec.codec.registry import Codec, RowCodec
+    from hvaecodec.codec.rows import Progress, RowSource, RowTarget
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,20 @@ class EncodeWork:
 
         return self.encode(read_image(path, metadata=self.metadata))
 
+    def encode_rows(self, source: RowSource, progress: Progress | None = None) -> Converted:
+        """Encode a picture by its rows. Raises CodecError, ValueError for a target that only a whole picture has."""
+        from hvaecodec.codec import registry
+
+        height, width = source.shape[:2]
+        if self.bpp is not None or self.psnr is not None:
+            raise ValueError(
+                f"a picture of {height * width / 1e6:.0f} megapixels is encoded by rows, and bpp and psnr would need it "
+                "whole; give a quality"
+            )
+        settings = {"quality": self.quality, "effort": self.effort}
+        data = registry.encode_rows(source, os.fspath(self.model), progress=progress, **settings)
+        return Converted(data, _summary(data, height, width))
+
     def encode(self, image: LoadedImage) -> Converted:
         """Encode an image. Raises CodecError or ValueError."""
         from hvaecodec.codec import registry
@@ -89,7 +104,11 @@ class EncodeWork:
             image, quality=self.quality, bpp=self.bpp, psnr=self.psnr, effort=self.effort
         )
         height, width = image.pixels.shape[:2]
-        return Converted(data, f"{len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp", image.notes)
+        return Converted(data, _summary(data, height, width), image.notes)
+
+
+def _summary(data: bytes, height: int, width: int) -> str:
+    return f"{len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp"
 
 
 @dataclass(frozen=True)
@@ -139,3 +158,7 @@ class DecodeWork:
         """Decode a file with its codec. Raises CodecError."""
         image = codec.decode_with_metadata(data, **asdict(self.settings))
         return image if self.metadata else image.without_metadata()
+
+    def decode_rows(self, codec: RowCodec, data: bytes, target: RowTarget, progress: Progress | None = None) -> None:
+        """Decode a file with its codec into a target, by its rows. Raises CodecError."""
+        codec.decode_rows(data, target, progress=progress, **asdict(self.settings))

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hvaecodec.codec.photo import late_coefficients
 from hvaecodec.codec.photo.choose_by_price import choose_by_price
 from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.late_coefficients import LateCoefficients
+from hvaecodec.codec.photo.nets import Analysis
 from hvaecodec.codec.photo.refine import MAX_REFINED, Refiner
 from hvaecodec.codec.photo.search import Rounder, SearchConfig, once
 from hvaecodec.codec.photo.slices import join_encodings
@@ -60,10 +63,14 @@ class SliceEncoder:
         """Encode the rows of a slice, uint8 (H, W) or (H, W, 3); frame: of the slice."""
         priced = self.effort > 0 and self.config.priced[self.effort - 1]
         shapes = choose_by_price(self.weights, pixels, frame, self.config) if priced else None
-        source = Source.of(
-            self.weights, frame, self.weights.nets.analyse(pixels, frame.step_index, shapes), self.config
-        )
+        source = Source.of(self.weights, frame, self._analysis(pixels, frame, shapes), self.config)
         return source, encode_once(source, self.config, plain=self.effort == 0, refined=self.refined)
+
+    def _analysis(self, pixels: np.ndarray, frame: Frame, shapes: np.ndarray | None) -> Analysis | LateCoefficients:
+        """Analyse a slice; a wide one of which one pass of rounding is all gives its coefficients as they are needed."""
+        if self.effort and not self.refined and frame.grid[1] >= late_coefficients.LEAST_COLUMNS:
+            return LateCoefficients(self.weights.nets, pixels, frame, shapes)
+        return self.weights.nets.analyse(pixels, frame.step_index, shapes)
 
     def streams(self, pixels: np.ndarray, frame: Frame) -> list[bytes]:
         """Encode the rows of a slice as `encode` does, and keep its level streams alone."""

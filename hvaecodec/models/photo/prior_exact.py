@@ -27,6 +27,7 @@ from hvaecodec.models.side_by_side import cut, each, n_threads
 
 LIMIT = 32767.0
 ROWS_AT_ONCE = 8192  # tiles of a convolution held unfolded at once
+VALUES_AT_ONCE = 1 << 22  # values whose places in the table of logarithms are held at once, of eight bytes each
 
 
 def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
@@ -96,8 +97,13 @@ class ExactArithmetic:
 
     def features(self, values: Tensor) -> Tensor:
         """Return sign(v) log(1 + |v|) and then log(1 + |v|) of every value, twice the channels, in 1/32."""
-        size = self.log_table[values.abs().clamp(max=4095).long()]
-        return torch.cat([torch.where(values < 0, -size, size), size], 1)
+        n = values.shape[1]
+        out = torch.empty((len(values), 2 * n, *values.shape[2:]), dtype=torch.float32, device=self.device)
+        for rows in cut(values.shape[2], -(-values.numel() // VALUES_AT_ONCE)):
+            part = values[:, :, rows]
+            size = self.log_table[part.abs().clamp(max=4095).long()]
+            out[:, :n, rows], out[:, n:, rows] = torch.where(part < 0, -size, size), size
+        return out
 
     def conv(self, name: str, x: Tensor) -> Tensor:
         """Apply the layer of that name and requantise; the result has a sign."""
@@ -129,7 +135,7 @@ class ExactArithmetic:
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """Concatenate channels."""
-        return torch.cat(parts, 1)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def spread(self, rate: Tensor, like: Tensor) -> Tensor:
         """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""
