@@ -46,6 +46,10 @@ class Work(Protocol):
         """Convert one file. Raises CodecError, ValueError or whatever comes up."""
         ...
 
+    def convert_bytes(self, data: bytes, name: str) -> Converted:
+        """Convert a file that is read already; errors call it `name`. Raises what `convert` does."""
+        ...
+
 
 @dataclass(frozen=True)
 class EncodeWork:
@@ -78,9 +82,13 @@ class EncodeWork:
 
     def convert(self, path: str) -> Converted:
         """Encode the image at a path. Raises CodecError or ValueError."""
+        return self.convert_bytes(read_bytes(path), path)
+
+    def convert_bytes(self, data: bytes, name: str) -> Converted:
+        """Encode an image file of that name. Raises CodecError or ValueError."""
         from hvaecodec.codec.images import read_image
 
-        return self.encode(read_image(path, metadata=self.metadata))
+        return self.encode(read_image(data, name, metadata=self.metadata))
 
     def encode_rows(self, source: RowSource, progress: Progress | None = None) -> Converted:
         """Encode a picture by its rows. Raises CodecError, ValueError for a target that only a whole picture has."""
@@ -141,10 +149,13 @@ class DecodeWork:
 
     def convert(self, path: str) -> Converted:
         """Decode the file at a path. Raises CodecError."""
+        return self.convert_bytes(read_bytes(path), path)
+
+    def convert_bytes(self, data: bytes, name: str) -> Converted:
+        """Decode a file. Raises CodecError."""
         from hvaecodec.codec import registry
         from hvaecodec.codec.images import to_file
 
-        data = read_bytes(path)
         if self.model is None:
             codec = registry.for_file(data, max_pixels=self.settings.max_pixels)
         else:

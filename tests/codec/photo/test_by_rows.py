@@ -17,6 +17,7 @@ from hvaecodec.codec.photo import late_coefficients, render
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.refine import MAX_REFINED
 from hvaecodec.codec.rows import LARGE
+from hvaecodec.models.photo.layout import N_PLACES
 
 TALL = np.concatenate([PHOTO, PHOTO[::-1]])[:150, 40:90]  # 5 x 2 tiles, the last row and column not whole
 
@@ -61,8 +62,9 @@ def decoded(codec, data: bytes, shape: tuple[int, ...], **settings) -> Recorded:
     return target
 
 
-@pytest.mark.parametrize("pixels", [TALL, TALL[..., 1]], ids=["colour", "grey"])
-@pytest.mark.parametrize("effort", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("effort", "pixels"), [(0, TALL), (1, TALL), (1, TALL[..., 1]), (2, TALL[:70, :30])], ids=["0", "1", "grey", "2"]
+)
 def test_the_bytes_are_those_of_the_whole_picture(codec, thin, pixels, effort):
     assert codec.encode_rows(pixels, quality=60, effort=effort) == codec.encode(pixels, quality=60, effort=effort)
 
@@ -74,8 +76,21 @@ def test_wide_slices_with_coefficients_that_come_late_give_the_same_bytes(codec,
         early = codec.encode(pixels, quality=60, effort=effort)
         with monkeypatch.context() as patched:
             patched.setattr(late_coefficients, "LEAST_COLUMNS", 1)
-            patched.setattr(late_coefficients.LateCoefficients, "__array__", None)
+            held = count_coefficients(patched)
             assert codec.encode_rows(pixels, quality=60, effort=effort) == early
+        assert max(held) == N_PLACES // 4  # of 3072 a tile
+
+
+def count_coefficients(patched) -> list[int]:
+    """How many coefficients of a tile are held at once, as they come to be."""
+    held, hold = [], late_coefficients.LateCoefficients._hold
+
+    def counted(self, places):
+        held.append(len(places))
+        hold(self, places)
+
+    patched.setattr(late_coefficients.LateCoefficients, "_hold", counted)
+    return held
 
 
 def test_a_large_picture_is_not_refined_by_rows_either(codec, thin, monkeypatch):
