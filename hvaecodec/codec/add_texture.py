@@ -39,7 +39,7 @@ def texture_bands(bands: Iterator[np.ndarray], size: Sequence[int], texture: Tex
     """
     height, width = size
     whole = height + -height % FOLD, width + -width % FOLD
-    smooth = RollingParts(_padded(bands, size), len)
+    smooth = RollingParts(_padded(bands, size), len, lambda band, rows: band[rows:])
     for top in range(0, whole[0], BLOCK):
         rows = slice(max(0, top - RADIUS), min(top + BLOCK + RADIUS, whole[0]))
         around = np.concatenate([part[own] for part, own in smooth.covering(rows)])

@@ -14,11 +14,11 @@ T = TypeVar("T")
 class RollingParts(Generic[T]):
     """Parts one below the other, each taken when its rows are asked for, and forgotten when only later ones are.
 
-    rows_of: says how many rows a part has.
+    rows_of: says how many rows a part has. below: returns a part without so many rows at its top.
     """
 
-    def __init__(self, parts: Iterator[T], rows_of: Callable[[T], int]) -> None:
-        self.source, self.rows_of = parts, rows_of
+    def __init__(self, parts: Iterator[T], rows_of: Callable[[T], int], below: Callable[[T, int], T]) -> None:
+        self.source, self.rows_of, self.below = parts, rows_of, below
         self.parts: deque[tuple[int, T]] = deque()  # with the row at which each begins
         self.end = 0
 
@@ -29,6 +29,10 @@ class RollingParts(Generic[T]):
         """
         while self.parts and self.parts[0][0] + self.rows_of(self.parts[0][1]) <= rows.start:
             self.parts.popleft()
+        if self.end < rows.stop and self.parts and self.parts[0][0] < rows.start:
+            top, part = self.parts.popleft()
+            self.parts.appendleft((rows.start, self.below(part, rows.start - top)))
+            del part  # before the next one comes, which takes memory
         while self.end < rows.stop:
             part = next(self.source)
             self.parts.append((self.end, part))

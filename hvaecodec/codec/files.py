@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
@@ -158,9 +159,11 @@ def new_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[Bina
 def _file_beside(temporary: Path) -> BinaryIO:
     """Open a new file in the folder of `temporary`: without a name, so that a kill leaves nothing, or of that name."""
     try:
-        return open(os.open(temporary.parent, os.O_TMPFILE | os.O_RDWR, 0o666), "r+b")
+        raw = io.FileIO(os.open(temporary.parent, os.O_TMPFILE | os.O_RDWR, 0o666), "r+")
     except (AttributeError, OSError):  # not Linux, or a file system that cannot
         return open(temporary, "x+b")  # "x": the random name is ours alone
+    raw.name = str(temporary)  # for those who ask for one; else it is a number
+    return io.BufferedRandom(raw)
 
 
 def _move_to_target(file: BinaryIO, temporary: Path, target: Path, force: bool) -> None:

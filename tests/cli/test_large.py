@@ -83,7 +83,7 @@ def test_a_large_picture_is_decoded_by_rows(run, tmp_path, codec, all_are_large,
     (tmp_path / "a.hvc").write_bytes(data)
     monkeypatch.setattr(DctVaeCodec, "decode_with_metadata", None)
     assert run("decode", tmp_path / "a.hvc", "-o", tmp_path / name)[0] == 0
-    again = np.load(tmp_path / name) if name.endswith("npy") else np.asarray(Image.open(tmp_path / name))
+    again = np.load(tmp_path / name) if name.endswith("npy") else tifffile.imread(tmp_path / name)
     np.testing.assert_array_equal(again, codec.decode(data))
 
 
@@ -91,7 +91,8 @@ def test_a_large_tiff_goes_by_rows_with_its_metadata(run, tmp_path, codec, all_a
     exif = Image.Exif()
     exif[0x010F] = "a maker"
     Image.fromarray(PICTURE).save(tmp_path / "a.tif", icc_profile=ICC, compression="tiff_adobe_deflate", exif=exif)
-    whole = codec.encode(Image.open(tmp_path / "a.tif"), effort=1)
+    with Image.open(tmp_path / "a.tif") as image:
+        whole = codec.encode(image, effort=1)
     monkeypatch.setattr(DctVaeCodec, "encode", None)
     assert run("encode", tmp_path / "a.tif", "--effort", 1)[0] == 0
     assert (tmp_path / "a.hvc").read_bytes() == whole
@@ -105,7 +106,8 @@ def test_metadata_that_a_target_does_not_take_is_said(run, tmp_path, codec, all_
         (tmp_path / "a.hvc").write_bytes(codec.encode(image, effort=1))
     code, words = run("decode", tmp_path / "a.hvc", "-o", tmp_path / "a.tif")
     assert code == 0 and "does not take its EXIF" in words and "ICC" not in words
-    assert Image.open(tmp_path / "a.tif").info["icc_profile"] == ICC
+    with Image.open(tmp_path / "a.tif") as again:
+        assert again.info["icc_profile"] == ICC
     code, words = run("decode", tmp_path / "a.hvc", "-o", tmp_path / "a.npy")
     assert code == 0 and "does not take its EXIF" in words and "does not take its ICC profile" in words
 

@@ -13,7 +13,7 @@ from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import Origin
 from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.photo.adaptation import NONE
-from hvaecodec.codec.photo.context import RollingContext
+from hvaecodec.codec.photo.context import PackedContext, RollingContext
 from hvaecodec.codec.photo.encoder import SliceEncoder
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import PhotoNets
@@ -63,7 +63,9 @@ def frame_of(container: Container) -> Frame:
 def thumbnail_bands(coder: SliceCoder, nets: PhotoNets, container: Container, size: int) -> Iterator[np.ndarray]:
     """Give the picture of `size` pixels a tile, slice by slice, uint8 (rows, columns * size, 3)."""
     for context, _ in decode_each_slice(coder, frame_of(container), container.levels):
-        yield nets.thumbnail(context, size)
+        band = nets.thumbnail(context, size)
+        del context
+        yield band
 
 
 def rolling_context(coder: SliceCoder, container: Container, *, adapted: bool) -> RollingContext:
@@ -72,7 +74,12 @@ def rolling_context(coder: SliceCoder, container: Container, *, adapted: bool) -
     adapted: whether what the file changes of its generator holds.
     """
     frame = frame_of(container)
-    parts = (context for context, _ in decode_each_slice(coder, frame, container.levels))
-    if not adapted:
-        parts = (replace(part, adaptation=NONE) for part in parts)
-    return RollingContext(frame.grid, frame.step_index, parts)
+
+    def parts() -> Iterator[PackedContext]:
+        for context, _ in decode_each_slice(coder, frame, container.levels):
+            packed = PackedContext(context if adapted else replace(context, adaptation=NONE))
+            del context  # which is large: it should not be there while others are drawn or decoded
+            yield packed
+            del packed
+
+    return RollingContext(frame.grid, frame.step_index, parts())

@@ -59,12 +59,12 @@ class SliceEncoder:
     config: SearchConfig = _DEFAULT
     refined: bool = False
 
-    def encode(self, pixels: np.ndarray, frame: Frame) -> tuple[Source, Encoding]:
-        """Encode the rows of a slice, uint8 (H, W) or (H, W, 3); frame: of the slice."""
+    def encode(self, pixels: np.ndarray, frame: Frame, *, keep: bool = True) -> tuple[Source, Encoding]:
+        """Encode the rows of a slice, uint8 (H, W) or (H, W, 3). frame: of the slice. keep: its context's symbols."""
         priced = self.effort > 0 and self.config.priced[self.effort - 1]
         shapes = choose_by_price(self.weights, pixels, frame, self.config) if priced else None
         source = Source.of(self.weights, frame, self._analysis(pixels, frame, shapes), self.config)
-        return source, encode_once(source, self.config, plain=self.effort == 0, refined=self.refined)
+        return source, encode_once(source, self.config, plain=self.effort == 0, refined=self.refined, keep=keep)
 
     def _analysis(self, pixels: np.ndarray, frame: Frame, shapes: np.ndarray | None) -> Analysis | LateCoefficients:
         """Analyse a slice; a wide one of which one pass of rounding is all gives its coefficients as they are needed."""
@@ -74,12 +74,16 @@ class SliceEncoder:
 
     def streams(self, pixels: np.ndarray, frame: Frame) -> list[bytes]:
         """Encode the rows of a slice as `encode` does, and keep its level streams alone."""
-        return self.encode(pixels, frame)[1].streams
+        return self.encode(pixels, frame, keep=False)[1].streams
 
 
-def encode_once(source: Source, config: SearchConfig, *, plain: bool, refined: bool) -> Encoding:
-    """Encode a slice in one walk, plainly rounded or by rate and distortion. refined: whether that is a beginning."""
+def encode_once(source: Source, config: SearchConfig, *, plain: bool, refined: bool, keep: bool = True) -> Encoding:
+    """Encode a slice in one walk, plainly rounded or by rate and distortion.
+
+    refined: whether that is a beginning. keep: whether the encoding's context has all symbols.
+    """
     if plain:
-        return source.encode(repeat(np.rint(source.coefficients).astype(np.int16)))
+        return source.encode(repeat(np.rint(source.coefficients).astype(np.int16)), keep=keep)
     config = once(config, source.frame.step_index, refined)
-    return source.encode(Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, config))
+    rounder = Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, config)
+    return source.encode(rounder, keep=keep)

@@ -47,6 +47,9 @@ class Source:
         """The maps of luma and chroma, int64 (2, 2 rows, 2 columns)."""
         return self.weight.shapes
 
-    def encode(self, decide: Decide, adaptation: Adaptation = NONE) -> Encoding:
-        """Walk down the prior once and encode the symbols that `decide` chooses. adaptation: of the whole picture."""
-        return self.weights.bitstream.coder.encode(self.frame, self.shapes, decide, adaptation)
+    def encode(self, decide: Decide, adaptation: Adaptation = NONE, *, keep: bool = True) -> Encoding:
+        """Walk down the prior once and encode the symbols that `decide` chooses. adaptation: of the whole picture.
+
+        keep: whether the encoding's context has all symbols.
+        """
+        return self.weights.bitstream.coder.encode(self.frame, self.shapes, decide, adaptation, keep)

@@ -162,7 +162,7 @@ def test_slices_are_decoded_when_their_rows_are_due(codec, thin, monkeypatch):
 
 
 def test_parts_are_forgotten_when_only_later_rows_are_asked_for():
-    rolling = RollingParts(iter([np.arange(3), np.arange(3, 5), np.arange(5, 9)]), len)
+    rolling = RollingParts(iter([np.arange(3), np.arange(3, 5), np.arange(5, 9)]), len, lambda part, n: part[n:])
     rows = [
         np.concatenate([part[own] for part, own in rolling.covering(slice(*span))]).tolist()
         for span in ((0, 4), (3, 6))
