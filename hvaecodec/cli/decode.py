@@ -53,7 +53,8 @@ def decode(
             "--output",
             "--out",
             metavar="OUT",
-            help="Image file, its format by suffix, .npy for an array, or - for a PNG to stdout; the folder for PNGs, if IN is one. "
+            help="Image file, its format by suffix, .npy for an array, or - for a PNG to stdout; the folder for PNGs, "
+            "if IN is one. "
             "Without it photo.hvc becomes photo.png, and stdin goes to stdout.",
         ),
     ] = None,

@@ -217,7 +217,7 @@ def decode_rows(data: bytes, target: RowTarget, **settings: Any) -> None:
 
 
 def takes_rows(name_or_path: str | PathLike[str]) -> bool:
-    """Return whether a codec, by name or folder of weights, works by rows. Loads no weights. Raises CodecUnavailable."""
+    """Return whether a codec, by name or folder of weights, works by rows; loads none. Raises CodecUnavailable."""
     return issubclass(_class_of(_name_and_folder(name_or_path)[0]), RowCodec)
 
 

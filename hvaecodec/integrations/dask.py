@@ -17,9 +17,12 @@ from distributed.scheduler import KilledWorker
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.folders.run import FullDisk, Outcome, outcome_of
 from hvaecodec.codec.folders.tree import Job, Tree
-from hvaecodec.codec.folders.work import Converted, Work
+from hvaecodec.codec.folders.work import Converted, DecodeWork, EncodeWork, Work
 from hvaecodec.codec.folders.workers import reply_of
+from hvaecodec.codec.settings import Decoding
 from hvaecodec.integrations.storage import Storage
+
+__all__ = ["DecodeWork", "Decoding", "EncodeWork", "Outcome", "Storage", "Summary", "convert"]
 
 IN_FLIGHT = 4  # jobs for each thread of the cluster that the scheduler knows of; it need not know a million
 

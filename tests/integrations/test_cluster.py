@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from cluster_work import Reversal
+from shell_lines import ROOT, blocks
 
+import hvaecodec
 from hvaecodec.codec.errors import CodecError
 
 pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore:.*")]
@@ -117,6 +119,21 @@ def test_urls_of_fsspec_and_a_list(alone):
     summary = convert(alone, Reversal(), ["memory://photos/b/c.png", "memory://photos/gone.png"], "memory://others")
     assert summary.counts == {"done": 1, "failed": 1} and "cannot read memory://photos/gone.png" in summary.failures[0]
     assert memory.find("/others") == ["/others/c.hvc"]
+
+
+def test_the_python_of_the_page(alone, tmp_path, capsys):
+    from PIL import Image
+    from promises import PHOTO
+
+    (tmp_path / "photos").mkdir()
+    Image.fromarray(PHOTO[:40, :40]).save(tmp_path / "photos" / "a.png")
+    (block,) = blocks(ROOT / "docs" / "cluster.md", "python")
+    for words, real in (("tcp://scheduler:8786", alone.scheduler.address), ("s3://bucket", str(tmp_path))):
+        assert words in block
+        block = block.replace(words, real)
+    exec(block, {"__name__": "__main__"})
+    assert capsys.readouterr().out == "1 inputs: 1 done, 0 kept, 0 failed\n"
+    assert hvaecodec.decode((tmp_path / "files" / "a.hvc").read_bytes()).shape == (40, 40, 3)
 
 
 @pytest.mark.parametrize(

@@ -97,8 +97,8 @@ class EncodeWork:
         height, width = source.shape[:2]
         if self.bpp is not None or self.psnr is not None:
             raise ValueError(
-                f"a picture of {height * width / 1e6:.0f} megapixels is encoded by rows, and bpp and psnr would need it "
-                "whole; give a quality"
+                f"a picture of {height * width / 1e6:.0f} megapixels is encoded by rows, and bpp and psnr would need "
+                "it whole; give a quality"
             )
         settings = {"quality": self.quality, "effort": self.effort}
         data = registry.encode_rows(source, os.fspath(self.model), progress=progress, **settings)

@@ -128,7 +128,8 @@ def _problem(page: Any) -> str | None:
     """Return why the picture of a TIFF cannot be read by rows, or None."""
     kinds = {1: {1}, 3: {2}}  # black is zero; RGB
     if page.dtype != np.uint8 or page.bitspersample != 8 or page.planarconfig != 1:
-        return f"its samples are {page.bitspersample} bits of {page.dtype}, expected 8, with all colours of a pixel together"
+        kind = f"{page.bitspersample} bits of {page.dtype}"
+        return f"its samples are {kind}, expected 8, with all colours of a pixel together"
     if int(page.photometric) not in kinds.get(page.samplesperpixel, ()):
         return f"it has {page.samplesperpixel} samples a pixel of kind {int(page.photometric)}, expected grey or RGB"
     orientation = page.tags.get(ExifTags.Base.Orientation)

@@ -67,7 +67,7 @@ class SliceEncoder:
         return source, encode_once(source, self.config, plain=self.effort == 0, refined=self.refined, keep=keep)
 
     def _analysis(self, pixels: np.ndarray, frame: Frame, shapes: np.ndarray | None) -> Analysis | LateCoefficients:
-        """Analyse a slice; a wide one of which one pass of rounding is all gives its coefficients as they are needed."""
+        """Analyse a slice; a wide one that is rounded once, and no more, gives its coefficients as they are needed."""
         if self.effort and not self.refined and frame.grid[1] >= late_coefficients.LEAST_COLUMNS:
             return LateCoefficients(self.weights.nets, pixels, frame, shapes)
         return self.weights.nets.analyse(pixels, frame.step_index, shapes)

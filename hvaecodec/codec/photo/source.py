@@ -21,8 +21,9 @@ from hvaecodec.codec.photo.weights import PhotoWeights
 class Source:
     """A slice of a picture at a step index, its shapes chosen.
 
-    coefficients: float32 (3, 32, 32, rows, columns) in units of their steps, or those of a wide slice. curvature: the generator's. weight: the
-    mean squared RGB error of an error of one step in the picture, in squared luma steps.
+    coefficients: float32 (3, 32, 32, rows, columns) in units of their steps, or what gives those of a wide slice.
+    curvature: the generator's. weight: the mean squared RGB error of an error of one step in the picture, in squared
+    luma steps.
     """
 
     weights: PhotoWeights

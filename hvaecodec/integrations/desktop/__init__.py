@@ -1,4 +1,4 @@
-"""The desktop's door: files that tell freedesktop's programs what an `.hvc` file is and how a small picture of it is made.
+"""The desktop's door: files that tell freedesktop's programs what an `.hvc` file is, and how small pictures are made.
 
 `python -m hvaecodec.integrations.desktop FOLDER` copies them to where these programs look, such as ~/.local/share.
 """

@@ -1,4 +1,4 @@
-"""`hvaecodec-thumbnailer IN OUT SIZE`: a small PNG of an `.hvc` file, as thumbnailers of freedesktop's programs make it.
+"""`hvaecodec-thumbnailer IN OUT SIZE`: a small PNG of an `.hvc` file, as freedesktop's programs ask for it.
 
 It decodes at 1, 1/2 … 1/32 of the size, as `hvaecodec decode --scale` does, whichever is the smallest that is not below
 twice SIZE, and shrinks that. OUT has any name and may be there already: the program that asks makes an empty file.
