@@ -15,6 +15,7 @@ from hvaecodec.codec.format.container import pack, unpack
 from hvaecodec.codec.photo import frame as frames
 from hvaecodec.codec.photo import late_coefficients, render
 from hvaecodec.codec.photo.codec import DctVaeCodec
+from hvaecodec.codec.photo.context import Context, PackedContext
 from hvaecodec.codec.photo.refine import MAX_REFINED
 from hvaecodec.codec.rows import LARGE
 from hvaecodec.models.photo.layout import N_PLACES
@@ -169,6 +170,20 @@ def test_parts_are_forgotten_when_only_later_rows_are_asked_for():
     ]
     assert rows == [[0, 1, 2, 3], [3, 4, 5]]
     assert [top for top, _ in rolling.parts] == [3, 5]
+
+
+@pytest.mark.parametrize("largest", [0, 127, 128, -129, 32767])
+def test_a_packed_context_gives_its_windows_whatever_symbols_it_has(largest):
+    symbols = np.random.default_rng(3).integers(-3, 4, (3, 32, 32, 5, 4)).astype(np.int16)
+    symbols[2, 31, 0, 3, 2] = symbols[0, 0, 0, 3, 2] = largest
+    context = Context(symbols, np.arange(2 * 10 * 8).reshape(2, 10, 8), 300)
+    packed = PackedContext(context).below(1)
+    assert packed.rows == 4
+    for rows, columns in ((slice(0, 4), slice(0, 4)), (slice(2, 3), slice(1, 3))):
+        ours, window = packed.window(rows, columns), context.window(slice(rows.start + 1, rows.stop + 1), columns)
+        np.testing.assert_array_equal(ours.symbols, window.symbols)
+        np.testing.assert_array_equal(ours.shapes, window.shapes)
+        assert ours.symbols.dtype == np.int16 and ours.step_index == 300
 
 
 def test_a_damaged_slice_is_refused_when_it_is_due(codec, thin):
