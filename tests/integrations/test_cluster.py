@@ -14,7 +14,7 @@ from shell_lines import ROOT, blocks
 import hvaecodec
 from hvaecodec.codec.errors import CodecError
 
-pytestmark = [pytest.mark.cluster, pytest.mark.filterwarnings("ignore:.*")]
+pytestmark = pytest.mark.cluster
 
 
 def write(folder: Path, *names: str) -> None:
@@ -36,7 +36,7 @@ def client():
 
     with (
         dask.config.set({"distributed.scheduler.allowed-failures": 1, "distributed.comm.timeouts.connect": "120s"}),
-        LocalCluster(n_workers=3, threads_per_worker=1, processes=True, dashboard_address=None) as cluster,
+        LocalCluster(n_workers=3, threads_per_worker=1, processes=True, dashboard_address=":0") as cluster,
         Client(cluster) as client,
     ):
         yield client
@@ -47,7 +47,7 @@ def alone():
     """A cluster of one thread of this process, which sees its memory."""
     from distributed import Client
 
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as client:
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=":0") as client:
         yield client
 
 

@@ -97,7 +97,7 @@ def measure(folder: Path, photos: list[np.ndarray], megapixels: int, quality: fl
     picture, file, decoded = (folder / name for name in ("picture.npy", "picture.hvc", "decoded.npy"))
     write_mosaic(picture, photos, side)
     encoding = _run("encode", str(picture), "-o", str(file), "--effort", "1", "--quality", f"{quality:g}", "--force")
-    limit = str(max(1, side * side))
+    limit = str(2 * side * side)  # above half of it there is a warning
     decoding = _run("decode", str(file), "-o", str(decoded), "--max-pixels", limit, "--force")
     bpp = 8 * file.stat().st_size / side**2
     costs = [f"{part:.0f}" for cost in (encoding, decoding) for part in (cost.seconds, cost.n_bytes / 1e6)]

@@ -9,6 +9,7 @@ import numpy as np
 
 from hvaecodec.codec.format.container import Container, Header, pack
 from hvaecodec.codec.format.wire_ids import EXIF, ICC
+from hvaecodec.codec.free_memory import hand_back_memory
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import Origin
 from hvaecodec.codec.own_thread import on_own_thread
@@ -34,6 +35,7 @@ def encode_slices(encoder: SliceEncoder, source: RowSource, step_index: int, pro
     for part in frame.slices:
         rows = slice(part.start * TILE, min(part.stop * TILE, height))
         streams.append(encode(read_rows(source, rows), frame.within(part)))
+        hand_back_memory()
         if progress is not None:
             progress(rows.stop, height)
     return join_streams(streams)
@@ -79,6 +81,7 @@ def rolling_context(coder: SliceCoder, container: Container, *, adapted: bool) -
         for context, _ in decode_each_slice(coder, frame, container.levels):
             packed = PackedContext(context if adapted else replace(context, adaptation=NONE))
             del context  # which is large: it should not be there while others are drawn or decoded
+            hand_back_memory()
             yield packed
             del packed
 

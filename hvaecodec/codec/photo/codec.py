@@ -16,6 +16,7 @@ from hvaecodec.codec.errors import CodecError, CorruptFile
 from hvaecodec.codec.format.container import Container, unpack
 from hvaecodec.codec.format.file_info import check_level_count, check_weights
 from hvaecodec.codec.format.limits import DECODED_PIXELS
+from hvaecodec.codec.free_memory import hand_back_memory
 from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import (
     Origin,
@@ -172,6 +173,8 @@ class DctVaeCodec(PictureDecoder):
             rows = in_mode(band[: height - top, :width], header.mode)
             target[top : top + len(rows)] = rows
             top += len(rows)
+            del band, rows
+            hand_back_memory()
             if progress is not None:
                 progress(top, height)
 

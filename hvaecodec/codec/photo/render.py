@@ -12,12 +12,15 @@ from itertools import groupby
 
 import numpy as np
 
+from hvaecodec.codec.free_memory import hand_back_memory
 from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.models.philox import normals
 from hvaecodec.models.photo.generator_config import RADIUS
 from hvaecodec.models.photo.layout import TILE
 
 BLOCK = 48  # tiles on each side of a block
+KEPT = 4  # blocks after which the memory that they took and freed is handed back: it grows from block to block
+DRAWN = 32  # tiles on each side of one that is drawn: half a gigabyte in the generator
 HALO = RADIUS // TILE  # tiles around a block that are computed with it
 STRIP_TILES = 4096  # tiles transformed at once
 
@@ -64,12 +67,15 @@ class Block:
         return np.ascontiguousarray(numbers[None], dtype=np.float32)
 
 
-def cut_blocks(grid: tuple[int, int]) -> Iterator[Block]:
-    """Cut a grid of (rows, columns) of tiles into blocks, in raster order."""
-    rows, columns = grid
-    for top in range(0, rows, BLOCK):
-        for left in range(0, columns, BLOCK):
-            y, x = slice(top, min(top + BLOCK, rows)), slice(left, min(left + BLOCK, columns))
+def cut_blocks(grid: tuple[int, int], side: int | None = None) -> Iterator[Block]:
+    """Cut a grid of (rows, columns) of tiles into blocks of so many tiles on each side, BLOCK by default.
+
+    They come in raster order.
+    """
+    (rows, columns), side = grid, side or BLOCK
+    for top in range(0, rows, side):
+        for left in range(0, columns, side):
+            y, x = slice(top, min(top + side, rows)), slice(left, min(left + side, columns))
             yield Block((y, x), (_widened(y, rows), _widened(x, columns)), grid)
 
 
@@ -85,11 +91,13 @@ def render_bands(context: Windows, draw: Callable[[Context, Block], np.ndarray])
 
     draw: gives the generator's picture of a block's outer tiles, RGB float32 (1, 3, height, width) unclipped.
     """
-    for rows, blocks in groupby(cut_blocks(context.grid), lambda block: block.pixels[0]):
+    for rows, blocks in groupby(cut_blocks(context.grid, min(BLOCK, DRAWN)), lambda block: block.pixels[0]):
         band = np.empty((rows.stop - rows.start, context.grid[1] * TILE, 3), np.uint8)
-        for block in blocks:
+        for number, block in enumerate(blocks, 1):
             picture = draw(context.window(*block.outer), block)
             band[:, block.pixels[1]] = to_pixels(picture[..., block.window[0], block.window[1]])
+            if number % KEPT == 0:
+                hand_back_memory()
         yield band
 
 

@@ -40,7 +40,7 @@ def test_a_row_says_what_both_commands_took(tmp_path, monkeypatch):
     row = gigapixel.measure(tmp_path, PHOTOS, 1, 50)
     assert row == ("1", "1024 × 1024", "1.000", "48.13", "3", "700", "3", "700")
     assert commands[0][4:] == ("--effort", "1", "--quality", "50", "--force")
-    assert commands[1][4:] == ("--max-pixels", "1048576", "--force")
+    assert commands[1][4:] == ("--max-pixels", "2097152", "--force")
 
 
 def test_the_peak_is_the_processs_own():
