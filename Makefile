@@ -15,7 +15,7 @@ NEWEST_PYTHON ?= python3.13
 FUZZ = cd tests && PYTHONPATH=helpers OMP_NUM_THREADS=1 $(CURDIR)/$(BIN)/python -m fuzz
 
 .PHONY: web test-web help demo test test-slow test-data test-metrics test-browser test-report results docs lint house mutations wheel install \
-	clean test-doors test-doors-arrays test-doors-compressai doors dist test-light graphs \
+	clean test-doors test-doors-arrays test-doors-compressai doors test-cluster cluster test-desktop dist test-light graphs \
 	fuzz fuzz-counts fuzz-atheris test-oldest test-newest limits
 
 help:
@@ -29,6 +29,8 @@ help:
 	@echo "make web        the page that decodes in a browser, in build/web; needs Node"
 	@echo "make test-web   that page in headless Chromium; with HVAECODEC_DATA also all 24 photos of Kodak, as a table"
 	@echo "make test-doors  the doors to other libraries, against those libraries, in environments of their own"
+	@echo "make test-cluster  folders on a local cluster of Dask, one of whose workers is killed, in an environment of its own"
+	@echo "make test-desktop  the MIME type with Debian's own tools: shared-mime-info, xdg-utils and libglib2.0-bin"
 	@echo "make test-light  the plain install, without PyTorch, in an environment of its own: what it takes, and that it works"
 	@echo "make test-oldest  the golden files with the lowest versions that we promise; PyTorch 2.4 is gigabytes"
 	@echo "make test-newest  the same with the newest versions of all, on the newest Python"
@@ -189,6 +191,15 @@ test-doors-arrays:
 
 doors: install
 	$(PYTEST) -m "doors and not slow" $(CURDIR)/tests/integrations
+
+test-cluster:
+	@$(MAKE) --no-print-directory VENV=.venv-cluster EXTRAS=cluster,test,torch cluster
+
+test-desktop: install
+	$(PYTEST) -m desktop $(CURDIR)/tests/integrations
+
+cluster: install
+	$(PYTEST) -m cluster $(CURDIR)/tests/integrations
 
 # Damaged files with right checksums; `python -m fuzz --help` has more, such as several processes that share the work.
 fuzz: install

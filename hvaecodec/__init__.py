@@ -20,13 +20,16 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from hvaecodec.codec.registry import Codec
+    from hvaecodec.codec.rows import Progress, RowSource, RowTarget
 
 __version__ = "0.1.0"
 __all__ = [
     "CodecError",
     "__version__",
     "decode",
+    "decode_rows",
     "encode",
+    "encode_rows",
     "info",
     "load",
     "models",
@@ -103,6 +106,54 @@ def decode(
 
     settings: dict[str, Any] = {"temperature": temperature, "seed": seed, "scale": scale, "partial": partial}
     return registry.decode(data, **settings, generator=generator, max_pixels=max_pixels)
+
+
+def encode_rows(
+    source: RowSource,
+    model: str | PathLike[str] = "dct-vae-photo",
+    *,
+    quality: float | None = None,
+    effort: int | None = None,
+    progress: Progress | None = None,
+) -> bytes:
+    """Encode a picture of which some rows at a time are read; the bytes are those that `encode` gives for the whole.
+
+    source: has a `shape`, (H, W) or (H, W, 3), and gives `source[top:bottom]` as uint8, such as an array that is mapped
+    from a file; its attributes `icc` and `exif`, if it has such, go into the file. quality, effort: as for `encode`; a
+    picture of at most 64 megapixels is held whole for an effort above 1, which searches in all of it. progress: called
+    with the rows that are encoded and all rows.
+    Raises ValueError or TypeError for wrong arguments, CodecError for a codec that needs the whole picture.
+    """
+    from hvaecodec.codec import registry
+
+    return registry.encode_rows(source, model, quality=quality, effort=effort, progress=progress)
+
+
+def decode_rows(
+    data: bytes,
+    target: RowTarget,
+    *,
+    temperature: float = 0.0,
+    seed: int = 0,
+    scale: float = 1,
+    partial: bool = False,
+    generator: str = "file",
+    max_pixels: int = DECODED_PIXELS,
+    progress: Progress | None = None,
+) -> None:
+    """Decode a complete file into a target, some rows at a time; they are the rows of the picture that `decode` gives.
+
+    target: has the `shape` of the picture, as `info` tells its height, width and mode, and takes
+    `target[top:bottom] = rows`, from the top down. progress: called with the rows that are written and all rows. The
+    other settings are those of `decode`.
+    Raises ValueError for a target of another shape, and CodecError for a file that `decode` refuses, one with alpha or
+    a codec that needs the whole picture; what was written before stays in the target.
+    """
+    from hvaecodec.codec import registry
+
+    settings: dict[str, Any] = {"temperature": temperature, "seed": seed, "scale": scale, "partial": partial}
+    settings |= {"generator": generator, "max_pixels": max_pixels, "progress": progress}
+    registry.decode_rows(data, target, **settings)
 
 
 def info(data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:

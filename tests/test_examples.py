@@ -75,7 +75,11 @@ SMALL_BENCH = (
 )
 PLACES = [
     Place(r"hvaecodec (encode|decode) (photos|files) .*", checks.folders_are_whole),
-    Place(r"hvaecodec (encode|decode) (?!photos |files )[^|]*(\| hvaecodec decode [^|]*)?", checks.pictures_are_whole),
+    Place(r"hvaecodec (encode|decode) (scan|array)\..*", checks.scans_are_whole),
+    Place(
+        r"hvaecodec (encode|decode) (?!photos |files |scan|array)[^|]*(\| hvaecodec decode [^|]*)?",
+        checks.pictures_are_whole,
+    ),
     Place(r"(hvaecodec encode [^|]*\| )?hvaecodec info [^|]*", checks.info_is_printed),
     Place(r"hvaecodec models.*", checks.models_are_printed),
     Place(r"hvaecodec export onnx .*", checks.a_net_is_written),
@@ -87,6 +91,17 @@ PLACES = [
         instead=((r"$", " --preset tiny --steps 8"),),
     ),
     Place(r"python -c .*", checks.nothing),
+    Place(
+        r"python -m hvaecodec\.bench\.tools\.gigapixel .*",
+        checks.options_are_in_the_help,
+        not_run="hours and gigabytes; tests/bench/tools/test_gigapixel.py calls its parts",
+    ),
+    Place(r"python -m hvaecodec\.integrations\.desktop .*", checks.nothing, instead=((r"~/.local/share", "share"),)),
+    Place(
+        r"(update-mime-database|gio|xdg-mime) .*",
+        checks.nothing,
+        not_run="Debian's tools; make test-desktop runs them",
+    ),
     Place(r"hvaecodec paper .*--preset tiny.*", checks.tables_are_printed),
     Place(
         r"hvaecodec paper hqa-mnist --data DATA",
@@ -213,6 +228,8 @@ def test_lines_of_shell(source, folder, capsys, monkeypatch):
         checks.write_folders(encoded=not any("encode photos " in line for line in ALL[source]))
     if any(" DATA" in line for line in ALL[source]):
         smooth.write_pictures(folder / "DATA")
+    if any(" scan." in line for line in ALL[source]):
+        checks.write_scans()
     for line in ALL[source]:
         if not own_test(line):
             run_line(line, capsys, monkeypatch, in_a_shell=source == "README.md")
@@ -252,7 +269,8 @@ def test_commands_in_running_text_exist():
             assert all(f" {name} " in pages[words[1]] for name in words[2:] if name.startswith("--")), words
 
 
-ELSEWHERE = r"^import (dask|numcodecs|zarr)\b"  # tests/integrations/test_arrays.py runs these, where the libraries are
+# tests/integrations/test_arrays.py and test_cluster.py run these, where the libraries are
+ELSEWHERE = r"^(import|from) (dask|distributed|numcodecs|zarr)\b"
 PYTHON = {  # how the Python of a document is reduced, and what it leaves
     "README.md": ((), ()),
     "docs/tutorial.md": (
@@ -264,6 +282,8 @@ PYTHON = {  # how the Python of a document is reduced, and what it leaves
         ("fd.png",),
     ),
     "docs/doors.md": ((), ("photo.hvc", "thumbnail.png")),
+    "docs/cluster.md": ((), ()),
+    "docs/large.md": ((), ("again.npy",)),
     "docs/extending.md": ((), ()),  # signatures only
     "docs/SECURITY.md": ((), ()),  # a function
 }
@@ -274,6 +294,8 @@ PYTHON = {  # how the Python of a document is reduced, and what it leaves
 )
 def test_python_of_the_documents(source, folder, capsys):
     instead, files = PYTHON[source]
+    if source == "docs/large.md":
+        checks.write_scans()
     for block in blocks(ROOT / source, "python"):
         if re.search(ELSEWHERE, block, re.MULTILINE):
             continue

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from hvaecodec.cli.console import say
+from hvaecodec.cli.folder_progress import in_words
 from hvaecodec.codec.files import printable
+
+SAID_EVERY = 60.0  # seconds between two lines about work that goes on
 
 
 @contextmanager
@@ -39,6 +44,36 @@ def counting_bar() -> Iterator[Callable[[int, int, str], None] | None]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
         task = bar.add_task("bench", total=None)
         yield lambda done, total, what: bar.update(task, completed=done, total=total, description=printable(what))
+
+
+@contextmanager
+def rows_bar(words: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a function of (rows done, all rows) that shows how far a picture is, with an estimate of the rest.
+
+    On a terminal it moves a bar; elsewhere it says a line, at most one a minute.
+    """
+    start = said = time.monotonic()
+
+    def left(done: int, total: int) -> str:
+        return f"about {in_words((time.monotonic() - start) / done * (total - done))} left" if 0 < done < total else ""
+
+    if not sys.stderr.isatty():
+
+        def speak(done: int, total: int) -> None:
+            nonlocal said
+            if done < total and time.monotonic() - said >= SAID_EVERY:
+                said = time.monotonic()
+                say(f"{words}: {100 * done // total} %, {left(done, total)}")
+
+        yield speak
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    columns = (TextColumn(text, markup=False) for text in ("{task.description}", "{task.fields[left]}"))
+    with Progress(next(columns), BarColumn(), TaskProgressColumn(), next(columns), console=Console(stderr=True)) as bar:
+        task = bar.add_task(printable(words), total=None, left="")
+        yield lambda done, total: bar.update(task, completed=done, total=total, left=left(done, total))
 
 
 @contextmanager

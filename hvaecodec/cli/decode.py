@@ -25,6 +25,7 @@ from hvaecodec.cli.console import (
     write_output,
 )
 from hvaecodec.cli.folders import FolderOptions, Jobs, Log, convert_folder, refuse_folder_options
+from hvaecodec.cli.large import decode_rows
 from hvaecodec.codec.format.limits import DECODED_PIXELS
 
 if TYPE_CHECKING:
@@ -52,7 +53,8 @@ def decode(
             "--output",
             "--out",
             metavar="OUT",
-            help="Image file, its format by suffix, or - for a PNG to stdout; the folder for PNGs, if IN is one. "
+            help="Image file, its format by suffix, .npy for an array, or - for a PNG to stdout; the folder for PNGs, "
+            "if IN is one. "
             "Without it photo.hvc becomes photo.png, and stdin goes to stdout.",
         ),
     ] = None,
@@ -92,19 +94,24 @@ def decode(
 
 def _decode_file(source: str, target: str, work: DecodeWork, force: bool) -> None:
     from hvaecodec.codec.images import check_suffix, to_file
+    from hvaecodec.codec.images.row_files import NPY
 
     suffix = ".png" if target == PIPE else Path(target).suffix
-    check_suffix(suffix)
+    if suffix.lower() not in NPY:
+        check_suffix(suffix)
     check_output(source, target, force)
     data = read_input(source)
     from hvaecodec.codec import registry
 
-    with moving_bar(f"decoding {source}"):
-        codec = registry.for_file(data, work.model, max_pixels=work.settings.max_pixels)
-        image = work.decode(codec, data)
-    write_output(target, to_file(image, suffix), force)
+    codec = registry.for_file(data, work.model, max_pixels=work.settings.max_pixels)
+    shape = decode_rows(codec, data, target, work, force)
+    if shape is None:
+        with moving_bar(f"decoding {source}"):
+            image = work.decode(codec, data)
+        write_output(target, to_file(image, suffix), force)
+        shape = image.pixels.shape
     if target != PIPE:
-        say(f"{target}: {image.pixels.shape[1]} × {image.pixels.shape[0]} pixels")
+        say(f"{target}: {shape[1]} × {shape[0]} pixels")
 
 
 def _parse_scale(text: str) -> float:

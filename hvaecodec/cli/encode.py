@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hvaecodec.cli.bars import moving_bar
 from hvaecodec.cli.console import (
     PIPE,
     Debug,
@@ -21,9 +20,11 @@ from hvaecodec.cli.console import (
     write_output,
 )
 from hvaecodec.cli.folders import FolderOptions, Jobs, Log, convert_folder, refuse_folder_options
+from hvaecodec.cli.large import encode_picture, open_picture
 
 if TYPE_CHECKING:
     from hvaecodec.codec.folders.work import EncodeWork
+    from hvaecodec.codec.images import LoadedImage
 
 EXAMPLES = """
 hvaecodec encode photo.png
@@ -37,7 +38,9 @@ hvaecodec encode photos --out files --jobs 2 --effort 1
 
 
 def encode(
-    source: Annotated[str, typer.Argument(metavar="IN", help="Image file, folder of them, or - for stdin.")],
+    source: Annotated[
+        str, typer.Argument(metavar="IN", help="Image file, array in a .npy, folder of images, or - for stdin.")
+    ],
     *,
     output: Annotated[
         str | None,
@@ -89,14 +92,18 @@ def encode(
 
 def _encode_file(source: str, target: str, work: EncodeWork, force: bool) -> None:
     check_output(source, target, force)
+    picture = open_picture(source, work) or _read_whole(source, work)
+    encoded = encode_picture(picture, work, source)
+    write_output(target, encoded.data, force)
+    if target != PIPE:
+        say(f"{target}: {encoded.summary}")
+
+
+def _read_whole(source: str, work: EncodeWork) -> LoadedImage:
     data = read_input(source)
     from hvaecodec.codec.images import read_image
 
     image = read_image(data, name="" if source == PIPE else source, metadata=work.metadata)
     for note in image.notes:
         say(f"note: {note}")
-    with moving_bar(f"encoding {source}"):
-        encoded = work.encode(image)
-    write_output(target, encoded.data, force)
-    if target != PIPE:
-        say(f"{target}: {encoded.summary}")
+    return image

@@ -19,7 +19,7 @@ from typer.exceptions import TyperException
 from hvaecodec import __version__, cli
 from hvaecodec.cli.console import INTERRUPTED, open_streams, say
 
-_HELPERS = {"main", "bars", "console", "folder_log", "folder_progress", "folders", "long_work"}
+_HELPERS = {"main", "bars", "console", "folder_log", "folder_progress", "folders", "large", "long_work"}
 # How threads of OpenMP and of numpy's BLAS wait: asleep, so that other processes have the processors meanwhile.
 QUIET = {"OMP_WAIT_POLICY": "passive", "OPENBLAS_THREAD_TIMEOUT": "4"}
 _ORDER = ["encode", "decode", "info", "models", "export", "bench", "paper", "train"]

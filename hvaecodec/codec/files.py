@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import secrets
 import shutil
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -115,57 +117,65 @@ def write_atomically(path: str | os.PathLike[str], data: bytes, force: bool = Fa
     A pipe, a device or an open stream is written to directly. Raises CodecError if the target cannot be written.
     """
     check_target(path, force)
+    if not is_stream(path):
+        with new_file(path, force) as file:
+            file.write(data)
+        return
     try:
-        if is_stream(path):
-            descriptor = _descriptor_of(path)
-            with open(path if descriptor is None else os.dup(descriptor), "wb") as stream:
-                stream.write(data)
-        else:
-            _write_whole(Path(os.path.realpath(path)), data, force)  # a link stays a link; what it points to is new
-    except FileExistsError as cause:
-        raise CodecError(f"{path} exists and is kept; --force replaces it") from cause
+        descriptor = _descriptor_of(path)
+        with open(path if descriptor is None else os.dup(descriptor), "wb") as stream:
+            stream.write(data)
     except OSError as cause:
         raise CodecError(f"cannot write {path}: {reason(cause)}") from cause
 
 
-def _write_whole(target: Path, data: bytes, force: bool) -> None:
-    """Write a regular file beside the target, without a name where that can be, and move it there when it is whole."""
+@contextmanager
+def new_file(path: str | os.PathLike[str], force: bool = False) -> Iterator[BinaryIO]:
+    """Give a file to write to, which is the target once the block has ended; until then the target is as it was.
+
+    So it stays after an error in the block or a kill. An existing file is kept as by `write_atomically`. Raises
+    CodecError if the target cannot be written, also in place of an OSError in the block, or is no regular file.
+    """
+    check_target(path, force)
+    if is_stream(path):
+        raise CodecError(f"cannot write {path} in parts: it is not a regular file")
+    target = Path(os.path.realpath(path))  # a link stays a link; what it points to is new
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        if not _write_unnamed(target if not force else temporary, data):
-            _write_synced(temporary, data)
-            if not force:
-                _move_without_clobber(temporary, target)
-        if force:
-            if target.exists():
-                shutil.copymode(target, temporary)
-            os.replace(temporary, target)
+        with _file_beside(temporary) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+            _move_to_target(file, temporary, target, force)
+    except FileExistsError as cause:
+        raise CodecError(f"{path} exists and is kept; --force replaces it") from cause
+    except OSError as cause:
+        raise CodecError(f"cannot write {path}: {reason(cause)}") from cause
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
 
 
-def _write_unnamed(path: Path, data: bytes) -> bool:
-    """Write a file that gets its name when it is whole, so that a kill leaves nothing; False where no system can.
-
-    Raises FileExistsError if there is a file of that name.
-    """
+def _file_beside(temporary: Path) -> BinaryIO:
+    """Open a new file in the folder of `temporary`: without a name, so that a kill leaves nothing, or of that name."""
     try:
-        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, 0o666)
+        raw = io.FileIO(os.open(temporary.parent, os.O_TMPFILE | os.O_RDWR, 0o666), "r+")
     except (AttributeError, OSError):  # not Linux, or a file system that cannot
-        return False
-    with open(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-        try:
-            # only with a src_dir_fd, of no use to an absolute name, Python makes the call that follows the link
-            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
-        except FileExistsError:
-            raise
-        except OSError:  # no /proc
-            return False
-    return True
+        return open(temporary, "x+b")  # "x": the random name is ours alone
+    raw.name = str(temporary)  # for those who ask for one; else it is a number
+    return io.BufferedRandom(raw)
+
+
+def _move_to_target(file: BinaryIO, temporary: Path, target: Path, force: bool) -> None:
+    """Give a whole file that `_file_beside` opened the name of the target. Raises FileExistsError without `force`."""
+    if not temporary.exists() and not _link_unnamed(file.fileno(), temporary if force else target):
+        _copy_synced(file, temporary)
+    if not force and temporary.exists():
+        _move_without_clobber(temporary, target)
+    if force:
+        if target.exists():
+            shutil.copymode(target, temporary)
+        os.replace(temporary, target)
 
 
 def write_into_folder(path: Path, data: bytes, force: bool = False) -> Path:
@@ -183,11 +193,27 @@ def make_folder(path: str | os.PathLike[str]) -> None:
         raise CodecError(f"cannot make the folder {path}: {reason(cause)}") from cause
 
 
-def _write_synced(path: Path, data: bytes) -> None:
-    with open(path, "xb") as file:  # "x": the random name is ours alone
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+def _link_unnamed(descriptor: int, path: Path) -> bool:
+    """Give a file without a name one; return False where no system can. Raises FileExistsError if there is such a file.
+
+    Only with a src_dir_fd, of no use to an absolute name, Python makes the call that follows the link.
+    """
+    try:
+        os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)
+    except FileExistsError:
+        raise
+    except OSError:  # no /proc, or no links
+        return False
+    return True
+
+
+def _copy_synced(file: BinaryIO, path: Path) -> None:
+    """Copy a whole file that can have no name into one that has."""
+    file.seek(0)
+    with open(path, "xb") as copy:
+        shutil.copyfileobj(file, copy, _PART)
+        copy.flush()
+        os.fsync(copy.fileno())
 
 
 def _move_without_clobber(temporary: Path, target: Path) -> None:

@@ -6,7 +6,7 @@ from functools import cache
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast, runtime_checkable
 
 from hvaecodec.codec.backends import library_in_use, torch_is_needed
 from hvaecodec.codec.errors import CodecUnavailable, ModelMismatch
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from hvaecodec.codec.images import LoadedImage
+    from hvaecodec.codec.rows import RowSource, RowTarget
 
 DEFAULT = "dct-vae-photo"
 WEIGHTS = Path(__file__).parent.parent / "weights"
@@ -88,6 +89,19 @@ class Codec(Protocol):
 
     def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
         """Return the decoded integers of a file, one array per level, coarse to fine. Raises CodecError."""
+        ...
+
+
+@runtime_checkable
+class RowCodec(Protocol):
+    """What a codec offers besides that need not hold pictures whole; the settings are those of `hvaecodec`'s calls."""
+
+    def encode_rows(self, source: RowSource, **settings: Any) -> bytes:
+        """Encode a picture of which some rows at a time are read. Raises ValueError, TypeError or CodecUnavailable."""
+        ...
+
+    def decode_rows(self, data: bytes, target: RowTarget, **settings: Any) -> None:
+        """Decode a file into a target, some rows at a time. Raises CodecError or ValueError."""
         ...
 
 
@@ -189,6 +203,28 @@ def encode(
 def decode(data: bytes, **settings: Any) -> np.ndarray:
     """Decode a file as `hvaecodec.decode` does; the settings are its keywords."""
     return for_file(data, max_pixels=settings.get("max_pixels", DECODED_PIXELS)).decode(data, **settings)
+
+
+def encode_rows(source: RowSource, model: str | PathLike[str] = DEFAULT, **settings: Any) -> bytes:
+    """Encode a picture by its rows as `hvaecodec.encode_rows` does; the settings are its keywords."""
+    return _by_rows(shared(model) if isinstance(model, str) else load(model)).encode_rows(source, **settings)
+
+
+def decode_rows(data: bytes, target: RowTarget, **settings: Any) -> None:
+    """Decode a file by its rows as `hvaecodec.decode_rows` does; the settings are its keywords."""
+    codec = for_file(data, max_pixels=settings.get("max_pixels", DECODED_PIXELS))
+    _by_rows(codec).decode_rows(data, target, **settings)
+
+
+def takes_rows(name_or_path: str | PathLike[str]) -> bool:
+    """Return whether a codec, by name or folder of weights, works by rows; loads none. Raises CodecUnavailable."""
+    return issubclass(_class_of(_name_and_folder(name_or_path)[0]), RowCodec)
+
+
+def _by_rows(codec: Codec) -> RowCodec:
+    if not isinstance(codec, RowCodec):
+        raise CodecUnavailable(f"{codec.name} needs the whole picture; {DEFAULT} is the codec that works by rows")
+    return codec
 
 
 def info(data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:

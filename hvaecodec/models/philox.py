@@ -30,21 +30,32 @@ def words(seed: int, latent_number: int, first: int, count: int) -> np.ndarray:
     return generator.random_raw(skip + count)[skip:]
 
 
-def uniforms(seed: int, latent_number: int, grid: tuple[int, int, int], first_row: int, n_rows: int) -> np.ndarray:
+def uniforms(
+    seed: int, latent_number: int, grid: tuple[int, int, int], first_row: int, n_rows: int, columns: slice = slice(None)
+) -> np.ndarray:
     """Return numbers above 0 and below 1 for some rows of a latent, float64 (channels, n_rows, columns).
 
-    grid: (rows, columns, channels) of the whole latent; rows past its end have numbers too. Raises as `words` does.
+    grid: (rows, columns, channels) of the whole latent; rows past its end have numbers too. columns: which of them,
+    without a step. Raises as `words` does.
     """
-    _, columns, channels = grid
-    row = columns * channels
-    top_bits = words(seed, latent_number, first_row * row, n_rows * row) >> np.uint64(12)
+    _, n_columns, channels = grid
+    row = n_columns * channels
+    first, past, _ = columns.indices(n_columns)
+    if (first, past) == (0, n_columns):
+        raw = words(seed, latent_number, first_row * row, n_rows * row)
+    else:  # so that what a part of a wide picture costs does not grow with the width
+        starts = ((first_row + i) * row + first * channels for i in range(n_rows))
+        raw = np.concatenate([words(seed, latent_number, start, (past - first) * channels) for start in starts])
+    top_bits = raw >> np.uint64(12)
     values = (top_bits.astype(np.float64) + 0.5) / 2**52  # exact; with one more bit the largest would round to 1
-    return np.ascontiguousarray(values.reshape(n_rows, columns, channels).transpose(2, 0, 1))
+    return np.ascontiguousarray(values.reshape(n_rows, past - first, channels).transpose(2, 0, 1))
 
 
-def normals(seed: int, latent_number: int, grid: tuple[int, int, int], first_row: int, n_rows: int) -> np.ndarray:
+def normals(
+    seed: int, latent_number: int, grid: tuple[int, int, int], first_row: int, n_rows: int, columns: slice = slice(None)
+) -> np.ndarray:
     """Return standard normal numbers for some rows of a latent, float64 (channels, n_rows, columns).
 
     They are the inverse of the normal distribution function at `uniforms`, whose arguments and errors they share.
     """
-    return ndtri(uniforms(seed, latent_number, grid, first_row, n_rows))
+    return ndtri(uniforms(seed, latent_number, grid, first_row, n_rows, columns))

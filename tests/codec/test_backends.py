@@ -13,6 +13,7 @@ from hvaecodec.codec import backends, registry
 from hvaecodec.codec.backends import library_in_use
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.folders.work import EncodeWork
+from hvaecodec.codec.photo.nets import render
 from hvaecodec.codec.photo.weights import PhotoWeights
 
 NAMES = ("dct-vae-photo", "hqa-photo")
@@ -147,12 +148,12 @@ def test_what_a_file_changes_of_the_generator_is_changed(monkeypatch, folders):
     context, _ = onnx._decode_context(hvaecodec.codec.format.container.unpack(torch.encode(PHOTO, effort=2)))
     assert len(context.adaptation.coefficients) > 0
     newest, decoding = onnx.generators.newest, hvaecodec.codec.settings.Decoding()
-    with_changes = onnx.weights.nets.render(context, newest, decoding)
+    with_changes = render(onnx.weights.nets, context, newest, decoding)
     from dataclasses import replace
 
     from hvaecodec.codec.photo.adaptation import NONE
 
-    assert (with_changes != onnx.weights.nets.render(replace(context, adaptation=NONE), newest, decoding)).any()
+    assert (with_changes != render(onnx.weights.nets, replace(context, adaptation=NONE), newest, decoding)).any()
 
 
 @pytest.mark.parametrize("settings", SETTINGS[:3], ids=str)

@@ -21,6 +21,7 @@ from skimage import data
 
 import hvaecodec
 from hvaecodec.codec import registry
+from hvaecodec.codec.images import read_image
 
 PHOTO = data.chelsea()[40:168, 90:282]  # photo.png
 HEIGHT, WIDTH = PHOTO.shape[:2]
@@ -73,6 +74,23 @@ def folders_are_whole(line: str, printed: str) -> None:
             assert picture_size(out / path) == (WIDTH, HEIGHT)
     if log := option(words, "--log"):
         assert len([json.loads(row) for row in Path(log).read_text(encoding="utf-8").splitlines()]) == 2
+
+
+def write_scans() -> None:
+    """The photo as an array and as a TIFF, which lines work on by rows, or would if it were large."""
+    np.save("scan.npy", PHOTO)
+    Image.fromarray(PHOTO).save("scan.tif")
+
+
+def scans_are_whole(line: str, printed: str) -> None:
+    """The file or picture that is written has the photo's size, and a picture looks like it."""
+    ((name, _),) = outputs(line)
+    if name.endswith(".hvc"):
+        info = hvaecodec.info(Path(name).read_bytes())
+        assert (info["height"], info["width"]) == (HEIGHT, WIDTH)
+        return
+    picture = np.load(name) if name.endswith(".npy") else read_image(name).pixels
+    assert picture.shape == PHOTO.shape and np.mean((picture.astype(float) - PHOTO) ** 2) < 500
 
 
 def info_is_printed(line: str, printed: str) -> None:

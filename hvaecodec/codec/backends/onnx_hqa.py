@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hvaecodec.codec.add_texture import add_texture
+from hvaecodec.codec.add_texture import Texture, add_texture
 from hvaecodec.codec.backends.onnx_session import Net
 from hvaecodec.codec.backends.onnx_texture import build_texture, texture_drawer
 from hvaecodec.codec.graphs import graph_of
@@ -137,7 +137,8 @@ class OnnxHqaNets:
         if drawing.texture is None or not settings.temperature:
             return picture
         rate = hats((n_layers - 1 - layer) / max(1, n_layers - 1))
-        return add_texture(picture, texture_drawer(drawing.texture, rate), settings.temperature, settings.seed)
+        texture = Texture(texture_drawer(drawing.texture, rate), settings.temperature, settings.seed)
+        return add_texture(picture, texture)
 
     def _build_layers(self, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> OnnxLayers:
         """Build the encoders and decoders of a generator's file with the bitstream's codes. Raises CodecUnavailable."""

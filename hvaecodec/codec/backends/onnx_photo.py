@@ -5,23 +5,23 @@ There are no gradients, so it encodes at efforts 0 and 1.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hvaecodec.codec.add_texture import add_texture
+from hvaecodec.codec.add_texture import Texture, texture_bands
 from hvaecodec.codec.backends.onnx_session import Net
 from hvaecodec.codec.backends.onnx_texture import build_texture, texture_drawer
 from hvaecodec.codec.graphs import graph_of
 from hvaecodec.codec.photo import transform
 from hvaecodec.codec.photo.adaptation import offsets_of
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in, graph_sizes
 from hvaecodec.codec.photo.nets import Analysis
-from hvaecodec.codec.photo.render import PERCEPTUAL_TEMPERATURE, Block, Draws, Picture, blend, render
+from hvaecodec.codec.photo.render import PERCEPTUAL_TEMPERATURE, Block, Draws, Picture, blend, render_bands, size_of
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.generator_config import GeneratorConfig
@@ -112,8 +112,8 @@ class OnnxPhotoNets:
         """Return the band-limited picture of `size` pixels a tile, uint8."""
         return transform.thumbnail(context, self._delta(context.step_index), self.bitstream.s, size)
 
-    def render(self, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
-        """Return the picture of a generator, by digest, uint8 (32 rows, 32 columns, 3).
+    def render_bands(self, context: Windows, generator: bytes, settings: Decoding) -> Iterator[np.ndarray]:
+        """Give the picture of a generator, by digest, from the top, uint8 (rows, 32 columns, 3) each.
 
         Above temperature 0 the perceptual generator draws if it has one, else its texture is drawn, else its latents.
         """
@@ -121,15 +121,15 @@ class OnnxPhotoNets:
         temperature, seed = settings.temperature, settings.seed
         if drawing.perceptual is not None:
             drawn = self._picture_of(drawing.perceptual, Draws(PERCEPTUAL_TEMPERATURE, seed))
-            return render(context, blend(self._picture_of(drawing.net), drawn, temperature))
+            return render_bands(context, blend(self._picture_of(drawing.net), drawn, temperature))
         if drawing.texture is None:
             draws = Draws(temperature, seed) if temperature else None
-            return render(context, self._picture_of(drawing.net, draws))
-        smooth = render(context, self._picture_of(drawing.net))
+            return render_bands(context, self._picture_of(drawing.net, draws))
+        smooth = render_bands(context, self._picture_of(drawing.net))
         if not temperature:
             return smooth
-        rate = hats(context.step_index / (N_INDICES - 1))
-        return add_texture(smooth, texture_drawer(drawing.texture, rate), temperature, seed)
+        draw = texture_drawer(drawing.texture, hats(context.step_index / (N_INDICES - 1)))
+        return texture_bands(smooth, size_of(context), Texture(draw, temperature, seed))
 
     def _picture_of(self, generator: OnnxGenerator, draws: Draws | None = None) -> Picture:
         """Return what gives a generator's pictures of blocks. draws: None takes the latents' means."""

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvaecodec.codec.add_texture import add_texture
+from hvaecodec.codec.add_texture import Texture, add_texture
 from hvaecodec.codec.hqa.pictures import indices_to_picture, picture_to_indices
 from hvaecodec.codec.hqa.weights import HqaBitstream, layers_in, load_sampler
 from hvaecodec.codec.settings import Decoding
@@ -70,7 +70,8 @@ class TorchHqaNets:
         if drawing.texture is None or not settings.temperature:
             return picture
         rate = layer_features(layer + 1, self.bitstream.n_layers)
-        return add_texture(picture, texture_drawer(drawing.texture, rate), settings.temperature, settings.seed)
+        texture = Texture(texture_drawer(drawing.texture, rate), settings.temperature, settings.seed)
+        return add_texture(picture, texture)
 
     def _build_stack(self, metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray]) -> HqaStack:
         """Build the encoders and decoders of a generator's file with the bitstream's codes: float32, frozen."""

@@ -5,7 +5,7 @@ Whatever autocast or grad mode a caller is in, the results are the same.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,14 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from hvaecodec.codec.add_texture import add_texture
+from hvaecodec.codec.add_texture import Texture, texture_bands
 from hvaecodec.codec.backends import torch_photo_blocks as blocks
 from hvaecodec.codec.backends import torch_photo_transform as transform
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in
 from hvaecodec.codec.photo.nets import Analysis, ErrorGradient
-from hvaecodec.codec.photo.render import PERCEPTUAL_TEMPERATURE, Draws, blend
-from hvaecodec.codec.photo.render import render as render_blocks
+from hvaecodec.codec.photo.render import PERCEPTUAL_TEMPERATURE, Draws, blend, render_bands, size_of
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.torch_guard import divided_loops
 from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors, texture_drawer
@@ -80,12 +79,12 @@ class TorchPhotoNets:
     def error_gradient(self, context: Context, pixels: np.ndarray) -> ErrorGradient:
         """Return the squared error of the newest generator's picture and its gradients."""
         with divided_loops(context.grid[0] * context.grid[1] >= DIVIDED_TILES):
-            return blocks.error_gradient(self.newest_generator(), context, self._steps(context), pixels)
+            return blocks.error_gradient(self.newest_generator(), context, self._steps(context.step_index), pixels)
 
     @torch.no_grad()
     def squared_error(self, context: Context, pixels: np.ndarray) -> float:
         """Return the error of `error_gradient` without its gradients."""
-        return blocks.squared_error(self.newest_generator(), context, self._steps(context), pixels)
+        return blocks.squared_error(self.newest_generator(), context, self._steps(context.step_index), pixels)
 
     @torch.no_grad()
     def inputs(self, context: Context) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,25 +97,24 @@ class TorchPhotoNets:
         """Return the band-limited picture of `size` pixels a tile, uint8."""
         return transform.thumbnail(context, self._delta(context.step_index), self._s, size)
 
-    @torch.no_grad()
-    def render(self, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
-        """Return the picture of a generator, by digest, uint8 (32 rows, 32 columns, 3).
+    def render_bands(self, context: Windows, generator: bytes, settings: Decoding) -> Iterator[np.ndarray]:
+        """Give the picture of a generator, by digest, from the top, uint8 (rows, 32 columns, 3) each.
 
         Above temperature 0 the perceptual generator draws if it has one, else its texture is drawn, else its latents.
         """
-        drawing, steps = self.generators.drawing(generator), self._steps(context)
+        drawing, steps = self.generators.drawing(generator), self._steps(context.step_index)
         temperature, seed = settings.temperature, settings.seed
         if drawing.perceptual is not None:
             drawn = blocks.picture_of(drawing.perceptual, steps, Draws(PERCEPTUAL_TEMPERATURE, seed))
-            return render_blocks(context, blend(blocks.picture_of(drawing.net, steps), drawn, temperature))
+            return render_bands(context, blend(blocks.picture_of(drawing.net, steps), drawn, temperature))
         if drawing.texture is None:
             draws = Draws(temperature, seed) if temperature else None
-            return blocks.render(drawing.net, context, steps, draws)
-        smooth = blocks.render(drawing.net, context, steps)
+            return blocks.render_bands(drawing.net, context, steps, draws)
+        smooth = blocks.render_bands(drawing.net, context, steps)
         if not temperature:
             return smooth
-        rate = rate_features(torch.tensor([context.step_index]))
-        return add_texture(smooth, texture_drawer(drawing.texture, rate), temperature, seed)
+        draw = texture_drawer(drawing.texture, rate_features(torch.tensor([context.step_index])))
+        return texture_bands(smooth, size_of(context), Texture(draw, temperature, seed))
 
     @property
     def _s(self) -> Tensor:
@@ -125,5 +123,5 @@ class TorchPhotoNets:
     def _delta(self, step_index: int) -> float:
         return float(self.bitstream.delta[step_index])
 
-    def _steps(self, context: Context) -> Tensor:
-        return self._delta(context.step_index) * self._s
+    def _steps(self, step_index: int) -> Tensor:
+        return self._delta(step_index) * self._s

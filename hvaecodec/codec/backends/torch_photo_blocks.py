@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from torch import Tensor
 from hvaecodec.codec.backends.torch_photo_transform import as_rgb, dequantise
 from hvaecodec.codec.photo import render as rendering
 from hvaecodec.codec.photo.adaptation import unit
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.codec.photo.nets import ErrorGradient
 from hvaecodec.codec.photo.render import Block, Draws, Picture, cut_blocks
 from hvaecodec.codec.torch_guard import has_bfloat16
@@ -31,9 +32,12 @@ def picture_of(generator: Generator, steps: Tensor, draws: Draws | None = None) 
     return draw
 
 
-def render(generator: Generator, context: Context, steps: Tensor, draws: Draws | None = None) -> np.ndarray:
-    """Return the generator's picture of a context, uint8 (32 rows, 32 columns, 3); see `picture_of`."""
-    return rendering.render(context, picture_of(generator, steps, draws))
+@torch.no_grad()
+def render_bands(
+    generator: Generator, context: Windows, steps: Tensor, draws: Draws | None = None
+) -> Iterator[np.ndarray]:
+    """Give the generator's picture of a context a row of blocks at a time; see `picture_of`."""
+    yield from rendering.render_bands(context, picture_of(generator, steps, draws))
 
 
 def error_gradient(generator: Generator, context: Context, steps: Tensor, pixels: np.ndarray) -> ErrorGradient:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 from hvaecodec.codec.errors import CodecError
@@ -63,7 +64,7 @@ def convert_tree(
     with closing(convert_all(work, todo, min(n_workers, len(todo)))) as replies:
         for job, reply in replies:
             with undisturbed():
-                report(_write(job, reply, force))
+                report(outcome_of(job, reply, partial(_write, job.target, force=force)))
 
 
 def _without_work(job: Job, force: bool) -> Outcome | None:
@@ -81,18 +82,25 @@ def _without_work(job: Job, force: bool) -> Outcome | None:
     return None
 
 
-def _write(job: Job, reply: Reply, force: bool) -> Outcome:
-    """Write what a worker made of a job's source, and its folder if there is none. Raises FullDisk."""
+def outcome_of(job: Job, reply: Reply, write: Callable[[bytes], None]) -> Outcome:
+    """Have what a worker made of a job's source written, and return the outcome. Raises FullDisk.
+
+    write: raises CodecError if the target cannot be written.
+    """
     if reply.converted is None:
         problem = reply.problem if job.source in reply.problem else f"{job.source}: {reply.problem}"
         return Outcome(job, "failed", None, reply.seconds, problem, trace=reply.trace)
     converted = reply.converted
     try:
-        make_folder(os.path.dirname(job.target))
-        write_atomically(job.target, converted.data, force)
+        write(converted.data)
     except CodecError as cause:
         outcome = Outcome(job, "failed", None, reply.seconds, str(cause))
         if isinstance(cause.__cause__, OSError) and cause.__cause__.errno in _NO_ROOM:
             raise FullDisk(outcome) from cause
         return outcome
     return Outcome(job, "done", len(converted.data), reply.seconds, converted.summary, converted.notes)
+
+
+def _write(target: str, data: bytes, force: bool) -> None:
+    make_folder(os.path.dirname(target))
+    write_atomically(target, data, force)

@@ -80,11 +80,11 @@ def read_tree(folder: str, out: str, suffixes: frozenset[str], new_suffix: str) 
         for entry in _visible(entries, tree):
             name = os.path.join(below, entry.name)
             if not entry.is_dir(follow_symlinks=False):
-                _add_file(tree, entry, Job(os.path.join(folder, name), _target(out, name, new_suffix)), suffixes)
+                _add_file(tree, entry, Job(os.path.join(folder, name), target_of(out, name, new_suffix)), suffixes)
             elif os.path.realpath(entry.path) != own_output:
                 unseen.append(name)
     tree.jobs.sort(key=lambda job: job.source)
-    _refuse_collisions(tree.jobs)
+    refuse_collisions(tree.jobs)
     return tree
 
 
@@ -120,7 +120,8 @@ def _add_file(tree: Tree, entry: os.DirEntry[str], job: Job, suffixes: frozenset
         tree.others[(suffix or "no suffix") if regular else "no regular file"] += 1
 
 
-def _target(out: str, name: str, new_suffix: str) -> str:
+def target_of(out: str, name: str, new_suffix: str) -> str:
+    """Return what a file of that name, below the folder of the sources, becomes below the folder `out`."""
     return os.path.join(out, os.path.splitext(name)[0] + new_suffix)
 
 
@@ -128,7 +129,7 @@ def _same(folder: str, out: str) -> bool:
     return os.path.realpath(folder) == os.path.realpath(out)
 
 
-def _refuse_collisions(jobs: list[Job]) -> None:
+def refuse_collisions(jobs: list[Job]) -> None:
     """Raise CodecError if several sources have one target, and name them."""
     sources: dict[str, list[str]] = {}
     for job in jobs:

@@ -12,7 +12,8 @@ from hvaecodec.codec.settings import Decoding, check_quality, check_targets
 
 if TYPE_CHECKING:
     from hvaecodec.codec.images import LoadedImage
-    from hvaecodec.codec.registry import Codec
+    from hvaecodec.codec.registry import Codec, RowCodec
+    from hvaecodec.codec.rows import Progress, RowSource, RowTarget
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,10 @@ class Work(Protocol):
 
     def convert(self, path: str) -> Converted:
         """Convert one file. Raises CodecError, ValueError or whatever comes up."""
+        ...
+
+    def convert_bytes(self, data: bytes, name: str) -> Converted:
+        """Convert a file that is read already; errors call it `name`. Raises what `convert` does."""
         ...
 
 
@@ -77,9 +82,27 @@ class EncodeWork:
 
     def convert(self, path: str) -> Converted:
         """Encode the image at a path. Raises CodecError or ValueError."""
+        return self.convert_bytes(read_bytes(path), path)
+
+    def convert_bytes(self, data: bytes, name: str) -> Converted:
+        """Encode an image file of that name. Raises CodecError or ValueError."""
         from hvaecodec.codec.images import read_image
 
-        return self.encode(read_image(path, metadata=self.metadata))
+        return self.encode(read_image(data, name, metadata=self.metadata))
+
+    def encode_rows(self, source: RowSource, progress: Progress | None = None) -> Converted:
+        """Encode a picture by its rows. Raises CodecError, ValueError for a target that only a whole picture has."""
+        from hvaecodec.codec import registry
+
+        height, width = source.shape[:2]
+        if self.bpp is not None or self.psnr is not None:
+            raise ValueError(
+                f"a picture of {height * width / 1e6:.0f} megapixels is encoded by rows, and bpp and psnr would need "
+                "it whole; give a quality"
+            )
+        settings = {"quality": self.quality, "effort": self.effort}
+        data = registry.encode_rows(source, os.fspath(self.model), progress=progress, **settings)
+        return Converted(data, _summary(data, height, width))
 
     def encode(self, image: LoadedImage) -> Converted:
         """Encode an image. Raises CodecError or ValueError."""
@@ -89,7 +112,11 @@ class EncodeWork:
             image, quality=self.quality, bpp=self.bpp, psnr=self.psnr, effort=self.effort
         )
         height, width = image.pixels.shape[:2]
-        return Converted(data, f"{len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp", image.notes)
+        return Converted(data, _summary(data, height, width), image.notes)
+
+
+def _summary(data: bytes, height: int, width: int) -> str:
+    return f"{len(data)} bytes, {8 * len(data) / (height * width):.3f} bpp"
 
 
 @dataclass(frozen=True)
@@ -122,10 +149,13 @@ class DecodeWork:
 
     def convert(self, path: str) -> Converted:
         """Decode the file at a path. Raises CodecError."""
+        return self.convert_bytes(read_bytes(path), path)
+
+    def convert_bytes(self, data: bytes, name: str) -> Converted:
+        """Decode a file. Raises CodecError."""
         from hvaecodec.codec import registry
         from hvaecodec.codec.images import to_file
 
-        data = read_bytes(path)
         if self.model is None:
             codec = registry.for_file(data, max_pixels=self.settings.max_pixels)
         else:
@@ -139,3 +169,7 @@ class DecodeWork:
         """Decode a file with its codec. Raises CodecError."""
         image = codec.decode_with_metadata(data, **asdict(self.settings))
         return image if self.metadata else image.without_metadata()
+
+    def decode_rows(self, codec: RowCodec, data: bytes, target: RowTarget, progress: Progress | None = None) -> None:
+        """Decode a file with its codec into a target, by its rows. Raises CodecError."""
+        codec.decode_rows(data, target, progress=progress, **asdict(self.settings))

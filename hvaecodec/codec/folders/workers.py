@@ -14,9 +14,10 @@ import time
 import traceback
 import warnings
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing import connection, get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
@@ -175,17 +176,18 @@ def _serve(pipe: Connection, work: Work) -> None:
             return
         pipe.send(None)
         while (path := pipe.recv()) is not None:
-            pipe.send(_reply(work, path))
+            pipe.send(reply_of(partial(work.convert, path)))
 
 
-def _reply(work: Work, path: str) -> Reply:
+def reply_of(convert: Callable[[], Converted]) -> Reply:
+    """Convert a file on one thread, and return what came of it with its warnings; no exception goes through."""
     _use_one_thread()
     start = time.perf_counter()
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", UserWarning)
         try:
-            converted = work.convert(path)
+            converted = convert()
         except Exception as error:
             return Reply(None, words_of(error), traceback.format_exc(), time.perf_counter() - start)
     notes = [f"note: {note}" for note in converted.notes] + [f"warning: {warning.message}" for warning in heard]

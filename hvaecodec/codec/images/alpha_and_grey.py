@@ -17,6 +17,7 @@ from hvaecodec.codec.format.wire_ids import ALPHA, EXIF, ICC
 from hvaecodec.codec.images import LoadedImage
 
 LUMA = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601, as JFIF has it
+_AT_ONCE = 1 << 20  # pixels whose luma is computed together, in numbers of eight bytes
 
 
 @dataclass(frozen=True)
@@ -77,10 +78,7 @@ def assemble(picture: np.ndarray, container: Container, size: int) -> LoadedImag
     """
     header = container.header
     height, width = (-(-n * size // 32) for n in (header.height, header.width))
-    picture = picture[:height, :width]
-    if header.mode.startswith("L"):
-        # Grey went in as three equal channels; luma is what comes out of them.
-        picture = np.rint(picture @ LUMA).astype(np.uint8)
+    picture = in_mode(picture[:height, :width], header.mode)
     if header.mode.endswith("A"):
         alpha = images.decode_alpha(container.extra(ALPHA) or b"", header.height, header.width)
         if size < 32:
@@ -88,6 +86,20 @@ def assemble(picture: np.ndarray, container: Container, size: int) -> LoadedImag
         picture = np.dstack([picture, alpha])
     exif = container.extra(EXIF)
     return LoadedImage(np.ascontiguousarray(picture), container.extra(ICC), upright_block(exif) if exif else None)
+
+
+def in_mode(picture: np.ndarray, mode: str) -> np.ndarray:
+    """Return the colour of a decoded picture, uint8 (H, W, 3), or of one in grey its luma, (H, W).
+
+    Grey went in as three equal channels; luma is what comes out of them.
+    """
+    if not mode.startswith("L"):
+        return picture
+    out = np.empty(picture.shape[:2], np.uint8)
+    at_once = max(1, _AT_ONCE // picture.shape[1])
+    for top in range(0, len(picture), at_once):
+        out[top : top + at_once] = np.rint(picture[top : top + at_once] @ LUMA)
+    return out
 
 
 def shrink(picture: np.ndarray, height: int, width: int) -> np.ndarray:

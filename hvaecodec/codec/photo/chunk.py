@@ -39,18 +39,23 @@ class DcPlace:
 
     def take(self, array: np.ndarray) -> np.ndarray:
         """Return the DCs, (channels, N)."""
-        return self._flat(array)[:, self.tiles]
+        return self._dcs(array)[:, self.tiles]
+
+    @property
+    def flat(self) -> tuple[np.ndarray, np.ndarray]:
+        """The flat places (channel, u, v) in a tile, (channels,), and the flat indices of the tiles, (N,)."""
+        return np.arange(self.channels.start, self.channels.stop) * TILE**2, self.tiles
 
     def put(self, array: np.ndarray, values: np.ndarray) -> None:
         """Write DCs, (channels, N)."""
-        self._flat(array)[:, self.tiles] = values
+        self._dcs(array)[:, self.tiles] = values
 
     def values(self, by_shape: ByShape) -> np.ndarray:
         """Return what holds for the DCs by shape, (channels, N)."""
-        places = np.arange(self.channels.start, self.channels.stop) * TILE**2  # luma and chroma have different maps
-        return np.stack([by_shape.at(place[None]).ravel()[self.tiles] for place in places])
+        places, tiles = self.flat  # luma and chroma have different maps
+        return np.stack([by_shape.at(place[None]).ravel()[tiles] for place in places])
 
-    def _flat(self, array: np.ndarray) -> np.ndarray:
+    def _dcs(self, array: np.ndarray) -> np.ndarray:
         dc = array[self.channels, 0, 0]
         return dc.reshape(len(dc), -1)
 

@@ -12,6 +12,7 @@ from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ExactPrior
 from hvaecodec.models.integers import N_SCALES, Coding, coding_of_heads, coding_of_quarters
 from hvaecodec.models.photo.layout import STEPS, TILE, Step
+from hvaecodec.models.photo.prior_layers import MAX_LINEAR_LEVEL
 
 CHUNK_TILES = 4096  # tiles of one coder call: a part of the format (docs/FORMAT.md)
 
@@ -21,11 +22,12 @@ Code = Callable[[Chunk], np.ndarray]  # writes or reads the symbols of a chunk a
 class ChunkCoder:
     """The `prior_walk.Coder` of files: cuts what the network says into chunks, has each coded, and keeps the symbols.
 
-    code: writes or reads the symbols of a chunk and returns them.
+    code: writes or reads the symbols of a chunk and returns them. keep: whether all are kept, and not only those that
+    the walk asks for again, one in sixteen.
     """
 
-    def __init__(self, prior: ExactPrior, frame: Frame, code: Code) -> None:
-        self.prior, self.frame, self.code = prior, frame, code
+    def __init__(self, prior: ExactPrior, frame: Frame, code: Code, *, keep: bool = True) -> None:
+        self.prior, self.frame, self.code, self.keep = prior, frame, code, keep
         self.symbols = np.zeros((3, TILE, TILE, *frame.grid), np.int16)
 
     def known_dc(self) -> Any:
@@ -48,21 +50,23 @@ class ChunkCoder:
 
     def code_step(self, step: Step, prediction: Any, state: Any) -> Any:
         """Code a step, so many tiles at a time, and return its symbols, (1, n, rows, columns); None for the last."""
-        height, width = self.frame.grid
+        (height, width), last = self.frame.grid, step is STEPS[-1]
+        values = None if last else np.zeros((1, step.size, height, width), np.float32)
         at_once = max(1, CHUNK_TILES // width)
-        if not (self.frame.grey and step.bands[0].channel):
-            for top in range(0, height, at_once):
-                rows = slice(top, min(top + at_once, height))
-                head = self._integers(self.prior.conv(f"{step.name}.head", state[:, :, rows]))[0]
-                own = None if prediction is None else self._integers(prediction[:, :, rows])[0]
-                self._code(StepPlace(step, rows), coding_of_heads(head[: step.size], head[step.size :], own))
-        if step is STEPS[-1]:
-            return None
-        values = StepPlace(step, slice(None)).take(self.symbols)
-        return self.prior.tensor(values.astype(np.float32)[None])
+        for top in range(0, 0 if self.frame.grey and step.bands[0].channel else height, at_once):
+            rows = slice(top, min(top + at_once, height))
+            head = self._integers(self.prior.conv(f"{step.name}.head", state[:, :, rows]))[0]
+            own = None if prediction is None else self._integers(prediction[:, :, rows])[0]
+            symbols = self._code(StepPlace(step, rows), coding_of_heads(head[: step.size], head[step.size :], own))
+            if values is not None:
+                values[0, :, rows] = symbols
+        return None if values is None else self.prior.tensor(values)
 
-    def _code(self, place: Place, coding: Coding) -> None:
-        place.put(self.symbols, self.code(Chunk(place, coding)))
+    def _code(self, place: Place, coding: Coding) -> np.ndarray:
+        symbols = self.code(Chunk(place, coding))
+        if self.keep or place.stream_level <= MAX_LINEAR_LEVEL:
+            place.put(self.symbols, symbols)
+        return symbols
 
     def _dc_coding(self, n_channels: int, n_tiles: int, prediction: Any, head: Any) -> Coding:
         """How DCs are coded: by the widest table around zero on the coarsest lattice, else as the network says."""

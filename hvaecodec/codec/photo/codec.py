@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,21 +11,38 @@ import numpy as np
 from PIL import Image
 
 from hvaecodec.codec import images
-from hvaecodec.codec.errors import CorruptFile
+from hvaecodec.codec.bands import join_bands
+from hvaecodec.codec.errors import CodecError, CorruptFile
 from hvaecodec.codec.format.container import Container, unpack
 from hvaecodec.codec.format.file_info import check_level_count, check_weights
 from hvaecodec.codec.format.limits import DECODED_PIXELS
+from hvaecodec.codec.free_memory import hand_back_memory
 from hvaecodec.codec.images import LoadedImage
-from hvaecodec.codec.images.alpha_and_grey import Origin, assemble, colour, pack_picture, psnr_db, unpack_picture
+from hvaecodec.codec.images.alpha_and_grey import (
+    Origin,
+    assemble,
+    colour,
+    in_mode,
+    pack_picture,
+    psnr_db,
+    unpack_picture,
+)
 from hvaecodec.codec.own_thread import on_own_thread, warn_caller
-from hvaecodec.codec.photo.adaptation import NONE
+from hvaecodec.codec.photo.by_rows import (
+    context_of,
+    encode_slices,
+    frame_of,
+    pack_rows,
+    read_whole,
+    thumbnail_bands,
+)
 from hvaecodec.codec.photo.context import Context
-from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.slices import decode_slices
 from hvaecodec.codec.photo.targets import largest_within_bpp, smallest_reaching_psnr
 from hvaecodec.codec.photo.weights import Bitstream, PhotoWeights, load_weights
 from hvaecodec.codec.picture_decoder import PictureDecoder
 from hvaecodec.codec.registry import WEIGHTS
+from hvaecodec.codec.rows import Progress, RowSource, RowTarget, check_source, check_target
 from hvaecodec.codec.settings import Decoding, check_backend, check_targets, effort_of
 from hvaecodec.codec.weight_folders import read_card
 from hvaecodec.codec.weights import OVERLAYS, Generators
@@ -107,44 +123,91 @@ class DctVaeCodec(PictureDecoder):
             )
         return encode(step_index_of(50 if quality is None else quality), effort)
 
+    def encode_rows(
+        self,
+        source: RowSource,
+        *,
+        quality: float | None = None,
+        effort: int | None = None,
+        progress: Progress | None = None,
+    ) -> bytes:
+        """Encode a picture of which a slice at a time is read, as `hvaecodec.encode_rows` states."""
+        from hvaecodec.codec.photo.encoder import SliceEncoder, is_refined
+
+        check_targets(quality, None, None, effort)
+        check_source(source)
+        effort = effort_of(effort, self.bitstream.library)
+        step_index = step_index_of(50 if quality is None else quality)
+        if is_refined(source.shape, effort):
+            return on_own_thread(self._encode)(read_whole(source), step_index, effort)
+        levels = encode_slices(SliceEncoder(self.weights, effort), source, step_index, progress)
+        return pack_rows(source, levels, self._origin(step_index))
+
     def _encode(self, loaded: LoadedImage, step_index: int, effort: int) -> bytes:
         """Encode a picture at a step index into a complete file."""
         from hvaecodec.codec.photo.encoder import encode_picture  # what decodes needs none of it
 
         streams = encode_picture(self.weights, colour(loaded.pixels), step_index, effort).streams
-        origin = Origin(self.name, step_index, self.bitstream.digest, self.generators.newest)
-        return pack_picture(loaded, streams, origin)
+        return pack_picture(loaded, streams, self._origin(step_index))
+
+    def _origin(self, step_index: int) -> Origin:
+        return Origin(self.name, step_index, self.bitstream.digest, self.generators.newest)
 
     # -- decoding -------------------------------------------------------------------------------------------------
 
     def _decode(self, data: bytes, settings: Decoding) -> LoadedImage:
         """Decode a file into its picture, as far as the settings need it."""
+        container = self._unpacked(data, settings)
+        bands = self._bands(container, settings)
+        grid = frame_of(container).grid
+        picture = join_bands(bands, (grid[0] * settings.size, grid[1] * settings.size, 3))
+        return assemble(picture, container, settings.size)
+
+    def decode_rows(self, data: bytes, target: RowTarget, *, progress: Progress | None = None, **settings: Any) -> None:
+        """Decode a file into a target, some rows at a time, as `hvaecodec.decode_rows` states."""
+        decoding = Decoding(**settings)
+        container = self._unpacked(data, decoding)
+        header = container.header
+        if header.mode.endswith("A"):
+            raise CodecError("the picture has alpha, which is only decoded whole; use decode")
+        height, width = (-(-side * decoding.size // TILE) for side in (header.height, header.width))
+        check_target(target, (height, width) if header.mode == "L" else (height, width, 3))
+        bands, top = self._bands(container, decoding), 0
+        next_band = on_own_thread(lambda: next(bands, None))
+        while (band := next_band()) is not None:
+            rows = in_mode(band[: height - top, :width], header.mode)
+            target[top : top + len(rows)] = rows
+            top += len(rows)
+            del band, rows
+            hand_back_memory()
+            if progress is not None:
+                progress(top, height)
+
+    def _unpacked(self, data: bytes, settings: Decoding) -> Container:
+        """Check a file as far as that can be done without decoding, with a warning if it is cut, and take it apart."""
         n_levels = settings.size.bit_length()
         container = unpack_picture(data, settings.max_pixels, partial=settings.partial, max_levels=n_levels)
         if container.truncated and len(container.levels) < n_levels:
             n_whole, n_all = len(container.levels), len(container.level_lengths)
             warn_caller(f"the file is cut: {n_whole} of {n_all} levels decoded, finer detail is left out")
         self._check(container)
-        if settings.size == TILE:
-            generator = self.generators.choose(container.header.generator, settings.generator)
-            base = self._base(generator)
-            if not settings.temperature:
-                generator = base  # what lies on top draws nothing then, and need not be loaded
-            context = self._context_while_loading(container, generator)
-            if base != self._base(container.header.generator):
-                context = replace(context, adaptation=NONE)  # it says nothing to another net
-            picture = self.weights.nets.render(context, generator, settings)
-        else:
-            picture = self.weights.nets.thumbnail(self._decode_context(container)[0], settings.size)
-        return assemble(picture, container, settings.size)
+        return container
 
-    def _context_while_loading(self, container: Container, generator: bytes) -> Context:
-        """The context of a container; a generator that was not loaded yet is, meanwhile."""
-        works: list[Callable[[], Any]] = [lambda: self._decode_context(container)[0]]
+    def _bands(self, container: Container, settings: Decoding) -> Iterator[np.ndarray]:
+        """Give the picture of a file in RGB, over whole tiles, some rows at a time as they are decoded."""
+        coder, nets, named = self.bitstream.coder, self.weights.nets, container.header.generator
+        if settings.size < TILE:
+            yield from thumbnail_bands(coder, nets, container, settings.size)
+            return
+        generator = self.generators.choose(named, settings.generator)
+        base = self._base(generator)
+        adapted = base == self._base(named)  # else what the file changes says nothing to the net
+        if not settings.temperature:
+            generator = base  # what lies on top draws nothing then, and need not be loaded
+        works: list[Callable[[], Any]] = [lambda: context_of(coder, container, adapted=adapted)]
         if generator not in self.generators.loaded:
-            works.append(lambda: self.generators.drawing(generator))
-        context: Context = each(lambda work: work(), works)[0]
-        return context
+            works.append(lambda: self.generators.drawing(generator))  # meanwhile
+        yield from nets.render_bands(each(lambda work: work(), works)[0], generator, settings)
 
     def _base(self, generator: bytes) -> bytes:
         """The digest of the generator below all that goes on top; of one that is not here, its own."""
@@ -153,10 +216,8 @@ class DctVaeCodec(PictureDecoder):
     def _decode_context(self, container: Container, backend: str | None = None) -> tuple[Context, list[float]]:
         """Return the context of the levels that a container holds, zero below, and their estimated bits."""
         self._check(container)
-        header = container.header
-        frame = Frame.of(header.height, header.width, header.step_index, grey=header.mode.startswith("L"))
         coder = self.bitstream.coder if backend in (None, self.bitstream.library) else self.bitstream.coder_in(backend)
-        return decode_slices(coder, frame, container.levels)
+        return decode_slices(coder, frame_of(container), container.levels)
 
     def _check(self, container: Container) -> None:
         """Raise CodecError unless these weights can decode a container."""

@@ -2,12 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
+from hvaecodec.codec.bands import RollingParts
 from hvaecodec.codec.photo.adaptation import NONE, Adaptation
+from hvaecodec.models.photo.layout import N_PLACES, TILE
+
+_PLACES = np.arange(N_PLACES).reshape(3, TILE, TILE)
+_COARSE = _PLACES[:, : TILE // 2, : TILE // 2].ravel()
+_FINEST = np.setdiff1d(_PLACES, _COARSE)  # three quarters of all
+
+
+class Windows(Protocol):
+    """What a picture is rendered from, tile rows of it at a time."""
+
+    @property
+    def grid(self) -> tuple[int, int]:
+        """Rows and columns of tiles."""
+
+    @property
+    def step_index(self) -> int:
+        """The step index of the quantiser."""
+
+    def window(self, rows: slice, columns: slice) -> Context:
+        """Return the context of some rows and columns of tiles."""
 
 
 @dataclass(frozen=True)
@@ -40,3 +63,57 @@ def join(parts: Sequence[Context]) -> Context:
         return parts[0]
     symbols = np.concatenate([part.symbols for part in parts], 3)
     return replace(parts[0], symbols=symbols, shapes=np.concatenate([part.shapes for part in parts], 1))
+
+
+class PackedContext:
+    """The context of a slice as it waits to be drawn: of its finest level a byte a symbol where that holds them all."""
+
+    def __init__(self, context: Context) -> None:
+        self._about = replace(context, symbols=context.symbols[:, :0])
+        planes = context.symbols.reshape(N_PLACES, *context.grid)
+        self._coarse = planes[_COARSE]
+        small = all(-128 <= planes[place].min() and planes[place].max() <= 127 for place in _FINEST)
+        self._finest = np.empty((len(_FINEST), *context.grid), np.int8 if small else np.int16)
+        for own, place in zip(self._finest, _FINEST, strict=True):
+            own[:] = planes[place]
+
+    @property
+    def rows(self) -> int:
+        """Rows of tiles."""
+        return self._coarse.shape[1]
+
+    def below(self, rows: int) -> PackedContext:
+        """Return what is left without so many rows at the top, and nothing of these."""
+        left = copy(self)
+        left._coarse, left._finest = self._coarse[:, rows:].copy(), self._finest[:, rows:].copy()
+        left._about = replace(self._about, shapes=self._about.shapes[:, 2 * rows :])
+        return left
+
+    def window(self, rows: slice, columns: slice) -> Context:
+        """Return the context of some rows and columns of tiles."""
+        coarse = self._coarse[:, rows, columns]
+        planes = np.empty((N_PLACES, *coarse.shape[1:]), np.int16)
+        planes[_COARSE], planes[_FINEST] = coarse, self._finest[:, rows, columns]
+        quadrants = (slice(2 * part.start, 2 * part.stop) for part in (rows, columns))
+        shapes = self._about.shapes[(slice(None), *quadrants)]
+        return replace(self._about, symbols=planes.reshape(3, TILE, TILE, *coarse.shape[1:]), shapes=shapes)
+
+
+class RollingContext:
+    """The context of a picture whose slices are decoded when a window reaches them, and forgotten below it.
+
+    Windows are asked for from the top down, the first one with the first rows. grid, step_index: of the whole picture.
+    parts: the contexts of its slices; the first one's adaptation is the picture's.
+    """
+
+    def __init__(self, grid: tuple[int, int], step_index: int, parts: Iterator[PackedContext]) -> None:
+        self.grid, self.step_index = grid, step_index
+        self._parts = RollingParts(parts, lambda part: part.rows, PackedContext.below)
+        self._adaptation: Adaptation | None = None
+
+    def window(self, rows: slice, columns: slice) -> Context:
+        """Return the context of some rows and columns of tiles. Raises CorruptFile as decoding them does."""
+        window = join([part.window(own, columns) for part, own in self._parts.covering(rows)])
+        if self._adaptation is None:
+            self._adaptation = window.adaptation
+        return replace(window, adaptation=self._adaptation)

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
+from hvaecodec.codec.photo import late_coefficients
 from hvaecodec.codec.photo.choose_by_price import choose_by_price
 from hvaecodec.codec.photo.frame import Frame
+from hvaecodec.codec.photo.late_coefficients import LateCoefficients
+from hvaecodec.codec.photo.nets import Analysis
 from hvaecodec.codec.photo.refine import MAX_REFINED, Refiner
 from hvaecodec.codec.photo.search import Rounder, SearchConfig, once
 from hvaecodec.codec.photo.slices import join_encodings
@@ -28,24 +33,57 @@ def encode_picture(
     prior asks for them. Pictures above 64 megapixels are not refined.
     """
     frame = Frame.of(pixels.shape[0], pixels.shape[1], step_index, grey=pixels.ndim == 2)
-    passes = config.passes[effort - 1] if effort else 0
-    refined = passes > 0 and pixels.shape[0] * pixels.shape[1] <= MAX_REFINED
+    encoder = SliceEncoder(weights, effort, config, refined=is_refined(pixels.shape, effort, config))
     sources, parts = [], []
     for rows in frame.slices:
-        part, own = pixels[rows.start * TILE : rows.stop * TILE], frame.within(rows)
-        shapes = choose_by_price(weights, part, own, config) if effort and config.priced[effort - 1] else None
-        source = Source.of(weights, own, weights.nets.analyse(part, step_index, shapes), config)
-        parts.append(encode_once(source, config, plain=effort == 0, refined=refined))
-        if refined:
+        source, part = encoder.encode(pixels[rows.start * TILE : rows.stop * TILE], frame.within(rows))
+        parts.append(part)
+        if encoder.refined:
             sources.append(source)
-    if refined:
-        parts = Refiner(sources, pixels, config).refine(parts, passes)
+    if encoder.refined:
+        parts = Refiner(sources, pixels, config).refine(parts, config.passes[effort - 1])
     return join_encodings(parts)
 
 
-def encode_once(source: Source, config: SearchConfig, *, plain: bool, refined: bool) -> Encoding:
-    """Encode a slice in one walk, plainly rounded or by rate and distortion. refined: whether that is a beginning."""
+def is_refined(shape: tuple[int, ...], effort: int, config: SearchConfig = _DEFAULT) -> bool:
+    """Return whether a picture, (H, W) or (H, W, 3), is refined at an effort, for which it is looked at whole."""
+    return effort > 0 and config.passes[effort - 1] > 0 and shape[0] * shape[1] <= MAX_REFINED
+
+
+@dataclass(frozen=True)
+class SliceEncoder:
+    """Encodes the slices of a picture, each on its own. refined: whether what comes of it is a beginning."""
+
+    weights: PhotoWeights
+    effort: int
+    config: SearchConfig = _DEFAULT
+    refined: bool = False
+
+    def encode(self, pixels: np.ndarray, frame: Frame, *, keep: bool = True) -> tuple[Source, Encoding]:
+        """Encode the rows of a slice, uint8 (H, W) or (H, W, 3). frame: of the slice. keep: its context's symbols."""
+        priced = self.effort > 0 and self.config.priced[self.effort - 1]
+        shapes = choose_by_price(self.weights, pixels, frame, self.config) if priced else None
+        source = Source.of(self.weights, frame, self._analysis(pixels, frame, shapes), self.config)
+        return source, encode_once(source, self.config, plain=self.effort == 0, refined=self.refined, keep=keep)
+
+    def _analysis(self, pixels: np.ndarray, frame: Frame, shapes: np.ndarray | None) -> Analysis | LateCoefficients:
+        """Analyse a slice; a wide one that is rounded once, and no more, gives its coefficients as they are needed."""
+        if self.effort and not self.refined and frame.grid[1] >= late_coefficients.LEAST_COLUMNS:
+            return LateCoefficients(self.weights.nets, pixels, frame, shapes)
+        return self.weights.nets.analyse(pixels, frame.step_index, shapes)
+
+    def streams(self, pixels: np.ndarray, frame: Frame) -> list[bytes]:
+        """Encode the rows of a slice as `encode` does, and keep its level streams alone."""
+        return self.encode(pixels, frame, keep=False)[1].streams
+
+
+def encode_once(source: Source, config: SearchConfig, *, plain: bool, refined: bool, keep: bool = True) -> Encoding:
+    """Encode a slice in one walk, plainly rounded or by rate and distortion.
+
+    refined: whether that is a beginning. keep: whether the encoding's context has all symbols.
+    """
     if plain:
-        return source.encode(repeat(np.rint(source.coefficients).astype(np.int16)))
+        return source.encode(repeat(np.rint(source.coefficients).astype(np.int16)), keep=keep)
     config = once(config, source.frame.step_index, refined)
-    return source.encode(Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, config))
+    rounder = Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, config)
+    return source.encode(rounder, keep=keep)

@@ -5,12 +5,15 @@ The walk itself is numpy. `hvaecodec.codec.backends` has the modules that answer
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.bands import join_bands
+from hvaecodec.codec.photo.context import Context, Windows
+from hvaecodec.codec.photo.render import size_of
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.codec.weights import Generators
 from hvaecodec.models.photo.prior_walk import Arithmetic, Array
@@ -64,8 +67,8 @@ class PhotoNets(Protocol):
     def thumbnail(self, context: Context, size: int) -> np.ndarray:
         """Return the band-limited picture of `size` pixels a tile, uint8 (rows * size, columns * size, 3)."""
 
-    def render(self, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
-        """Return the picture of a generator, by digest, at the settings, uint8 (32 rows, 32 columns, 3)."""
+    def render_bands(self, context: Windows, generator: bytes, settings: Decoding) -> Iterator[np.ndarray]:
+        """Give the picture of a generator, by digest, at the settings, from the top: uint8 (rows, 32 columns, 3)."""
 
 
 @runtime_checkable
@@ -77,3 +80,8 @@ class GradientNets(Protocol):
 
     def squared_error(self, context: Context, pixels: np.ndarray) -> float:
         """Return the error of `error_gradient` without its gradients, sooner."""
+
+
+def render(nets: PhotoNets, context: Context, generator: bytes, settings: Decoding) -> np.ndarray:
+    """Return the picture of a generator, by digest, at the settings, uint8 (32 rows, 32 columns, 3)."""
+    return join_bands(nets.render_bands(context, generator, settings), (*size_of(context), 3))

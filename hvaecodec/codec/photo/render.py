@@ -8,16 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 import numpy as np
 
+from hvaecodec.codec.free_memory import hand_back_memory
 from hvaecodec.codec.photo.adaptation import NONE
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.models.philox import normals
 from hvaecodec.models.photo.generator_config import RADIUS
 from hvaecodec.models.photo.layout import TILE
 
 BLOCK = 48  # tiles on each side of a block
+LARGE = 1 << 16  # tiles of a picture from which on less memory is worth more time
+LARGE_BLOCK = 32  # tiles on each side of its blocks: half a gigabyte in the generator
+KEPT = 4  # of its blocks, after which the memory that they took and freed is handed back: it grows from block to block
 HALO = RADIUS // TILE  # tiles around a block that are computed with it
 STRIP_TILES = 4096  # tiles transformed at once
 PERCEPTUAL_TEMPERATURE = 1.0  # of the latents of a perceptual generator, whatever a picture's is
@@ -59,23 +64,25 @@ class Block:
 
         They belong to their absolute position in the picture. number: the scale's. per_tile: cells on a tile's side.
         """
-        rows, columns = self.outer
+        rows, columns = (slice(part.start * per_tile, part.stop * per_tile) for part in self.outer)
         whole = self.grid[0] * per_tile, self.grid[1] * per_tile, channels
-        numbers = normals(seed, number, whole, rows.start * per_tile, (rows.stop - rows.start) * per_tile)
-        own = numbers[None, :, :, columns.start * per_tile : columns.stop * per_tile]
-        return np.ascontiguousarray(own, dtype=np.float32)
+        numbers = normals(seed, number, whole, rows.start, rows.stop - rows.start, columns)
+        return np.ascontiguousarray(numbers[None], dtype=np.float32)
 
 
 # From a block's outer tiles, and the block, to a picture of these: RGB float32 (1, 3, height, width) unclipped.
 Picture = Callable[[Context, Block], np.ndarray]
 
 
-def cut_blocks(grid: tuple[int, int]) -> Iterator[Block]:
-    """Cut a grid of (rows, columns) of tiles into blocks, in raster order."""
-    rows, columns = grid
-    for top in range(0, rows, BLOCK):
-        for left in range(0, columns, BLOCK):
-            y, x = slice(top, min(top + BLOCK, rows)), slice(left, min(left + BLOCK, columns))
+def cut_blocks(grid: tuple[int, int], side: int | None = None) -> Iterator[Block]:
+    """Cut a grid of (rows, columns) of tiles into blocks of so many tiles on each side, BLOCK by default.
+
+    They come in raster order.
+    """
+    (rows, columns), side = grid, side or BLOCK
+    for top in range(0, rows, side):
+        for left in range(0, columns, side):
+            y, x = slice(top, min(top + side, rows)), slice(left, min(left + side, columns))
             yield Block((y, x), (_widened(y, rows), _widened(x, columns)), grid)
 
 
@@ -86,17 +93,27 @@ def strips(rows: int, columns: int, tiles: int | None = None) -> Iterator[slice]
         yield slice(top, min(top + at_once, rows))
 
 
-def render(context: Context, draw: Picture) -> np.ndarray:
-    """Return the picture of a context, uint8 (32 rows, 32 columns, 3).
+def render_bands(context: Windows, draw: Picture) -> Iterator[np.ndarray]:
+    """Give the picture of a context a row of blocks at a time, uint8 (height, 32 columns, 3), from the top.
 
     draw: gives the picture of a block.
     """
+    large = context.grid[0] * context.grid[1] >= LARGE
+    cut = cut_blocks(context.grid, min(BLOCK, LARGE_BLOCK) if large else BLOCK)
+    for rows, blocks in groupby(cut, lambda block: block.pixels[0]):
+        band = np.empty((rows.stop - rows.start, context.grid[1] * TILE, 3), np.uint8)
+        for number, block in enumerate(blocks, 1):
+            picture = draw(context.window(*block.outer), block)
+            band[:, block.pixels[1]] = to_pixels(picture[..., block.window[0], block.window[1]])
+            if large and number % KEPT == 0:
+                hand_back_memory()
+        yield band
+
+
+def size_of(context: Windows) -> tuple[int, int]:
+    """Return the height and width, in pixels, of all tiles of a context."""
     rows, columns = context.grid
-    out = np.empty((rows * TILE, columns * TILE, 3), np.uint8)
-    for block in cut_blocks((rows, columns)):
-        picture = draw(context.window(*block.outer), block)
-        out[block.pixels] = to_pixels(picture[..., block.window[0], block.window[1]])
-    return out
+    return rows * TILE, columns * TILE
 
 
 def blend(smooth: Picture, drawn: Picture, temperature: float) -> Picture:

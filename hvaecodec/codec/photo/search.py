@@ -11,6 +11,7 @@ Two tools, both deciding for every coefficient on the change of rate and distort
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from hvaecodec.codec.entropy.coder import Tables
 from hvaecodec.codec.photo.by_shape import ByShape
 from hvaecodec.codec.photo.chunk import Chunk
 from hvaecodec.models.photo.quality import N_INDICES
+
+Coefficients = Any  # an array (3, 32, 32, rows, columns), or `late_coefficients.LateCoefficients` of a wide slice
 
 
 @dataclass(frozen=True)
@@ -53,16 +56,18 @@ def once(config: SearchConfig, step_index: int, refined: bool) -> SearchConfig:
 class Rounder:
     """A `streams.Decide` that rounds targets by distortion + lagrangian * bits.
 
-    targets: float32 (3, 32, 32, rows, columns) in units of their steps, the coefficients or what they should have been.
+    targets: float32 (3, 32, 32, rows, columns) in units of their steps, the coefficients or what they should have been;
+    or what gives the coefficients place by place.
     weight: what a squared error of one step costs, in squared luma steps.
     """
 
-    def __init__(self, targets: np.ndarray, weight: ByShape, tables: Tables, config: SearchConfig) -> None:
+    def __init__(self, targets: Coefficients, weight: ByShape, tables: Tables, config: SearchConfig) -> None:
         self.targets, self.weight, self.tables, self.config = targets, weight, tables, config
 
     def __call__(self, chunk: Chunk) -> np.ndarray:
         """Choose the symbols of a chunk, int32 in its shape."""
-        target = chunk.place.take(self.targets)
+        at = chunk.place
+        target = at.take(self.targets) if isinstance(self.targets, np.ndarray) else self.targets.take(at)
         near = np.rint(target).astype(np.int32)
         other = near + np.where(target < near, -1, 1).astype(np.int32)
         # Only a target whose other neighbour is nearer to the mean can gain; most are zero already.

@@ -6,7 +6,7 @@ does not grow with the height. A file has them level by level: coarse levels of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.format.fields import Reader, varint
@@ -21,9 +21,14 @@ def join_encodings(parts: Sequence[Encoding]) -> Encoding:
     """Return the encoding of a whole picture from those of its slices."""
     if len(parts) == 1:
         return parts[0]
-    streams = [pack_level(streams) for streams in zip(*(part.streams for part in parts), strict=True)]
+    streams = join_streams([part.streams for part in parts])
     est_bits = [sum(bits) for bits in zip(*(part.est_bits for part in parts), strict=True)]
     return Encoding(streams, est_bits, join([part.context for part in parts]))
+
+
+def join_streams(parts: Sequence[Sequence[bytes]]) -> list[bytes]:
+    """Return the payload of every level from the level streams of all slices."""
+    return [pack_level(streams) for streams in zip(*parts, strict=True)]
 
 
 def decode_slices(coder: SliceCoder, frame: Frame, levels: Sequence[bytes]) -> tuple[Context, list[float]]:
@@ -31,11 +36,19 @@ def decode_slices(coder: SliceCoder, frame: Frame, levels: Sequence[bytes]) -> t
 
     Raises CorruptFile for levels that no encoder writes.
     """
-    rows = frame.slices
-    streams = [unpack_level(payload, len(rows), f"level {number}") for number, payload in enumerate(levels)]
-    parts = [coder.decode(frame.within(part), own) for part, own in zip(rows, zip(*streams, strict=True), strict=True)]
+    parts = list(decode_each_slice(coder, frame, levels))
     est_bits = [sum(bits) for bits in zip(*(bits for _, bits in parts), strict=True)]
     return join([context for context, _ in parts]), est_bits
+
+
+def decode_each_slice(
+    coder: SliceCoder, frame: Frame, levels: Sequence[bytes]
+) -> Iterator[tuple[Context, list[float]]]:
+    """Decode the slices of a picture as `decode_slices` does, one after the other as they are asked for."""
+    rows = frame.slices
+    streams = [unpack_level(payload, len(rows), f"level {number}") for number, payload in enumerate(levels)]
+    for part, own in zip(rows, zip(*streams, strict=True), strict=True):
+        yield coder.decode(frame.within(part), own)
 
 
 def pack_level(streams: Sequence[bytes]) -> bytes:

@@ -13,7 +13,7 @@ from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.photo import adaptation as adaptations
 from hvaecodec.codec.photo.adaptation import Adaptation
 from hvaecodec.codec.photo.chunk import Chunk
-from hvaecodec.codec.photo.chunk_coder import ChunkCoder, Code
+from hvaecodec.codec.photo.chunk_coder import ChunkCoder
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ExactPrior
@@ -44,12 +44,18 @@ class SliceCoder:
     shape_coder: ShapeCoder
 
     def encode(
-        self, frame: Frame, shapes: np.ndarray, decide: Decide, adaptation: Adaptation = adaptations.NONE
+        self,
+        frame: Frame,
+        shapes: np.ndarray,
+        decide: Decide,
+        adaptation: Adaptation = adaptations.NONE,
+        keep: bool = True,
     ) -> Encoding:
         """Encode a slice's maps, (2, 2 rows, 2 columns), and symbols, coarse to fine, as six level streams.
 
         decide: chooses the symbols of every chunk, knowing their tables; `repeat` for symbols that there are already,
-        `hvaecodec.codec.photo.search.Rounder` for better ones. adaptation: the picture's.
+        `hvaecodec.codec.photo.search.Rounder` for better ones. adaptation: the picture's. keep: without it the
+        encoding's context has no symbols above level 3.
         """
         encoders = [Encoder(self.tables) for _ in range(N_LEVELS)]
         if frame.first:
@@ -61,7 +67,7 @@ class SliceCoder:
             encoders[chunk.stream_level].write(values.astype(np.int32).ravel(), *chunk.flat())
             return values
 
-        symbols = self._walk(frame, shapes, write, N_LEVELS)
+        symbols = self._walk(ChunkCoder(self.prior, frame, write, keep=keep), shapes, N_LEVELS)
         streams, est_bits = [each.bytes() for each in encoders], [each.est_bits for each in encoders]
         return Encoding(streams, est_bits, Context(symbols, shapes, frame.step_index, adaptation))
 
@@ -86,16 +92,15 @@ class SliceCoder:
                 )
             return values.reshape(chunk.coding.tables.shape)
 
-        symbols = self._walk(frame, shapes, read, len(streams))
+        symbols = self._walk(ChunkCoder(self.prior, frame, read), shapes, len(streams))
         for decoder in decoders:
             decoder.check_exhausted()
         context = Context(symbols, shapes, frame.step_index, adaptation)
         return context, [decoder.est_bits for decoder in decoders]
 
-    def _walk(self, frame: Frame, shapes: np.ndarray, code: Code, n_levels: int) -> np.ndarray:
+    def _walk(self, coder: ChunkCoder, shapes: np.ndarray, n_levels: int) -> np.ndarray:
         """Code all symbols of some levels and return them."""
-        coder = ChunkCoder(self.prior, frame, code)
-        step_index = self.prior.tensor(np.array([frame.step_index]))
+        step_index = self.prior.tensor(np.array([coder.frame.step_index]))
         walk(self.prior, step_index, shapes[None], coder, n_levels=n_levels)
         return coder.symbols
 

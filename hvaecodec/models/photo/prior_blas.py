@@ -16,9 +16,11 @@ from hvaecodec.models.photo.block_shapes import TILE_CLASSES
 from hvaecodec.models.photo.layout import Step
 from hvaecodec.models.photo.prior_layers import LINEAR_SHIFT, PriorConfig, layer_shapes, linear_inputs
 from hvaecodec.models.photo.prior_numpy import replicate, shape_features, tile_classes
+from hvaecodec.models.side_by_side import cut
 
 LIMIT = np.float32(32767)
 ROWS_AT_ONCE = 8192  # tiles of a convolution held unfolded at once
+VALUES_AT_ONCE = 1 << 22  # values whose places in the table of logarithms are held at once
 
 
 class BlasArithmetic:
@@ -56,8 +58,13 @@ class BlasArithmetic:
 
     def features(self, values: np.ndarray) -> np.ndarray:
         """Return sign(v) log(1 + |v|) and then log(1 + |v|) of every value, twice the channels, in 1/32."""
-        size = self.log_table.take(np.abs(values).astype(np.int32), mode="clip")  # the last entry goes for all beyond
-        return np.concatenate([np.where(values < 0, -size, size), size], 1)
+        n = values.shape[1]
+        out = np.empty((len(values), 2 * n, *values.shape[2:]), np.float32)
+        for rows in cut(values.shape[2], -(-values.size // VALUES_AT_ONCE)):
+            part = values[:, :, rows]
+            size = self.log_table.take(np.abs(part).astype(np.int32), mode="clip")  # the last entry: all beyond
+            out[:, :n, rows], out[:, n:, rows] = np.where(part < 0, -size, size), size
+        return out
 
     def conv(self, name: str, x: np.ndarray) -> np.ndarray:
         """Apply the layer of that name and requantise; the result has a sign."""
@@ -85,7 +92,7 @@ class BlasArithmetic:
 
     def join(self, parts: list[np.ndarray]) -> np.ndarray:
         """Concatenate channels."""
-        return np.concatenate(parts, 1)
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, 1)
 
     def spread(self, rate: np.ndarray, like: np.ndarray) -> np.ndarray:
         """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""

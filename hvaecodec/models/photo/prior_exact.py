@@ -28,6 +28,7 @@ LIMIT = 32767.0
 LAST_LOG = 4095  # the largest value with a feature of its own
 ROWS_AT_ONCE = 8192  # tiles of a convolution held unfolded at once
 LEAST_PRODUCTS = 1 << 24  # of float32 that are worth a piece: about half a millisecond of one processor
+VALUES_AT_ONCE = 1 << 22  # values whose places in the table of logarithms are held at once, of eight bytes each
 
 
 def export_integers(net: PriorNet) -> dict[str, np.ndarray]:
@@ -98,8 +99,12 @@ class ExactArithmetic:
 
     def features(self, values: Tensor) -> Tensor:
         """Return sign(v) log(1 + |v|) and then log(1 + |v|) of every value, twice the channels, in 1/32."""
-        signed = self.log_table[(values.clamp(-LAST_LOG, LAST_LOG) + LAST_LOG).long()]
-        return torch.cat([signed, signed.abs()], 1)
+        n = values.shape[1]
+        out = torch.empty((len(values), 2 * n, *values.shape[2:]), dtype=torch.float32, device=self.device)
+        for rows in cut(values.shape[2], -(-values.numel() // VALUES_AT_ONCE)):
+            signed = self.log_table[(values[:, :, rows].clamp(-LAST_LOG, LAST_LOG) + LAST_LOG).long()]
+            out[:, :n, rows], out[:, n:, rows] = signed, signed.abs()
+        return out
 
     def conv(self, name: str, x: Tensor) -> Tensor:
         """Apply the layer of that name and requantise; the result has a sign."""
@@ -128,7 +133,7 @@ class ExactArithmetic:
 
     def join(self, parts: list[Tensor]) -> Tensor:
         """Concatenate channels."""
-        return torch.cat(parts, 1)
+        return parts[0] if len(parts) == 1 else torch.cat(parts, 1)
 
     def spread(self, rate: Tensor, like: Tensor) -> Tensor:
         """Repeat (B, channels, 1, 1) over the rows and columns of `like`."""

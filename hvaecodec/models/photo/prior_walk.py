@@ -118,7 +118,7 @@ def walk(a: Arithmetic, step_index: Array, shapes: Array, coder: Coder, *, n_lev
     if n_levels == 1:
         return
     state = a.conv("start", a.features(a.dc_around(coder.known_dc())))
-    features: Array = None  # of the step before, which is the first half where this one is the second
+    features: Array = None  # of the step before, where that was the first half of a band
     for step in STEPS:
         if step.stream_level >= n_levels:
             return
@@ -131,6 +131,8 @@ def walk(a: Arithmetic, step_index: Array, shapes: Array, coder: Coder, *, n_lev
             features = a.features(symbols)
             parts = [features] if prediction is None else [features, a.features(symbols - a.nearest(prediction))]
             state = a.add(state, a.conv(f"{step.name}.embed", a.join(parts)))
+            del symbols, parts
+            features = features if step.half == 0 else None  # large, and of use to a second half alone
 
 
 def _refined(a: Arithmetic, step: Step, state: Array, rate: Array, tiles: Array) -> Array:

@@ -14,6 +14,7 @@ from hvaecodec.codec.hqa.codec import HqaPhotoCodec
 from hvaecodec.codec.hqa.pictures import indices_to_picture, picture_to_indices
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.encoder import encode_picture
+from hvaecodec.codec.photo.nets import render
 from hvaecodec.codec.settings import Decoding
 from hvaecodec.models.photo.generator import rate_features
 from hvaecodec.models.photo.quality import N_INDICES
@@ -60,7 +61,7 @@ class DctCoded:
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
         """Code a photo and decode it at temperature 0."""
         coded = encode_picture(self.codec.weights, photo, setting, _EFFORT)
-        picture = self.codec.weights.nets.render(coded.context, self.codec.generators.newest, Decoding())
+        picture = render(self.codec.weights.nets, coded.context, self.codec.generators.newest, Decoding())
         return picture[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:

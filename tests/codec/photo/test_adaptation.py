@@ -21,6 +21,7 @@ from hvaecodec.codec.photo.adaptation import NONE, Adaptation, offsets_of, scale
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.encoder import encode_picture
+from hvaecodec.codec.photo.nets import render
 from hvaecodec.codec.photo.search import SearchConfig
 from hvaecodec.codec.settings import Decoding
 
@@ -175,5 +176,5 @@ def test_another_generator_decodes_without_it(codec, tmp_path) -> None:
 
 
 def rendered(codec: DctVaeCodec, context: Context) -> np.ndarray:
-    picture = codec.weights.nets.render(context, codec.generators.newest, Decoding())
+    picture = render(codec.weights.nets, context, codec.generators.newest, Decoding())
     return picture[: PHOTO.shape[0], : PHOTO.shape[1]]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from hvaecodec.codec.backends.torch_photo_blocks import render
+from hvaecodec.codec.backends.torch_photo_blocks import render_bands
 from hvaecodec.codec.photo.context import Context
 from hvaecodec.codec.photo.render import Draws
 from hvaecodec.models.philox import normals
@@ -30,7 +30,7 @@ class Recorder(torch.nn.Module):
 def test_latents_are_drawn_as_the_format_says():
     recorder, grid = Recorder(), (3, 5)
     context = Context(np.zeros((3, 32, 32, *grid), np.int16), np.zeros((2, 6, 10), np.int64), 100)
-    render(recorder, context, torch.ones(7, 3, 32, 32), Draws(temperature=0.5, seed=7))
+    list(render_bands(recorder, context, torch.ones(7, 3, 32, 32), Draws(temperature=0.5, seed=7)))
     for number, side in ((0, 1), (1, 2)):
         rows, columns = grid[0] * side, grid[1] * side
         n = torch.from_numpy(normals(7, number, (rows, columns, 3), 0, rows)).float()
