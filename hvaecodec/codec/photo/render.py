@@ -19,8 +19,7 @@ from hvaecodec.models.photo.generator_config import RADIUS
 from hvaecodec.models.photo.layout import TILE
 
 BLOCK = 48  # tiles on each side of a block
-KEPT = 4  # blocks after which the memory that they took and freed is handed back: it grows from block to block
-DRAWN = 32  # tiles on each side of one that is drawn: half a gigabyte in the generator
+DRAWN = 28  # tiles on each side of one that is drawn: half a gigabyte in the generator
 HALO = RADIUS // TILE  # tiles around a block that are computed with it
 STRIP_TILES = 4096  # tiles transformed at once
 
@@ -93,11 +92,10 @@ def render_bands(context: Windows, draw: Callable[[Context, Block], np.ndarray])
     """
     for rows, blocks in groupby(cut_blocks(context.grid, min(BLOCK, DRAWN)), lambda block: block.pixels[0]):
         band = np.empty((rows.stop - rows.start, context.grid[1] * TILE, 3), np.uint8)
-        for number, block in enumerate(blocks, 1):
+        for block in blocks:
             picture = draw(context.window(*block.outer), block)
             band[:, block.pixels[1]] = to_pixels(picture[..., block.window[0], block.window[1]])
-            if number % KEPT == 0:
-                hand_back_memory()
+            hand_back_memory()  # or what the allocator keeps grows from block to block
         yield band
 
 
