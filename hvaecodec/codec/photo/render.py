@@ -21,8 +21,7 @@ from hvaecodec.models.photo.layout import TILE
 
 BLOCK = 48  # tiles on each side of a block
 LARGE = 1 << 16  # tiles of a picture from which on less memory is worth more time
-LARGE_BLOCK = 32  # tiles on each side of its blocks: half a gigabyte in the generator
-KEPT = 4  # of its blocks, after which the memory that they took and freed is handed back: it grows from block to block
+LARGE_BLOCK = 28  # tiles on each side of its blocks: half a gigabyte in the generator
 HALO = RADIUS // TILE  # tiles around a block that are computed with it
 STRIP_TILES = 4096  # tiles transformed at once
 PERCEPTUAL_TEMPERATURE = 1.0  # of the latents of a perceptual generator, whatever a picture's is
@@ -102,11 +101,11 @@ def render_bands(context: Windows, draw: Picture) -> Iterator[np.ndarray]:
     cut = cut_blocks(context.grid, min(BLOCK, LARGE_BLOCK) if large else BLOCK)
     for rows, blocks in groupby(cut, lambda block: block.pixels[0]):
         band = np.empty((rows.stop - rows.start, context.grid[1] * TILE, 3), np.uint8)
-        for number, block in enumerate(blocks, 1):
+        for block in blocks:
             picture = draw(context.window(*block.outer), block)
             band[:, block.pixels[1]] = to_pixels(picture[..., block.window[0], block.window[1]])
-            if large and number % KEPT == 0:
-                hand_back_memory()
+            if large:
+                hand_back_memory()  # or what the allocator keeps grows from block to block
         yield band
 
 

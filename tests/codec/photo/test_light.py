@@ -13,14 +13,13 @@ IMPORT = "import sys, hvaecodec.codec.photo.codec"
 SYMBOLS = """
 import sys
 from pathlib import Path
-from hvaecodec.codec.photo import codec, weights
+from hvaecodec.codec.photo import by_rows, codec, weights
 from hvaecodec.codec.photo.slices import decode_slices
 
 folder, file = map(Path, sys.argv[1:])
 bitstream = weights.load_bitstream(folder)
 container = codec.unpack(file.read_bytes())
-header = container.header
-frame = codec.Frame.of(header.height, header.width, header.step_index, header.mode.startswith("L"))
+frame = by_rows.frame_of(container)
 context, _ = decode_slices(bitstream.coder_in("numpy"), frame, container.levels)
 assert context.symbols.any()
 """
