@@ -113,6 +113,7 @@ def test_without_an_output_the_name_follows_from_the_input(run, photo, tmp_path,
 
 
 def test_without_an_output_nothing_is_replaced_unless_forced(run, photo, hvc, tmp_path, stand_in):
+    assert run("decode", hvc, "--force").code == 0
     for words, target in ((["encode", photo, "--model", stand_in], hvc), (["decode", hvc], photo)):
         before = target.read_bytes()
         target.write_bytes(b"precious")

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from itertools import islice
 from multiprocessing import active_children
@@ -101,3 +103,22 @@ def test_ctrl_c_waits_for_the_end_of_what_must_not_be_cut():
     finally:
         signal.signal(signal.SIGINT, before)
     assert steps == ["written"]
+
+
+def test_the_first_process_holds_ctrl_c_back_too():
+    """The first one is started together with a process of multiprocessing's, which let the signal through again."""
+    code = """
+import signal, time
+from multiprocessing import get_context
+from hvaecodec.codec.folders.workers import undisturbed
+
+if __name__ == "__main__":
+    process = get_context("spawn").Process(target=time.sleep, args=(60,))
+    with undisturbed():
+        process.start()
+    (held,) = [line.split()[1] for line in open(f"/proc/{process.pid}/status") if line.startswith("SigBlk")]
+    print(bool(int(held, 16) >> signal.SIGINT - 1 & 1))
+    process.kill()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
