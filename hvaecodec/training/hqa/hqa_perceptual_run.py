@@ -59,8 +59,17 @@ class HqaPerceptualRun(Family):
 
     @cached_property
     def codec(self) -> HqaPhotoCodec:
-        """Hold the codec whose layers are trained on."""
-        return HqaPhotoCodec.load(self.run.settings.init)
+        """Hold the codec whose layers are trained on.
+
+        Raises ValueError if what is to be free would begin with layers that are not.
+        """
+        codec, recipe = HqaPhotoCodec.load(self.run.settings.init), self.run.recipe
+        if recipe.sources is not None and _first_part(codec).get("licence") == card.RESEARCH:
+            raise ValueError(
+                f"{recipe.name} trains on free sources, but the layers that it is to begin with saw others; "
+                "train hqa-photo-free and pass its folder as --init"
+            )
+        return codec
 
     def first_stack(self) -> HqaStack:
         """Return a copy of that codec's layers."""
@@ -102,8 +111,8 @@ class HqaPerceptualRun(Family):
         texture = self.run.export(TEXTURED, order_metadata(self._texture_bytes(base)))
         (folder / SAMPLED).unlink(missing_ok=True)
         parts = {
-            "bitstream": card.part(bitstream, self._training(IndexTraining)),
-            "generator": card.part(generator, self._training(StackTraining, LPIPS)),
+            "bitstream": card.part(bitstream, self._after_first(self._training(IndexTraining))),
+            "generator": card.part(generator, self._after_first(self._training(StackTraining, LPIPS))),
             "texture": card.part(texture, {"base": base.hex()} | self._training(PerceptualTexture, LOSSES)),
         }
         return [bitstream, generator, texture, card.write_card(folder, self.codec.name, parts)]
@@ -121,6 +130,12 @@ class HqaPerceptualRun(Family):
         net.weaken(task.strength)
         return save_tensors(half_precision(net), {"config": json.dumps(asdict(net.config)), "base": base.hex()})
 
+    def _after_first(self, training: dict[str, Any]) -> dict[str, Any]:
+        """Return what the card says of weights that began with others: how those were trained, and both licences."""
+        first = {name: value for name, value in _first_part(self.codec).items() if name not in ("file", "bytes")}
+        licences = dict.fromkeys((first.get("licence", card.UNKNOWN), training["licence"]))
+        return training | {"began_with": first, "licence": "; ".join(licences)}
+
     def _training(self, kind: type, losses: tuple[dict[str, str], ...] = ()) -> dict[str, Any]:
         """Return what the card says of a file: its stage from its checkpoint. losses: the nets that its loss saw."""
         ((stage, checkpoint),) = self.run.checkpoints(kind)
@@ -129,3 +144,9 @@ class HqaPerceptualRun(Family):
         if losses:
             training["losses"] = list(losses)
         return training | card.photo_terms(self.run)
+
+
+def _first_part(codec: HqaPhotoCodec) -> dict[str, Any]:
+    """Return what the card of a codec says of its layers, {} if nothing."""
+    part: dict[str, Any] = codec.card.get("parts", {}).get("generator", {})
+    return part
