@@ -11,7 +11,7 @@ _UNIT = 32  # of a logit, in the integers that an `Arithmetic` gives
 
 
 def code_bits(a: Arithmetic, indices: np.ndarray) -> np.ndarray:
-    """Return the bits of every code in every cell of a grid, float32 (rows * columns, 512), all other cells as they are.
+    """Return the bits of every code in every cell of a grid, float32 (rows * columns, 512), other cells as they are.
 
     indices: (rows, columns) in 0..511. They are bits of the logits as they are, without the steps of the tables.
     """

@@ -1,4 +1,4 @@
-"""The stages of the perceptual `hqa-photo`: all layers together, priors of their indices, a texture; the whole folder."""
+"""The stages of the perceptual `hqa-photo`: layers together, priors of their indices, a texture; the whole folder."""
 
 from __future__ import annotations
 

@@ -48,7 +48,8 @@ class Decoded:
 class StackTask:
     """Trains an `HqaStack` from the weights that it has; a `loop.Task`.
 
-    priors: the index priors of the codec that the stack is of. valid: measures it, None for no validation. Raises CodecUnavailable without LPIPS.
+    priors: the index priors of the codec that the stack is of. valid: measures it, None for no validation. Raises
+    CodecUnavailable without LPIPS.
     """
 
     def __init__(
@@ -144,7 +145,7 @@ class StackTask:
         return Decoded(x, torch.stack(losses).mean(), torch.stack(rates).mean() if rates else x.new_zeros(()))
 
     def _rate(self, number: int, z: Tensor, nearest: Tensor) -> Tensor:
-        """Return the expected bits of a cell under the posterior of its code, beside the nearest codes of the others."""
+        """Return the bits of a cell that its posterior expects, beside the nearest codes of the others."""
         q = torch.softmax(self.net[number].cell_logits(cells_of(z)), 1)
         grids = nearest.view(len(z), *z.shape[2:]).cpu().numpy()
         bits = [code_bits(self.priors[number], grid) for grid in grids]

@@ -19,7 +19,10 @@ from hvaecodec.training.texture.texture_task import TextureTask
 
 
 class PerceptualTextureTask(TextureTask):
-    """Trains a `Texture` by the loss of the perceptual generator; a `loop.Task`. Raises CodecUnavailable without LPIPS."""
+    """Trains a `Texture` by the loss of the perceptual generator; a `loop.Task`.
+
+    Raises CodecUnavailable without LPIPS.
+    """
 
     def __init__(
         self,
