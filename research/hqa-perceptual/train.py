@@ -5,8 +5,8 @@
 The stages are `stack`, all layers together; `indices`, the priors of their indices; `texture`, what temperature 1 adds.
 Without --stage they are trained one after the other, each until its budget is spent; with it, that one alone. KEY=VALUE
 sets fields of the `LoopConfig` or the task of that one stage; a stage that is gone on with needs the same ones again.
-DATA holds the photo packs, of which those under free licences are read. WEIGHTS is the folder of the codec that training
-begins with, else the package's. With --export FOLDER the finished stages are written there, the whole folder of
+DATA holds the photo packs, of which those under free licences are read; --recipe hqa-photo-perceptual reads all. WEIGHTS is
+the folder of the codec that training begins with, else the package's. With --export FOLDER the finished stages are written there, the whole folder of
 weights. LPIPS needs its weights, see docs/METRICS.md.
 """
 
@@ -75,9 +75,8 @@ def changed(stage: Stage, settings: dict[str, Any]) -> Stage:
     )
 
 
-def recipe_of(name: str | None, settings: dict[str, Any]) -> tuple[Recipe, list[Stage]]:
-    """Return the recipe with the settings of its stage of this name, and the stages to train: all, or that one."""
-    recipe = find_recipe(f"{NAME}-free")
+def recipe_of(recipe: Recipe, name: str | None, settings: dict[str, Any]) -> tuple[Recipe, list[Stage]]:
+    """Return a recipe with the settings of its stage of this name, and the stages to train: all, or that one."""
     if name is None:
         if settings:
             raise SystemExit("KEY=VALUE needs --stage: it says of which stage")
@@ -94,12 +93,13 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", type=setting)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--init", type=Path, help="a folder with the weights that training begins with")
+    parser.add_argument("--recipe", choices=(f"{NAME}-free", NAME), default=f"{NAME}-free")
     parser.add_argument("--stage", choices=("stack", "indices", "texture"))
     parser.add_argument("--cpu-minutes", type=float, default=0.0, help="stop a stage at so many, in all its runs")
     parser.add_argument("--export", type=Path, help="a folder that gets the weights")
     arguments = parser.parse_intermixed_args()
     torch.set_num_threads(1)
-    recipe, stages = recipe_of(arguments.stage, dict(arguments.settings))
+    recipe, stages = recipe_of(find_recipe(arguments.recipe), arguments.stage, dict(arguments.settings))
     where = Settings(arguments.data, arguments.out, init=arguments.init, export=arguments.export, force=True)
     run = LimitedRun(recipe, where, Ranks(), torch.device("cpu"), lambda stage, spent, words: None)
     run.cpu_minutes = arguments.cpu_minutes

@@ -30,6 +30,7 @@ from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.hqa_perceptual import StackTraining
 
 _CROPS, _GUMBEL = 22, 23  # kinds of random draws
+_MEMORY = 0.99  # of the codes' running shares, a step
 _ROWS = 4096  # cells whose logits are in memory at once
 
 
@@ -38,11 +39,13 @@ class Decoded:
     """A batch is decoded to pictures, (B, 3, H, W) in 0..1, at a cost.
 
     paper: the mean of the coded layers' losses in the paper. rate: the mean of their bits a cell, where they count.
+    use: the mean of what their uneven use of codes costs, in nats.
     """
 
     picture: Tensor
     paper: Tensor
     rate: Tensor
+    use: Tensor
 
 
 class StackTask:
@@ -73,6 +76,7 @@ class StackTask:
         numbers = torch.Generator().manual_seed(int(place.common_rng(_GUMBEL).integers(2**62)))
         self.gumbel = GumbelPool(numbers, device=self.device)
         self.used = torch.zeros(len(stack), stack[0].config.codes, device=self.device)
+        self.shares = torch.full_like(self.used, 1 / self.used.shape[1])
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the weighted sum of the picture's terms and the paper's, and each of them."""
@@ -88,9 +92,9 @@ class StackTask:
         lpips, halved = self.lpips(photo, x, (top, left))
         error = F.mse_loss(x, photo)
         total = c.lpips * lpips + c.halved * halved + c.error * error + c.paper * decoded.paper
-        total = total + c.rate * decoded.rate
+        total = total + c.rate * decoded.rate + c.use * decoded.use
         logs = {"lpips": lpips, "halved": halved, "error": error, "paper": decoded.paper, "rate": decoded.rate}
-        logs["moved"] = moved
+        logs |= {"use": decoded.use, "moved": moved}
         return total, {name: value.detach().float() for name, value in logs.items()}
 
     @torch.no_grad()
@@ -99,13 +103,13 @@ class StackTask:
         return self.valid(self.net) if self.valid else {}
 
     def state(self) -> dict[str, Tensor]:
-        """Return how often each code was used since codes were last moved."""
-        return {"used": self.used}
+        """Return how often each code was used since codes were last moved, and their running shares."""
+        return {"used": self.used, "shares": self.shares}
 
     def load_state(self, state: dict[str, Tensor]) -> None:
-        """Put the uses back."""
-        if "used" in state:
-            self.used.copy_(state["used"])
+        """Put uses and shares back."""
+        for name, value in state.items():
+            getattr(self, name).copy_(value)
 
     def _rows(self, number: int) -> slice:
         """Return the crops of a batch that are coded at this layer."""
@@ -126,7 +130,7 @@ class StackTask:
 
         Crops join those of higher layers on the way down. rng: draws codes, None takes the nearest.
         """
-        losses, rates, x = [], [], values[-1][:0]
+        losses, rates, uses, x = [], [], [], values[-1][:0]
         for number in range(len(self.net) - 1, -1, -1):
             layer, rows = self.net[number], self._rows(number)
             z = values[number][rows]
@@ -139,17 +143,27 @@ class StackTask:
                 error = squared_error(layer, decoded[rows], target).mean()
                 losses.append(error + self.config.probabilistic * nll.sum() / target.numel())
                 self.used[number] += torch.bincount(nearest, minlength=self.used.shape[1])
+                q = torch.softmax(layer.cell_logits(cells_of(z)), 1)
+                uses.append(self._use(number, q))
                 if number + 1 >= self.config.rated:
-                    rates.append(self._rate(number, z, nearest))
+                    rates.append(self._rate(number, q, nearest.view(len(z), *z.shape[2:])))
             x = layer.unstandardise(decoded)
-        return Decoded(x, torch.stack(losses).mean(), torch.stack(rates).mean() if rates else x.new_zeros(()))
+        rate = torch.stack(rates).mean() if rates else x.new_zeros(())
+        return Decoded(x, torch.stack(losses).mean(), rate, torch.stack(uses).mean())
 
-    def _rate(self, number: int, z: Tensor, nearest: Tensor) -> Tensor:
-        """Return the bits of a cell that its posterior expects, beside the nearest codes of the others."""
-        q = torch.softmax(self.net[number].cell_logits(cells_of(z)), 1)
-        grids = nearest.view(len(z), *z.shape[2:]).cpu().numpy()
-        bits = [code_bits(self.priors[number], grid) for grid in grids]
+    def _rate(self, number: int, q: Tensor, nearest: Tensor) -> Tensor:
+        """Return the bits of a cell that its posterior q (N, K) expects, beside the nearest codes of the others."""
+        bits = [code_bits(self.priors[number], grid) for grid in nearest.cpu().numpy()]
         return (q * torch.from_numpy(np.concatenate(bits)).to(q)).sum(1).mean()
+
+    def _use(self, number: int, q: Tensor) -> Tensor:
+        """Return what the use of codes lacks of an even one, in nats, and take these posteriors (N, K) into account.
+
+        Its gradient is that of minus the entropy of the codes' running shares, of which a batch alone tells too little.
+        """
+        now, shares = q.mean(0), self.shares[number]
+        shares.lerp_(now.detach(), 1 - _MEMORY)
+        return (now * (shares.clamp_min(1e-6) * len(shares)).log()).sum()
 
     def _below(self, layer: HqaLayer, z: Tensor, rng: torch.Generator | None) -> Tensor:
         """Return the codes that a decoder takes for what the decoder above it says, (B, D, h, w), straight through.

@@ -147,7 +147,7 @@ def test_the_loss_is_the_weighted_sum_of_what_is_logged(make_task):
     task = make_task(drawn=0.0)
     loss, logs = task.loss(Moment(0, 0.0), torch.Generator().manual_seed(1))
     c = task.config
-    names = ("lpips", "halved", "error", "paper", "rate")
+    names = ("lpips", "halved", "error", "paper", "rate", "use")
     assert set(logs) == {*names, "moved"}
     expected = sum(getattr(c, name) * logs[name] for name in names)
     assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-4)
@@ -156,7 +156,7 @@ def test_the_loss_is_the_weighted_sum_of_what_is_logged(make_task):
 
 @pytest.mark.parametrize("drawn", [0.0, 1.0])
 def test_the_picture_alone_trains_every_part_of_every_layer(make_task, drawn):
-    task = make_task(drawn=drawn, paper=0.0, rate=0.0)
+    task = make_task(drawn=drawn, paper=0.0, rate=0.0, use=0.0)
     loss, _ = task.loss(Moment(0, 0.0), torch.Generator().manual_seed(1))
     loss.backward()
     for name, parameter in task.net.named_parameters():
@@ -192,6 +192,21 @@ def test_a_wrong_order_of_layers_is_named(make_task):
     for tops in ((4, 5), (6, 1), (1, 0)):
         with pytest.raises(ValueError, match="the highest first"):
             make_task(tops=tops)
+
+
+def test_an_uneven_use_of_codes_costs_its_nats_and_is_pushed_back(make_task):
+    task = make_task()
+    assert float(task._use(0, torch.full((9, 512), 1 / 512))) == pytest.approx(0, abs=1e-4)
+    shares = torch.full((512,), 0.5 / 511)
+    shares[3] = 0.5
+    task.shares[1] = shares
+    q = shares.expand(20, 512).clone().requires_grad_(True)
+    cost = task._use(1, q)
+    entropy = -float((shares * shares.log()).sum())
+    assert float(cost.detach()) == pytest.approx(np.log(512) - entropy, rel=1e-4)
+    cost.backward()
+    assert (q.grad.argmax(1) == 3).all() and (q.grad[:, 0] < 0).all(), "it draws away from the code in use"
+    torch.testing.assert_close(task.shares[1], shares)
 
 
 def test_unused_codes_are_moved_to_values_of_the_batch(make_task):
