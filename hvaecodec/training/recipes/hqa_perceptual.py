@@ -26,8 +26,8 @@ class StackTraining:
     Weights of the loss. lpips, halved: LPIPS (AlexNet) of the picture, and of the picture at half the size. error: its
     squared error in grey levels. paper: the paper's loss, each layer's error in standardised values of the layer below
     plus `probabilistic` times its two other terms, the mean over the layers. rate: bits a cell by the index priors that
-    the codec had, the mean over the layers from `rated` on, whose priors save least. use: what the use of codes lacks of
-    an even one, in nats, the mean over the layers.
+    the codec had, the mean over the layers from `rated` on, whose priors save least. use: what the use of codes
+    lacks of an even one, in nats, the mean over the layers.
 
     reset_every, reset_below, reset_until: as in `LayerTraining`, for every layer.
     """
