@@ -27,6 +27,7 @@ FAMILIES: dict[str, tuple[str, str]] = {
     "classifier": ("hvaecodec.training.classifiers.classifier_run", "ClassifierRun"),
     "dct-vae": ("hvaecodec.training.photo.photo_run", "DctVaeRun"),
     "hqa": ("hvaecodec.training.hqa.hqa_run", "HqaRun"),
+    "hqa-perceptual": ("hvaecodec.training.hqa.hqa_perceptual_run", "HqaPerceptualRun"),
     "hqa-sampler": ("hvaecodec.training.hqa.hqa_sampler_run", "HqaSamplerRun"),
     "hqa-photo": ("hvaecodec.training.hqa.hqa_photo_run", "HqaPhotoRun"),
     "perceptual": ("hvaecodec.training.perceptual.perceptual_run", "PerceptualRun"),
@@ -102,6 +103,10 @@ class Run:
     device: torch.device
     report: StageReport
 
+    def make_loop(self, *arguments: Any, **settings: Any) -> Loop:
+        """Return the loop that trains a stage; the arguments are those of `Loop`."""
+        return Loop(*arguments, **settings)
+
     def folder(self, stage: str) -> Path:
         """Return the folder of a stage's checkpoint and log."""
         return self.settings.out / stage
@@ -146,7 +151,7 @@ class Run:
         task = family.task(stage)
         if checkpoint is None:
             family.begin(stage, task)
-        Loop(
+        self.make_loop(
             task,
             stage.loop,
             self.folder(stage.name),

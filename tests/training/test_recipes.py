@@ -9,7 +9,16 @@ import pytest
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.training.data import FREE_MORE_SOURCES, FREE_SOURCES
-from hvaecodec.training.recipes import RECIPES, LoopConfig, as_dict, find_recipe, perceptual, photo
+from hvaecodec.training.recipes import (
+    RECIPES,
+    LoopConfig,
+    as_dict,
+    find_recipe,
+    hqa_perceptual,
+    hqa_photo,
+    perceptual,
+    photo,
+)
 from hvaecodec.training.recipes.photo import PRESETS, GeneratorTraining, PriorTraining
 
 
@@ -19,7 +28,8 @@ def sources_of(name):
         return None if name.endswith("-all-sources") else FREE_MORE_SOURCES
     if not name.endswith("-free"):
         return None
-    return FREE_MORE_SOURCES if name in perceptual.RECIPES else FREE_SOURCES
+    every = perceptual.RECIPES | hqa_perceptual.RECIPES | hqa_photo.RECIPES
+    return FREE_MORE_SOURCES if name in every else FREE_SOURCES
 
 
 @pytest.mark.parametrize("preset", PRESETS)

@@ -10,6 +10,7 @@ from hvaecodec.training.recipes import (
     classifiers,
     hqa,
     hqa_faces,
+    hqa_perceptual,
     hqa_photo,
     hqa_sampler,
     perceptual,
@@ -28,6 +29,7 @@ RECIPES: dict[str, Maker] = (
     | classifiers.RECIPES
     | hqa.RECIPES
     | hqa_faces.RECIPES
+    | hqa_perceptual.RECIPES
     | hqa_photo.RECIPES
     | hqa_sampler.RECIPES
     | perceptual.RECIPES

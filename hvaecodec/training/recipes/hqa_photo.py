@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from hvaecodec.models.hqa.index_prior import IndexPriorConfig
 from hvaecodec.models.hqa.stack import LayerConfig
-from hvaecodec.training.data import FREE_SOURCES
+from hvaecodec.training.data import FREE_MORE_SOURCES
 from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 
 FAMILY = "hqa-photo"
@@ -192,5 +192,5 @@ def codes_stage(number: int) -> str:
 
 RECIPES: dict[str, Maker] = {
     "hqa-photo": _whole,
-    "hqa-photo-free": lambda name, preset: replace(_whole(name, preset), sources=FREE_SOURCES),
+    "hqa-photo-free": lambda name, preset: replace(_whole(name, preset), sources=FREE_MORE_SOURCES),
 }

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from hvaecodec.codec.backends.torch_hqa import TorchLayers
-from hvaecodec.codec.hqa.codec import HqaPhotoCodec
 from hvaecodec.codec.hqa.pictures import indices_to_picture, picture_to_indices
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.codec.photo.nets import render
 from hvaecodec.codec.settings import Decoding
+from hvaecodec.models.hqa.index_sampler import IndexSampler
+from hvaecodec.models.hqa.stack import HqaStack
 from hvaecodec.models.photo.generator import rate_features
 from hvaecodec.models.photo.quality import N_INDICES
 from hvaecodec.models.texture import layer_features
@@ -70,12 +71,16 @@ class DctCoded:
 
 
 @dataclass
-class HqaCoded:
-    """Codes photos by `hqa-photo`; its settings are layers, counted from 1."""
+class StackCoded:
+    """Codes photos by the layers of `hqa-photo`; its settings are layers, counted from 1.
 
-    codec: HqaPhotoCodec
+    sampler: draws the layers under the coded one. None draws every cell by itself, as the paper does.
+    """
+
+    stack: HqaStack
     config: HqaTexture
-    valid_settings: tuple[int, ...] = (3, 4, 5)
+    sampler: IndexSampler | None = None
+    valid_settings: tuple[int, ...] = (2, 3, 4, 5)
 
     def draw_setting(self, rng: np.random.Generator) -> int:
         """Draw a layer with the weights of the configuration."""
@@ -84,12 +89,11 @@ class HqaCoded:
 
     def smooth(self, photo: np.ndarray, setting: int, seed: int) -> np.ndarray:
         """Code a photo and decode it at temperature 1, the lower layers drawn."""
-        drawing = self.codec.generators.drawing(self.codec.generators.newest)
-        layers = TorchLayers(drawing.net)
+        layers = TorchLayers(self.stack)
         (indices,) = picture_to_indices(layers, photo, [setting - 1])
-        decoded = indices_to_picture(layers, indices, setting - 1, Decoding(1.0, seed), drawing.sampler)
+        decoded = indices_to_picture(layers, indices, setting - 1, Decoding(1.0, seed), self.sampler)
         return decoded[: photo.shape[0], : photo.shape[1]]
 
     def rate(self, setting: int) -> Tensor:
         """Return the features of a layer."""
-        return layer_features(setting, self.codec.bitstream.n_layers)
+        return layer_features(setting, len(self.stack))

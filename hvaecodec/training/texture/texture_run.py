@@ -18,7 +18,7 @@ from hvaecodec.training.overlay_export import Overlay, check_init, export_overla
 from hvaecodec.training.recipes.common import Recipe, Stage
 from hvaecodec.training.recipes.texture import HqaTexture
 from hvaecodec.training.run import Family
-from hvaecodec.training.texture.coded_photos import DctCoded, HqaCoded
+from hvaecodec.training.texture.coded_photos import Coded, DctCoded, StackCoded
 from hvaecodec.training.texture.texture_task import TextureTask
 
 
@@ -34,16 +34,21 @@ class TextureRun(Family):
         return {TEXTURED: recipe.stages[0]}
 
     @cached_property
-    def coded(self) -> DctCoded | HqaCoded:
+    def codec(self) -> DctVaeCodec | HqaPhotoCodec:
         """Hold the codec that gives the pictures to train on."""
-        task, folder = self.run.recipe.stages[0].task, self.run.settings.init
-        if isinstance(task, HqaTexture):
-            return HqaCoded(HqaPhotoCodec.load(folder), task)
-        return DctCoded(DctVaeCodec.load(folder), task)
+        kind = HqaPhotoCodec if isinstance(self.run.recipe.stages[0].task, HqaTexture) else DctVaeCodec
+        return kind.load(self.run.settings.init)
+
+    def coded(self, stage: Stage) -> Coded:
+        """Return what codes photos by that codec, for a stage."""
+        if isinstance(self.codec, DctVaeCodec):
+            return DctCoded(self.codec, stage.task)
+        drawing = self.codec.generators.drawing(self.codec.generators.newest)
+        return StackCoded(drawing.net, stage.task, drawing.sampler)
 
     def task(self, stage: Stage) -> TextureTask:
         """Make the texture and its critic, on photos as the codec gives them back."""
-        return TextureTask(stage.task, self.coded, self.run.photos, self.run.place(stage), loop=stage.loop)
+        return TextureTask(stage.task, self.coded(stage), self.run.photos, self.run.place(stage), loop=stage.loop)
 
     def begin(self, stage: Stage, task: TextureTask) -> None:
         """Leave the texture its new weights, those of the seed: --init names the codec below."""
@@ -54,7 +59,7 @@ class TextureRun(Family):
         net = Texture(stage.task.net)
         self.run.load_stage(stage.name, net)
         net.weaken(stage.task.strength)
-        codec = self.coded.codec
+        codec = self.codec
         base = codec.generators.base(codec.generators.newest, "texture")
         metadata = {"config": json.dumps(asdict(net.config)), "base": base.hex()}
         data = save_tensors(half_precision(net), metadata)

@@ -98,10 +98,9 @@ class TextureTask:
             photo, smooth = (torch.stack([getattr(e, name) for e in entries]).float() for name in ("photo", "smooth"))
             rate = torch.cat([e.rate for e in entries])
             textured = smooth + self.config.strength * self.net(smooth, rate, self._noise(smooth, rng))
-            metrics = {}
+            metrics: dict[str, Any] = {}
             for name, x in (("smooth", smooth), ("drawn", textured)):
-                metrics[f"{name}_psnr_db"] = round(psnr_db(x, photo), 2)
-                metrics[f"{name}_detail"] = round(float(_detail(x) / _detail(photo)), 3)
+                metrics |= {f"{name}_{metric}": value for metric, value in self._metrics(photo, x).items()}
             out[str(setting)] = metrics
         return out
 
@@ -119,6 +118,11 @@ class TextureTask:
         if parts["critic"]:
             self.critic.load_state_dict(parts["critic"])
             restore_moments(self.optimiser, self.critic, parts["moments"])
+
+    def _metrics(self, photo: Tensor, picture: Tensor) -> dict[str, Any]:
+        """Return what validation tells of pictures, float (B, 3, H, W) in 0..255."""
+        detail = float(_detail(picture) / _detail(photo))
+        return {"psnr_db": round(psnr_db(picture, photo), 2), "detail": round(detail, 3)}
 
     def _teach_critic(self, photo: Tensor, textured: Tensor, smooth: Tensor, moment: Moment) -> dict[str, Tensor]:
         for group in self.optimiser.param_groups:
