@@ -78,7 +78,7 @@ def _noise_maps(seed: int, whole: Sequence[int], corner: Sequence[int], size: Se
     def noise(number: int, channels: int, fold: int) -> np.ndarray:
         grid = whole[0] // fold, whole[1] // fold, channels
         columns = slice(corner[1] // fold, corner[1] // fold + size[1] // fold)
-        numbers = normals(seed, number, grid, corner[0] // fold, size[0] // fold, columns)
+        numbers = normals(seed, number, grid, corner[0] // fold, size[0] // fold, columns=columns)
         return np.ascontiguousarray(numbers[None], dtype=np.float32)
 
     return noise

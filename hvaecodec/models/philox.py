@@ -31,7 +31,13 @@ def words(seed: int, latent_number: int, first: int, count: int) -> np.ndarray:
 
 
 def uniforms(
-    seed: int, latent_number: int, grid: tuple[int, int, int], first_row: int, n_rows: int, columns: slice = slice(None)
+    seed: int,
+    latent_number: int,
+    grid: tuple[int, int, int],
+    first_row: int,
+    n_rows: int,
+    *,
+    columns: slice = slice(None),
 ) -> np.ndarray:
     """Return numbers above 0 and below 1 for some rows of a latent, float64 (channels, n_rows, columns).
 
@@ -52,10 +58,16 @@ def uniforms(
 
 
 def normals(
-    seed: int, latent_number: int, grid: tuple[int, int, int], first_row: int, n_rows: int, columns: slice = slice(None)
+    seed: int,
+    latent_number: int,
+    grid: tuple[int, int, int],
+    first_row: int,
+    n_rows: int,
+    *,
+    columns: slice = slice(None),
 ) -> np.ndarray:
     """Return standard normal numbers for some rows of a latent, float64 (channels, n_rows, columns).
 
     They are the inverse of the normal distribution function at `uniforms`, whose arguments and errors they share.
     """
-    return ndtri(uniforms(seed, latent_number, grid, first_row, n_rows, columns))
+    return ndtri(uniforms(seed, latent_number, grid, first_row, n_rows, columns=columns))

@@ -9,17 +9,14 @@ with a checkpoint is gone on with; otherwise the net begins from scratch.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from hvaecodec.training.checkpoint import NAME, Position, load_weights
+from hvaecodec.training.checkpoint import NAME, load_weights
 from hvaecodec.training.data import FREE_MORE_SOURCES, Photos, load_photos
-from hvaecodec.training.loop import Loop, Moment
+from hvaecodec.training.limited_loop import LimitedLoop, setting
 from hvaecodec.training.photo.generator_task import GeneratorTask
 from hvaecodec.training.photo.prior_task import PriorTask
 from hvaecodec.training.photo.searched_symbols import EncoderSearch
@@ -28,19 +25,6 @@ from hvaecodec.training.recipes.photo import GeneratorTraining, PoolConfig, Prio
 
 VALID = 10  # pictures: a validation at every checkpoint is to be cheap; evaluate.py has more
 LOOP = LoopConfig(minutes=2880, schedule="constant", save_minutes=5, log_every=50, warm_up=100, ema=0.999)
-
-
-class LimitedLoop(Loop):
-    """Stops at a checkpoint when so many minutes of processor time are spent; 0 for no limit."""
-
-    cpu_minutes = 0.0
-
-    def _now(self, saved: Position) -> tuple[Moment, bool]:
-        moment, save = super()._now(saved)
-        if self.cpu_minutes and self.position.cpu_seconds >= 60 * self.cpu_minutes:
-            self._save()
-            sys.exit(0)
-        return moment, save
 
 
 PRIOR_POOL = PoolConfig(32, 8, 24)  # renewing it takes as long as two thirds of the training
@@ -65,15 +49,6 @@ def make_task(kind: str, photos: Photos, arguments: argparse.Namespace) -> Prior
         elif isinstance(task, PriorTask):
             task.fit_linear()
     return task
-
-
-def setting(text: str) -> tuple[str, Any]:
-    """Read KEY=VALUE, the value as JSON or as it is."""
-    key, value = text.split("=", 1)
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
 
 
 def main() -> None:

@@ -5,42 +5,27 @@
 The stages are `stack`, all layers together; `indices`, the priors of their indices; `texture`, what temperature 1 adds.
 Without --stage they are trained one after the other, each until its budget is spent; with it, that one alone. KEY=VALUE
 sets fields of the `LoopConfig` or the task of that one stage; a stage that is gone on with needs the same ones again.
-DATA holds the photo packs, of which those under free licences are read; --recipe hqa-photo-perceptual reads all. WEIGHTS is
-the folder of the codec that training begins with, else the package's. With --export FOLDER the finished stages are written there, the whole folder of
-weights. LPIPS needs its weights, see docs/METRICS.md.
+DATA holds the photo packs, of which those under free licences are read; --recipe hqa-photo-perceptual reads all. WEIGHTS
+is the folder of the codec that training begins with, else the package's. With --export FOLDER the finished stages are
+written there, the whole folder of weights. LPIPS needs its weights, see docs/METRICS.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from hvaecodec.training.checkpoint import Position
 from hvaecodec.training.hqa.hqa_perceptual_run import HqaPerceptualRun
-from hvaecodec.training.loop import Loop, Moment
+from hvaecodec.training.limited_loop import LimitedLoop, setting
+from hvaecodec.training.loop import Loop
 from hvaecodec.training.ranks import Ranks
 from hvaecodec.training.recipes import Recipe, Stage, find_recipe
 from hvaecodec.training.recipes.hqa_perceptual import NAME
 from hvaecodec.training.run import Run, Settings
-
-
-class LimitedLoop(Loop):
-    """Stops at a checkpoint when so many minutes of processor time are spent; 0 for no limit."""
-
-    cpu_minutes = 0.0
-
-    def _now(self, saved: Position) -> tuple[Moment, bool]:
-        moment, save = super()._now(saved)
-        if self.cpu_minutes and self.position.cpu_seconds >= 60 * self.cpu_minutes:
-            self._save()
-            sys.exit(0)
-        return moment, save
 
 
 class LimitedRun(Run):
@@ -53,16 +38,6 @@ class LimitedRun(Run):
         loop = LimitedLoop(*arguments, **settings)
         loop.cpu_minutes = self.cpu_minutes
         return loop
-
-
-def setting(text: str) -> tuple[str, Any]:
-    """Read KEY=VALUE, the value as JSON or as it is."""
-    key, value = text.split("=", 1)
-    try:
-        parsed = json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
-    return key, tuple(parsed) if isinstance(parsed, list) else parsed
 
 
 def changed(stage: Stage, settings: dict[str, Any]) -> Stage:

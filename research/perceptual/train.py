@@ -4,17 +4,15 @@
 
 KEY=VALUE sets fields of `LoopConfig` or `PerceptualTraining`. DATA holds the photo packs, of which those under free
 licences are read. GENERATOR is a checkpoint or a file of the first generator, WEIGHTS the folder of the codec whose
-encoder chooses the symbols. --begin names the folder of an earlier run, whose averaged net and critic a new one begins with: for
-other settings, such as the cosine of its last part. A folder with a checkpoint is gone on with; GENERATOR is needed then too, for it makes the
-pictures that the critic sees. LPIPS needs its weights, see docs/METRICS.md.
+encoder chooses the symbols. --begin names the folder of an earlier run, whose averaged net and critic a new one begins
+with: for other settings, such as the cosine of its last part. A folder with a checkpoint is gone on with; GENERATOR is
+needed then too, for it makes the pictures that the critic sees. LPIPS needs its weights, see docs/METRICS.md.
 """
 
 from __future__ import annotations
 
 import argparse
 import dataclasses
-import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +20,13 @@ import torch
 
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.models.photo.generator import Generator
-from hvaecodec.training.checkpoint import NAME, Position, load_checkpoint, load_weights
+from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
 from hvaecodec.training.data import FREE_MORE_SOURCES, load_photos
-from hvaecodec.training.loop import Loop, Moment
+from hvaecodec.training.limited_loop import LimitedLoop, setting
 from hvaecodec.training.perceptual.perceptual_task import PerceptualTask
 from hvaecodec.training.recipes import LoopConfig, find_recipe
 from hvaecodec.training.recipes.perceptual import NAME as RECIPE
 from hvaecodec.training.recipes.perceptual import PerceptualTraining
-
-
-class LimitedLoop(Loop):
-    """Stops at a checkpoint when so many minutes of processor time are spent; 0 for no limit."""
-
-    cpu_minutes = 0.0
-
-    def _now(self, saved: Position) -> tuple[Moment, bool]:
-        moment, save = super()._now(saved)
-        if self.cpu_minutes and self.position.cpu_seconds >= 60 * self.cpu_minutes:
-            self._save()
-            sys.exit(0)
-        return moment, save
 
 
 def begin_with(task: PerceptualTask, run: Path) -> None:
@@ -51,15 +36,6 @@ def begin_with(task: PerceptualTask, run: Path) -> None:
         raise FileNotFoundError(f"{run} has no checkpoint")
     load_weights(task.net, run / NAME)
     task.load_state(checkpoint.part("task.0."))
-
-
-def setting(text: str) -> tuple[str, Any]:
-    """Read KEY=VALUE, the value as JSON or as it is."""
-    key, value = text.split("=", 1)
-    try:
-        return key, json.loads(value)
-    except json.JSONDecodeError:
-        return key, value
 
 
 def configs(settings: dict[str, Any]) -> tuple[PerceptualTraining, LoopConfig]:

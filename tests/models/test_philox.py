@@ -90,4 +90,4 @@ def test_a_seed_out_of_range_is_refused(seed):
 @pytest.mark.parametrize("columns", [slice(0, 3), slice(2, 5), slice(4, 7), slice(2, 9), slice(None)], ids=str)
 def test_columns_have_the_numbers_that_they_have_among_all(columns):
     every = normals(7, 2, (9, 7, 3), 2, 4)
-    np.testing.assert_array_equal(normals(7, 2, (9, 7, 3), 2, 4, columns), every[..., columns])
+    np.testing.assert_array_equal(normals(7, 2, (9, 7, 3), 2, 4, columns=columns), every[..., columns])

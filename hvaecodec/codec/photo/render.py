@@ -65,7 +65,7 @@ class Block:
         """
         rows, columns = (slice(part.start * per_tile, part.stop * per_tile) for part in self.outer)
         whole = self.grid[0] * per_tile, self.grid[1] * per_tile, channels
-        numbers = normals(seed, number, whole, rows.start, rows.stop - rows.start, columns)
+        numbers = normals(seed, number, whole, rows.start, rows.stop - rows.start, columns=columns)
         return np.ascontiguousarray(numbers[None], dtype=np.float32)
 
 

@@ -12,11 +12,10 @@ from torch import Tensor
 
 from hvaecodec.codec.photo.weights import PhotoWeights
 from hvaecodec.models.latents import standard_noise
-from hvaecodec.models.patch_critic import PatchCritic
 from hvaecodec.models.photo.generator import Draw, Generator
 from hvaecodec.models.photo.layout import TILE
 from hvaecodec.models.photo.quantiser import step_table
-from hvaecodec.training.checkpoint import moments, restore_moments
+from hvaecodec.training.critic_trainer import CriticTrainer
 from hvaecodec.training.data import Crops, Photos, corners
 from hvaecodec.training.loop import Moment, learning_rate
 from hvaecodec.training.perceptual.coded_crops import CodedCrops, Coder, join
@@ -64,8 +63,8 @@ class PerceptualTask:
         smooth = smooth.to(self.device).eval().requires_grad_(False)
         torch.manual_seed(place.seed)
         self.net = drawing_net(smooth).to(self.device)
-        self.critic = PatchCritic(config.critic_width).to(self.device)
-        self.optimiser = torch.optim.AdamW(self.critic.parameters(), betas=(0.0, 0.9), weight_decay=0.0, fused=True)
+        self.trainer = CriticTrainer(config.critic_width, self.device)
+        self.critic = self.trainer.critic
         self.coder = Coder(config, weights, smooth, place)
         self.pool = SlidingPool(config.pool, self._pool_entry)
         self.valid_photos = photos.valid[:VALID_PICTURES]
@@ -78,7 +77,8 @@ class PerceptualTask:
         once = slice(0, c.crops)
         with self.place.autocast():
             drawn = self.net(seen.dequantised, seen.shapes, seen.step_index, _draws(rng))
-            critic_logs = self._teach_critic(seen, drawn.detach(), once, moment)
+            rate = c.critic_rate * learning_rate(self.loop, moment)
+            critic_logs = self.trainer.teach(seen.photo[once], drawn.detach()[once], seen.smooth[once], rate)
             self.critic.requires_grad_(False)
             score = self.critic(drawn[once], seen.smooth[once])[0].mean()
             self.critic.requires_grad_(True)
@@ -110,18 +110,11 @@ class PerceptualTask:
 
     def state(self) -> dict[str, Tensor]:
         """Return the critic and what its optimiser remembers; the pool is made again from its numbers."""
-        critic = {f"critic.{name}": value for name, value in self.critic.state_dict().items()}
-        return critic | {f"moments.{name}": value for name, value in moments(self.optimiser, self.critic).items()}
+        return self.trainer.state()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Put the critic and its optimiser's memory back."""
-        parts: dict[str, dict[str, Tensor]] = {"critic": {}, "moments": {}}
-        for name, value in state.items():
-            kind, _, rest = name.partition(".")
-            parts[kind][rest] = value
-        if parts["critic"]:
-            self.critic.load_state_dict(parts["critic"])
-            restore_moments(self.optimiser, self.critic, parts["moments"])
+        self.trainer.load_state(state)
 
     def _drawn(self, seen: CodedCrops, rng: torch.Generator) -> Tensor:
         """Return a draw at temperature 1, unclipped."""
@@ -137,17 +130,6 @@ class PerceptualTask:
         apart = (drawn[: c.twice] - drawn[c.crops :]).abs().mean((1, 2, 3))
         usual = (0.45 * self.delta[seen.step_index[: c.twice]] ** 1.25).sqrt()
         return F.relu(1 - apart / (c.difference * usual)).mean(), apart.mean()
-
-    def _teach_critic(self, seen: CodedCrops, drawn: Tensor, once: slice, moment: Moment) -> dict[str, Tensor]:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.critic_rate * learning_rate(self.loop, moment)
-        real, _ = self.critic(seen.photo[once], seen.smooth[once])
-        fake, _ = self.critic(drawn[once], seen.smooth[once])
-        loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-        loss.backward()
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        return {"critic": loss, "real": real.mean()}
 
     def _batch(self, moment: Moment, rng: torch.Generator) -> CodedCrops:
         """Draw crops of different photos, the first ones again at the end."""

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from hvaecodec.training.data import Photos
-from hvaecodec.training.loop import Moment
+from hvaecodec.training.loop import Moment, learning_rate
 from hvaecodec.training.perceptual.lpips_loss import STRIDE, LpipsLoss
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.common import LoopConfig
@@ -42,7 +42,8 @@ class PerceptualTextureTask(TextureTask):
         photo, smooth, rate = self._batch(moment, rng)
         with self.place.autocast():
             drawn = smooth + self.net(smooth, rate, self._noise(smooth, rng))
-            critic_logs = self._teach_critic(photo, drawn.detach(), smooth, moment)
+            pace = c.critic_rate * learning_rate(self.loop, moment)
+            critic_logs = self.trainer.teach(photo, drawn.detach(), smooth, pace)
             self.critic.requires_grad_(False)
             score = self.critic(drawn, smooth)[0].mean()
             self.critic.requires_grad_(True)

@@ -10,10 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from hvaecodec.models.patch_critic import PatchCritic
 from hvaecodec.models.texture import Texture
 from hvaecodec.models.texture_config import FOLD
-from hvaecodec.training.checkpoint import moments, restore_moments
+from hvaecodec.training.critic_trainer import CriticTrainer
 from hvaecodec.training.data import Crops, Photos, corners
 from hvaecodec.training.loop import Moment, learning_rate
 from hvaecodec.training.place import HERE, Place
@@ -53,8 +52,8 @@ class TextureTask:
         self.crops = Crops(photos.train, place.seed + 3)
         torch.manual_seed(place.seed)
         self.net = Texture(config.net).to(self.device)
-        self.critic = PatchCritic(config.critic_width).to(self.device)
-        self.optimiser = torch.optim.AdamW(self.critic.parameters(), betas=(0.0, 0.9), weight_decay=0.0, fused=True)
+        self.trainer = CriticTrainer(config.critic_width, self.device)
+        self.critic = self.trainer.critic
         self.pool = SlidingPool(config.pool, self._pool_entry)
         valid = photos.valid[:VALID_PICTURES]
         self.valid = corners(valid, config.pool_side).byte() if valid else None
@@ -66,7 +65,8 @@ class TextureTask:
         with self.place.autocast():
             texture = self.net(smooth, rate, self._noise(smooth, rng))
             textured = smooth + texture
-            critic_logs = self._teach_critic(photo, textured.detach(), smooth, moment)
+            pace = c.critic_rate * learning_rate(self.loop, moment)
+            critic_logs = self.trainer.teach(photo, textured.detach(), smooth, pace)
             self.critic.requires_grad_(False)
             score, features = self.critic(textured, smooth)
             with torch.no_grad():
@@ -106,34 +106,16 @@ class TextureTask:
 
     def state(self) -> dict[str, Tensor]:
         """Return the critic and what its optimiser remembers."""
-        critic = {f"critic.{name}": value for name, value in self.critic.state_dict().items()}
-        return critic | {f"moments.{name}": value for name, value in moments(self.optimiser, self.critic).items()}
+        return self.trainer.state()
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Put the critic and its optimiser's memory back."""
-        parts: dict[str, dict[str, Tensor]] = {"critic": {}, "moments": {}}
-        for name, value in state.items():
-            kind, _, rest = name.partition(".")
-            parts[kind][rest] = value
-        if parts["critic"]:
-            self.critic.load_state_dict(parts["critic"])
-            restore_moments(self.optimiser, self.critic, parts["moments"])
+        self.trainer.load_state(state)
 
     def _metrics(self, photo: Tensor, picture: Tensor) -> dict[str, Any]:
         """Return what validation tells of pictures, float (B, 3, H, W) in 0..255."""
         detail = float(_detail(picture) / _detail(photo))
         return {"psnr_db": round(psnr_db(picture, photo), 2), "detail": round(detail, 3)}
-
-    def _teach_critic(self, photo: Tensor, textured: Tensor, smooth: Tensor, moment: Moment) -> dict[str, Tensor]:
-        for group in self.optimiser.param_groups:
-            group["lr"] = self.config.critic_rate * learning_rate(self.loop, moment)
-        real, _ = self.critic(photo, smooth)
-        fake, _ = self.critic(textured, smooth)
-        loss = F.relu(1 - real).mean() + F.relu(1 + fake).mean()
-        loss.backward()
-        self.optimiser.step()
-        self.optimiser.zero_grad()
-        return {"critic": loss, "real": real.mean()}
 
     def _batch(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw photos and smooth pictures, float (B, 3, side, side) in 0..255, and features of their rates, (B, 8)."""
