@@ -5,7 +5,8 @@
 The stages are `stack`, all layers together; `indices`, the priors of their indices; `texture`, what temperature 1 adds.
 Without --stage they are trained one after the other, each until its budget is spent; with it, that one alone. KEY=VALUE
 sets fields of the `LoopConfig` or the task of that one stage; a stage that is gone on with needs the same ones again.
-DATA holds the photo packs, of which those under free licences are read; --recipe hqa-photo-perceptual reads all. WEIGHTS
+DATA holds the photo packs, of which those under free licences are read; --recipe hqa-photo-perceptual reads all.
+WEIGHTS
 is the folder of the codec that training begins with, else the package's. With --export FOLDER the finished stages are
 written there, the whole folder of weights. LPIPS needs its weights, see docs/METRICS.md.
 """

@@ -12,6 +12,7 @@ from torch import nn
 
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.training.checkpoint import NAME, Checkpoint, Position, load_checkpoint, load_weights, save_checkpoint
+from hvaecodec.training.limited_loop import LimitedLoop, setting
 from hvaecodec.training.loop import LOG, Average, Loop, Moment, learning_rate, spent_fraction
 from hvaecodec.training.recipes import LoopConfig
 from hvaecodec.training.run import Settings, train_recipe
@@ -166,3 +167,20 @@ def test_a_finished_run_goes_on_with_a_larger_budget(tmp_path):
     assert Loop(Line(), quick(2), tmp_path).train().step == 2
     assert Loop(Line(), quick(2), tmp_path).train().step == 2
     assert Loop(Line(), quick(5), tmp_path).train().step == 5
+
+
+def test_a_limited_loop_ends_at_a_checkpoint_when_its_processor_time_is_spent(tmp_path):
+    loop = LimitedLoop(Line(), LoopConfig(steps=10_000_000, minutes=60, log_every=100), tmp_path)
+    loop.cpu_minutes = 0.2 / 60
+    with pytest.raises(SystemExit) as end:
+        loop.train()
+    saved = load_checkpoint(tmp_path)
+    assert end.value.code == 0 and saved is not None and 0.2 <= saved.position.cpu_seconds < 5
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("a=1e-3", ("a", 1e-3)), ("b=soap", ("b", "soap")), ("c=[1, 2]", ("c", (1, 2))), ("d=x=y", ("d", "x=y"))],
+)
+def test_a_setting_is_json_or_a_word(text, expected):
+    assert setting(text) == expected

@@ -17,7 +17,6 @@ import hvaecodec
 from hvaecodec.codec.errors import CodecError, CodecUnavailable
 from hvaecodec.codec.hqa.codec import HqaPhotoCodec, quality_of
 from hvaecodec.codec.hqa.index_stream import encode_indices
-from hvaecodec.codec.metric_nets import convolutions, lpips_net
 from hvaecodec.codec.weights import SAMPLED, TEXTURED
 from hvaecodec.models.hqa.stack import HqaLayer
 from hvaecodec.training import card
@@ -44,14 +43,6 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     return tiny_hqa.write_weights(tmp_path_factory.mktemp("weights") / "tiny")
-
-
-@pytest.fixture
-def alexnet(tmp_path, monkeypatch):
-    tensors = alexnet_stand_in(tmp_path, monkeypatch)
-    convolutions.write(convolutions.ALEXNET, tensors, tmp_path / "weights", "a test")
-    yield
-    lpips_net.load_lpips.cache_clear()
 
 
 @pytest.fixture

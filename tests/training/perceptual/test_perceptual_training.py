@@ -19,7 +19,7 @@ import hvaecodec
 from hvaecodec import training
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.format.container import unpack
-from hvaecodec.codec.metric_nets import convolutions, lpips_net
+from hvaecodec.codec.metric_nets import lpips_net
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.weight_files import read_weights
 from hvaecodec.codec.weights import PERCEPTUAL
@@ -43,14 +43,6 @@ def photos(tmp_path_factory):
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory):
     return tiny.write_weights(tmp_path_factory.mktemp("weights") / "tiny")
-
-
-@pytest.fixture
-def alexnet(tmp_path, monkeypatch):
-    tensors = alexnet_stand_in(tmp_path, monkeypatch)
-    convolutions.write(convolutions.ALEXNET, tensors, tmp_path / "weights", "a test")
-    yield
-    lpips_net.load_lpips.cache_clear()
 
 
 @pytest.fixture
