@@ -19,7 +19,7 @@ from safetensors.numpy import save
 from hvaecodec.codec.config_fields import config_from
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.graphs import write
-from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in
+from hvaecodec.codec.photo.generator_file import BASIS, check_basis, config_in, graph_sizes
 from hvaecodec.codec.registry import WEIGHTS
 from hvaecodec.codec.weight_files import Weights, read_weights
 from hvaecodec.codec.weight_folders import config_of, plain_name, read_card
@@ -53,28 +53,41 @@ def bundle(folder: Path, programs: dict[str, bytes]) -> bytes:
 
 
 def generator(digest: str, weights: Weights) -> tuple[Entry, dict[str, bytes]]:
-    """Return what the page is to know of a generator or of what goes on top of one, and its parts."""
-    if "base" in weights.metadata:
-        return overlay(digest, weights)
-    config, basis = config_in(weights.metadata), weights.arrays.get(BASIS)
-    check_basis(config, None if basis is None else basis.shape)
+    """Return what the page is to know of a generator or of what goes on top of one, and its parts.
+
+    Of a kind that is not known, this is what names it, so that the page can refuse it.
+    """
+    if "base" not in weights.metadata:
+        entry, parts = net(digest, weights)
+        basis = weights.arrays.get(BASIS)
+        check_basis(config_in(weights.metadata), None if basis is None else basis.shape)
+        directions = b"" if basis is None else basis.astype("<f4").tobytes()
+        return entry | {"kind": "generator"}, parts | {f"generator.{digest}.basis": directions}
+    kind = weights.metadata.get("kind", "texture")
+    about = {"digest": digest, "kind": kind, "base": weights.metadata["base"]}
+    entry, parts = {"texture": texture, "perceptual": net}.get(kind, unknown)(digest, weights)
+    return entry | about, parts
+
+
+def net(digest: str, weights: Weights) -> tuple[Entry, dict[str, bytes]]:
+    """Return the same of a net that draws pictures from contexts."""
+    config = config_in(weights.metadata)
     scales = config.scales if config.latents else ()
     latents = [{"fold": scale.fold, "channels": scale.latent} for scale in scales]
-    entry = {"digest": digest, "kind": "generator", "offsets": config.offsets, "latents": latents}
-    directions = b"" if basis is None else basis.astype("<f4").tobytes()
-    model = write("photo", config).model({}, weights.arrays)
-    return entry, {f"generator.{digest}.model": model, f"generator.{digest}.basis": directions}
+    model = write("photo", graph_sizes(config)).model({}, weights.arrays)
+    return {"digest": digest, "offsets": config.offsets, "latents": latents}, {f"generator.{digest}.model": model}
 
 
-def overlay(digest: str, weights: Weights) -> tuple[Entry, dict[str, bytes]]:
-    """Return the same of a texture; of a kind that is not known, what names it, so that the page can refuse it."""
-    kind = weights.metadata.get("kind", "texture")
-    entry = {"digest": digest, "kind": kind, "base": weights.metadata["base"]}
-    if kind != "texture":
-        return entry, {}
+def texture(digest: str, weights: Weights) -> tuple[Entry, dict[str, bytes]]:
+    """Return the same of a texture."""
     config = config_from(TextureConfig, config_of(weights.metadata))
     model = write("texture", config).model({}, weights.arrays)
-    return entry | {"noise": config.noise}, {f"generator.{digest}.model": model}
+    return {"noise": config.noise}, {f"generator.{digest}.model": model}
+
+
+def unknown(_digest: str, _weights: Weights) -> tuple[Entry, dict[str, bytes]]:
+    """Return nothing: the page need not know it."""
+    return {}, {}
 
 
 def main() -> None:

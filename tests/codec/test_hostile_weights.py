@@ -22,13 +22,11 @@ from hvaecodec.codec import registry, weight_folders
 from hvaecodec.codec.errors import CodecUnavailable
 from hvaecodec.codec.files import read_bytes, read_regular
 from hvaecodec.codec.torch_weights import build_net
-from hvaecodec.codec.weights import BITSTREAM, PERCEPTUAL, TEXTURED, generators_in
+from hvaecodec.codec.weights import BITSTREAM, PERCEPTUAL, TEXTURED
 from hvaecodec.models.photo.generator import Generator, GeneratorConfig, ScaleConfig
-from hvaecodec.models.texture import Texture, TextureConfig
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 GENERATOR, CURVATURE = "generator.safetensors", "curvature.safetensors"
-TEXTURE_CONFIG = TextureConfig(quarter=4, quarter_blocks=1, half=4, half_blocks=1, noise=1)
 DEEP = "[" * 100_000
 SECONDS = 20  # of this process's own time; a configuration that loops takes for ever
 
@@ -39,21 +37,9 @@ def whole(tmp_path_factory):
     base = tmp_path_factory.mktemp("whole")
     photo = tiny.write_weights(base / "photo", directions=64)
     save_file({"curvature": np.ones((9, 7, 3, 32, 32), np.float16)}, photo / CURVATURE, {"config": "{}"})
-    textured = shutil.copytree(photo, base / "textured")
-    write_texture(textured)
+    textured = tiny.write_texture(Path(shutil.copytree(photo, base / "textured")))
     perceptual = tiny.write_perceptual(Path(shutil.copytree(photo, base / "perceptual")))
     return {"photo": photo, "textured": textured, "perceptual": perceptual, "hqa": tiny_hqa.write_weights(base / "hqa")}
-
-
-def write_texture(folder: Path) -> None:
-    """A texture on top of the generator, which pictures are encoded for."""
-    torch.manual_seed(0)
-    net = Texture(TEXTURE_CONFIG)
-    (base,) = generators_in(folder)
-    metadata = {"config": json.dumps(asdict(TEXTURE_CONFIG)), "base": base.hex()}
-    save_file({name: value.half().numpy() for name, value in net.state_dict().items()}, folder / TEXTURED, metadata)
-    card = json.loads((folder / "card.json").read_text())
-    (folder / "card.json").write_text(json.dumps(card | {"generator": TEXTURED}))
 
 
 @pytest.fixture

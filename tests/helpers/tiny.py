@@ -18,11 +18,13 @@ from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.models.photo.quantiser import shape_weights, step_table
 from hvaecodec.models.photo.shape_contexts import fit_shape_tables
+from hvaecodec.models.texture import Texture, TextureConfig
 
 PRIOR = PriorConfig(coarse=8, fine=8, luma_blocks=1, chroma_blocks=1, dc_hidden=8)
 GENERATOR = GeneratorConfig(
     tuple(ScaleConfig(fold, 8, 1, 2, context_side=3 if fold < 8 else 1) for fold in (32, 16, 8, 4, 2)), encoder=8
 )
+TEXTURE = TextureConfig(quarter=4, quarter_blocks=1, half=4, half_blocks=1, noise=1)
 
 
 def write_weights(folder: Path, seed: int = 0, *, directions: int = 0, generator_seed: int | None = None) -> Path:
@@ -64,15 +66,38 @@ def random_generator(config: GeneratorConfig, seed: int, directions: int = 0) ->
     return state
 
 
+def write_texture(folder: Path, seed: int = 0, *, strength: float = 0.0) -> Path:
+    """A random texture on top of the generator in a codec's folder, whose card then names it.
+
+    strength: deviation of its last layer's weights, which begin as zeros.
+    """
+    torch.manual_seed(seed)
+    net = Texture(TEXTURE)
+    if strength:
+        torch.nn.init.normal_(net.out.weight, std=strength)
+    state = {name: value.half().contiguous() for name, value in net.state_dict().items()}
+    metadata = {"config": json.dumps(dataclasses.asdict(TEXTURE)), "base": _base(folder)}
+    save_tensors(state, folder / "generator-texture.safetensors", metadata)
+    return _name_generator(folder, "generator-texture.safetensors")
+
+
 def write_perceptual(folder: Path, seed: int = 5, *, directions: int = 0) -> Path:
     """A random perceptual generator on top of the one in a codec's folder, whose card then names it.
 
     directions: that files could adapt it in, if they might.
     """
-    base = hashlib.sha256((folder / "generator.safetensors").read_bytes()).hexdigest()[:4]
     config = dataclasses.replace(GENERATOR, encoder=0)
-    metadata = {"config": json.dumps(dataclasses.asdict(config)), "base": base, "kind": "perceptual"}
+    metadata = {"config": json.dumps(dataclasses.asdict(config)), "base": _base(folder), "kind": "perceptual"}
     save_tensors(random_generator(config, seed, directions), folder / "generator-perceptual.safetensors", metadata)
-    card = {"codec": "dct-vae-photo", "generator": "generator-perceptual.safetensors"}
-    (folder / "card.json").write_text(json.dumps(card))
+    return _name_generator(folder, "generator-perceptual.safetensors")
+
+
+def _base(folder: Path) -> str:
+    """The digest of the generator in a codec's folder."""
+    return hashlib.sha256((folder / "generator.safetensors").read_bytes()).hexdigest()[:4]
+
+
+def _name_generator(folder: Path, name: str) -> Path:
+    """Let a folder's card name the generator that pictures are encoded for."""
+    (folder / "card.json").write_text(json.dumps({"codec": "dct-vae-photo", "generator": name}))
     return folder

@@ -265,14 +265,50 @@ def test_cut_files(page, codec):
         assert_close(page.pixels(), picture)
 
 
-def test_temperature_draws_the_texture(page, codec):
+def drawn_as_in_python(browser: Any, folder: Path, tmp_path: Path) -> None:
+    """Temperatures and seeds of the page with a folder of tiny weights."""
+    codec = hvaecodec.load(folder)
     data = codec.encode(photos.chelsea()[:100, :140], quality=20, effort=1)
-    assert page.show(data) is None
-    for temperature, seed in ((1.0, 0), (0.4, 0), (0.4, 2**64 - 1)):
-        assert page.set(seed=seed, temperature=temperature) is None
-        theirs = codec.decode(data, temperature=temperature, seed=seed)
-        assert np.abs(page.pixels().astype(int) - theirs).mean() < 0.25
-        assert np.abs(page.pixels().astype(int) - codec.decode(data)).mean() > 0.5
+    smooth = codec.decode(data)
+    with web_page.served(web_page.build(tmp_path / "web", folder)) as address:
+        page = web_page.Page(browser, address).ready()
+        assert page.show(data) is None
+        assert_close(page.pixels(), smooth)
+        for temperature, seed in ((1.0, 0), (0.4, 0), (0.4, 2**64 - 1), (1.0, 0)):
+            assert page.set(seed=seed, temperature=temperature) is None
+            theirs = codec.decode(data, temperature=temperature, seed=seed)
+            assert_close(page.pixels(), theirs)
+            assert np.abs(theirs.astype(int) - smooth).mean() > 0.5
+        assert page.set(temperature=0) is None
+        assert_close(page.pixels(), smooth)
+        page.close()
+
+
+def test_temperature_draws_the_texture(browser, tmp_path, monkeypatch):
+    monkeypatch.setenv("HVAECODEC_BACKEND", "onnx")  # PyTorch draws textures in bfloat16
+    folder = tiny.write_texture(tiny.write_weights(tmp_path / "weights"), strength=0.05)
+    drawn_as_in_python(browser, folder, tmp_path)
+
+
+def test_temperature_draws_the_perceptual_generator(browser, tmp_path):
+    folder = tiny.write_perceptual(tiny.write_weights(tmp_path / "weights", directions=64))
+    drawn_as_in_python(browser, folder, tmp_path)
+
+
+def test_the_perceptual_generator_is_not_adapted(browser, tmp_path):
+    """What a file changes of its generator reaches the smooth picture alone, and whatever is blended of it."""
+    folder = tiny.write_perceptual(tiny.write_weights(tmp_path / "weights", directions=64), directions=64)
+    codec: Any = hvaecodec.load(folder)
+    adapted, plain = adapted_and_plain(codec)
+    with web_page.served(web_page.build(tmp_path / "web", folder)) as address:
+        page = web_page.Page(browser, address).ready()
+        assert page.show(adapted) is None
+        for temperature, same in ((0.0, False), (0.5, False), (1.0, True)):
+            theirs = codec.decode(adapted, temperature=temperature)
+            assert np.array_equal(theirs, codec.decode(plain, temperature=temperature)) == same
+            assert page.set(temperature=temperature) is None
+            assert_close(page.pixels(), theirs)
+        page.close()
 
 
 def test_temperature_draws_latents(tiny_page, tiny_codec):
@@ -284,19 +320,27 @@ def test_temperature_draws_latents(tiny_page, tiny_codec):
     assert np.abs(theirs.astype(int) - tiny_codec.decode(data)).mean() > 1
 
 
-def test_adaptations(tiny_page, tiny_codec):
+def adapted_and_plain(codec: Any) -> tuple[bytes, bytes]:
+    """Two files of one picture: one that changes its generator a good deal, and one that does not."""
     pixels = photos.chelsea()[:64, :96]
-    context, _ = tiny_codec._decode_context(unpack(tiny_codec.encode(pixels, quality=50, effort=0)))
+    context, _ = codec._decode_context(unpack(codec.encode(pixels, quality=50, effort=0)))
     adaptation = Adaptation.of(15, np.array([30.0, -12, 0, 7, 3]))
-    coder, frame = tiny_codec.bitstream.coder, Frame.of(64, 96, context.step_index, grey=False)
+    coder, frame = codec.bitstream.coder, Frame.of(64, 96, context.step_index, grey=False)
+    origin = Origin(codec.name, context.step_index, codec.bitstream.digest, codec.generators.newest)
     adapted, plain = (
         coder.encode(frame, context.shapes, repeat(context.symbols), changes).streams for changes in (adaptation, NONE)
     )
-    origin = Origin(tiny_codec.name, context.step_index, tiny_codec.bitstream.digest, tiny_codec.generators.newest)
-    data = pack_picture(LoadedImage(pixels), adapted, origin)
-    theirs, unchanged = (tiny_codec.decode(pack_picture(LoadedImage(pixels), s, origin)) for s in (adapted, plain))
+    return (
+        pack_picture(LoadedImage(pixels), adapted, origin),
+        pack_picture(LoadedImage(pixels), plain, origin),
+    )
+
+
+def test_adaptations(tiny_page, tiny_codec):
+    adapted, plain = adapted_and_plain(tiny_codec)
+    theirs, unchanged = tiny_codec.decode(adapted), tiny_codec.decode(plain)
     assert np.abs(theirs.astype(int) - unchanged).mean() > 1
-    assert tiny_page.show(data) is None
+    assert tiny_page.show(adapted) is None
     assert_close(tiny_page.pixels(), theirs)
 
 

@@ -4,7 +4,7 @@ import { offsetsOf } from "../prior/adaptation.js";
 import { TILE } from "../prior/layout.js";
 import { dequantise, shapesOf } from "./dequantise.js";
 import { normals } from "./normals.js";
-import { emptyPicture, putRounded } from "./pixels.js";
+import { emptyPicture, putFloats, putRounded } from "./pixels.js";
 
 /** @typedef {import("../kernel.js").Kernel} Kernel */
 /** @typedef {import("../prior/slices.js").Context} Context */
@@ -45,6 +45,30 @@ export class Generator {
    */
   async render(context, steps, draws) {
     const picture = emptyPicture(context.rows * TILE, context.columns * TILE, 3);
+    for await (const { planes, part, to } of this.#blocks(context, steps, draws)) putRounded(planes, part, picture, to);
+    return picture;
+  }
+
+  /**
+   * Draws the same, unrounded.
+   * @param {Context} context
+   * @param {Steps} steps
+   * @param {Draws | null} draws
+   */
+  async renderFloats(context, steps, draws) {
+    const [height, width] = [context.rows * TILE, context.columns * TILE];
+    const picture = { pixels: new Float32Array(3 * height * width), height, width };
+    for await (const { planes, part, to } of this.#blocks(context, steps, draws)) putFloats(planes, part, picture, to);
+    return picture;
+  }
+
+  /**
+   * Gives the planes of one block after the other, and which part of them belongs where in the picture.
+   * @param {Context} context
+   * @param {Steps} steps
+   * @param {Draws | null} draws
+   */
+  async *#blocks(context, steps, draws) {
     for (let top = 0; top < context.rows; top += BLOCK) {
       for (let left = 0; left < context.columns; left += BLOCK) {
         const inner = {
@@ -63,10 +87,9 @@ export class Generator {
           rows: inner.rows * TILE,
           columns: inner.columns * TILE,
         };
-        putRounded(planes, part, picture, { top: top * TILE, left: left * TILE });
+        yield { planes, part, to: { top: top * TILE, left: left * TILE } };
       }
     }
-    return picture;
   }
 
   /**

@@ -20,10 +20,19 @@ export function toByte(value) {
 }
 
 /**
+ * The same before it is rounded, RGB.
+ * @typedef {{pixels: Float32Array, width: number, height: number}} FloatPicture
+ */
+
+/**
+ * Where a part of a picture is in planes: their sizes, and which of their rows and columns are the part's.
+ * @typedef {{height: number, width: number, top: number, left: number, rows: number, columns: number}} Part
+ */
+
+/**
  * Writes a part of a picture that is stored by channel into one that is stored by pixel, rounded.
  * @param {Float32Array} planes (3, height, width)
- * @param {{height: number, width: number, top: number, left: number, rows: number, columns: number}} part Their sizes,
- *   and which rows and columns are written.
+ * @param {Part} part
  * @param {Picture} picture
  * @param {{top: number, left: number}} to
  */
@@ -36,6 +45,26 @@ export function putRounded(planes, part, picture, to) {
       picture.pixels[at++] = toByte(planes[from]);
       picture.pixels[at++] = toByte(planes[n + from]);
       picture.pixels[at++] = toByte(planes[2 * n + from]);
+    }
+  }
+}
+
+/**
+ * Writes the same without rounding it.
+ * @param {Float32Array} planes (3, height, width)
+ * @param {Part} part
+ * @param {FloatPicture} picture
+ * @param {{top: number, left: number}} to
+ */
+export function putFloats(planes, part, picture, to) {
+  const n = part.height * part.width;
+  for (let r = 0; r < part.rows; r++) {
+    let from = (part.top + r) * part.width + part.left;
+    let at = 3 * ((to.top + r) * picture.width + to.left);
+    for (let c = 0; c < part.columns; c++, from++) {
+      picture.pixels[at++] = planes[from];
+      picture.pixels[at++] = planes[n + from];
+      picture.pixels[at++] = planes[2 * n + from];
     }
   }
 }

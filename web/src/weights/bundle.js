@@ -7,7 +7,7 @@ import { CodecUnavailable } from "../format/errors.js";
 import { readSafetensors } from "./safetensors.js";
 
 /**
- * A generator of the bundle. kind: "generator" or what goes on top of `base`, such as "texture". latents: of its
+ * A generator of the bundle. kind: "generator", or what goes on top of `base`: "texture", "perceptual". latents: of its
  * scales, coarse to fine. offsets: how many gains and shifts it has. noise: channels of a texture's maps.
  * @typedef {object} GeneratorEntry
  * @property {string} digest

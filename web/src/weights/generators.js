@@ -10,9 +10,9 @@ import { Texture } from "../picture/texture.js";
 /** @typedef {import("./bundle.js").GeneratorEntry} GeneratorEntry */
 /** @typedef {import("../picture/net.js").Runtime} Runtime */
 
-/** @typedef {{generator: Generator, texture: Texture | null}} Drawing */
+/** @typedef {{generator: Generator, texture: Texture | null, perceptual: Generator | null}} Drawing */
 
-/** What draws pictures: a generator, or one with a texture on top of it. */
+/** What draws pictures: a generator, or one with a texture or a perceptual generator on top of it. */
 export class Generators {
   /**
    * @param {Kernel} kernel
@@ -41,11 +41,13 @@ export class Generators {
   }
 
   /**
-   * Returns the digest of the generator below a texture; of one that is not here, its own.
+   * Returns the digest of the generator below all that is on top of it; of one that is not here, its own.
    * @param {string} digest
+   * @returns {string}
    */
   base(digest) {
-    return this.#entry(digest)?.base ?? digest;
+    const below = this.#entry(digest)?.base;
+    return below === undefined ? digest : this.base(below);
   }
 
   /**
@@ -66,17 +68,30 @@ export class Generators {
   async #load(digest) {
     const entry = this.#entry(digest);
     if (!entry) throw new CodecUnavailable(`the file of weights has no generator ${digest}`);
-    const model = await this.bundle.part(`generator.${digest}.model`);
-    const net = await Net.load(this.runtime, model);
     if (entry.base === undefined) {
       const basis = await this.bundle.part(`generator.${digest}.basis`);
-      return { generator: new Generator(this.kernel, net, entry, new Float32Array(basis.buffer)), texture: null };
-    }
-    if (entry.kind !== "texture") {
-      throw new CodecUnavailable(`generator ${digest} is a '${entry.kind}', which this page does not know`);
+      const generator = await this.#generator(entry, new Float32Array(basis.buffer));
+      return { generator, texture: null, perceptual: null };
     }
     const below = await this.drawing(entry.base);
-    return { generator: below.generator, texture: new Texture(this.kernel, net, entry.noise ?? 0) };
+    if (entry.kind === "perceptual") return { ...below, perceptual: await this.#generator(entry, new Float32Array(0)) };
+    if (entry.kind === "texture") {
+      return { ...below, texture: new Texture(this.kernel, await this.#net(entry), entry.noise ?? 0) };
+    }
+    throw new CodecUnavailable(`generator ${digest} is a '${entry.kind}', which this page does not know`);
+  }
+
+  /**
+   * @param {GeneratorEntry} entry
+   * @param {Float32Array} basis
+   */
+  async #generator(entry, basis) {
+    return new Generator(this.kernel, await this.#net(entry), entry, basis);
+  }
+
+  /** @param {GeneratorEntry} entry */
+  async #net({ digest }) {
+    return Net.load(this.runtime, await this.bundle.part(`generator.${digest}.model`));
   }
 
   /** @param {string} digest */
