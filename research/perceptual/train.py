@@ -2,8 +2,7 @@
 
     python research/perceptual/train.py FOLDER --data DATA --init GENERATOR --search WEIGHTS [KEY=VALUE ...]
 
-KEY=VALUE sets fields of `PerceptualTraining` or `LoopConfig`, and loop.every=VALUE that of the loop, for both have
-one of this name. DATA holds the photo packs, of which those under free
+KEY=VALUE sets fields of `PerceptualTraining` or `LoopConfig`. DATA holds the photo packs, of which those under free
 licences are read. GENERATOR is a checkpoint or a file of the first generator, WEIGHTS the folder of the codec whose
 encoder chooses the symbols. --begin names the folder of an earlier run, whose averaged net and critic a new one begins
 with: for other settings, such as the cosine of its last part. A folder with a checkpoint is gone on with; GENERATOR is
@@ -40,11 +39,11 @@ def begin_with(task: PerceptualTask, run: Path) -> None:
 
 
 def configs(settings: dict[str, Any]) -> tuple[PerceptualTraining, LoopConfig]:
-    """Return the configurations of task and loop; a field that neither has is an error. Both have `every`."""
+    """Return the configurations of task and loop; a field that neither has is an error."""
     names = {field.name for field in dataclasses.fields(PerceptualTraining)}
     (stage,) = find_recipe(f"{RECIPE}-free").stages
     task = {key: value for key, value in settings.items() if key in names}
-    loop = {key.removeprefix("loop."): value for key, value in settings.items() if key not in names}
+    loop = {key: value for key, value in settings.items() if key not in names}
     return dataclasses.replace(stage.task, **task), dataclasses.replace(stage.loop, **loop)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -45,3 +46,17 @@ def test_a_sliding_pool_makes_each_entry_once_and_forgets_what_it_has_passed():
     assert numbers == [0, 1, 2, 3, 4, 5, 6]
     assert SlidingPool(3, make).window(4) == [16, 25, 36], "a resumed run makes the same window"
     assert len(pool.entries) == 3
+
+
+def test_entries_are_drawn_so_often_before_they_are_forgotten():
+    """Hundreds of draws of one crop, as once, taught nets the pool by heart: training fell where validation stood."""
+    pool, drawn = SlidingPool(12, int, uses=3), Counter()
+    for step in range(400):
+        drawn.update(pool.pick(step, 6, torch.Generator().manual_seed(step)))
+    whole = [drawn[number] for number in range(12, 780)]
+    assert 2.8 < sum(whole) / len(whole) < 3.2 and max(whole) <= 6
+    assert max(drawn) < 812
+
+
+def test_a_pool_smaller_than_a_batch_gives_all_it_has():
+    assert sorted(SlidingPool(3, int).pick(0, 8, torch.Generator())) == [0, 1, 2]

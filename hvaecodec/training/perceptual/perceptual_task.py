@@ -66,7 +66,7 @@ class PerceptualTask:
         self.trainer = CriticTrainer(config.critic_width, self.device)
         self.critic = self.trainer.critic
         self.coder = Coder(config, weights, smooth, place)
-        self.pool = SlidingPool(config.pool, self._pool_entry)
+        self.pool = SlidingPool(config.pool, self._pool_entry, config.uses)
         self.valid_photos = photos.valid[:VALID_PICTURES]
         self.delta = step_table().to(self.device)
 
@@ -134,8 +134,7 @@ class PerceptualTask:
     def _batch(self, moment: Moment, rng: torch.Generator) -> CodedCrops:
         """Draw crops of different photos, the first ones again at the end."""
         c = self.config
-        pool = self.pool.window(moment.step // c.every)
-        entries = [pool[i] for i in torch.randperm(c.pool, generator=rng)[: c.crops].tolist()]
+        entries = self.pool.pick(moment.step, c.crops, rng)
         tiles = c.side // TILE
         places = torch.randint((c.pool_side - c.side) // TILE + 1, (len(entries), 2), generator=rng).tolist()
         cut = [entry.cut(row, column, tiles) for entry, (row, column) in zip(entries, places, strict=True)]

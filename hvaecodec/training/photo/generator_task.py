@@ -18,7 +18,7 @@ from hvaecodec.training.data import Ahead, Crops, Photos, corners
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.photo.coding import Coded, code_plainly, picture_of
 from hvaecodec.training.photo.prior_task import VALID_INDICES
-from hvaecodec.training.photo.searched_symbols import Entry, Pool, Search
+from hvaecodec.training.photo.searched_symbols import Entry, Search, SearchedPool
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.photo import GeneratorTraining, StepIndices
 from hvaecodec.training.validation import psnr_db
@@ -57,7 +57,7 @@ class GeneratorTask:
         torch.manual_seed(place.seed)
         self.net = Generator(config.net).to(self.device)
         self.batches = Ahead(self._make_batch, place.workers)
-        self.pool = Pool(config.pool, self._make_entry)
+        self.pool = SearchedPool(config.pool, self._make_entry)
         valid = photos.valid[:VALID_PICTURES]
         self.valid = corners(valid, 2 * config.side).to(self.device) if valid else None
 

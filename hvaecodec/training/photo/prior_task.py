@@ -14,7 +14,7 @@ from hvaecodec.training.data import Ahead, Crops, Photos, corners
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.photo.coding import blocks_of
 from hvaecodec.training.photo.linear import fit_linear
-from hvaecodec.training.photo.searched_symbols import Entry, Pool, RoundingSearch, Search
+from hvaecodec.training.photo.searched_symbols import Entry, RoundingSearch, Search, SearchedPool
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.photo import PriorTraining, StepIndices
 
@@ -52,7 +52,7 @@ class PriorTask:
         self.net = PriorNet(config.net).to(self.device)
         self.batches = Ahead(self._make_batch, place.workers)
         self.last: tuple[int, Batch] | None = None
-        self.pool = Pool(config.pool, self._make_entry)
+        self.pool = SearchedPool(config.pool, self._make_entry)
         pixels = corners(photos.valid, config.side) if photos.valid else None
         self.valid = {i: blocks_of(pixels, self.delta[i]) for i in VALID_INDICES} if pixels is not None else None
 

@@ -32,6 +32,7 @@ from hvaecodec.models.photo.prior_walk import walk
 from hvaecodec.models.photo.quantiser import shape_weights, step_table
 from hvaecodec.training.photo.coding import in_steps
 from hvaecodec.training.recipes.photo import PoolConfig
+from hvaecodec.training.sliding_pool import SlidingPool
 
 LAGRANGIAN = 0.07  # of a bit where errors weigh as without a generator
 
@@ -114,41 +115,24 @@ class Entry:
     symbols: Tensor  # int16
 
 
-class Pool:
-    """Keeps entries that `make(number)` returns: all at the first use, then a new one for the oldest now and then."""
+class SearchedPool(SlidingPool[Entry]):
+    """Keeps entries for a checkpoint too, for their symbols may come from weights that are gone."""
 
     def __init__(self, config: PoolConfig, make: Callable[[int], Entry]) -> None:
-        self.config, self.make = config, make
-        self.entries: list[Entry] = []
-        self.count = 0  # entries made so far
-
-    def pick(self, step: int, count: int, rng: torch.Generator) -> list[Entry]:
-        """Return `count` different entries, or all there are, at random."""
-        if len(self.entries) < self.config.entries:
-            while len(self.entries) < self.config.entries:
-                self.entries.append(self._new())
-        elif step % self.config.every == 0:
-            self.entries = [*self.entries[1:], self._new()]
-        chosen = torch.randperm(len(self.entries), generator=rng)[:count].tolist()
-        return [self.entries[i] for i in chosen]
-
-    def _new(self) -> Entry:
-        self.count += 1
-        return self.make(self.count - 1)
+        super().__init__(config.entries, make, config.uses)
 
     def state(self) -> dict[str, Tensor]:
-        """Return every entry, for a checkpoint: its symbols come from weights that are gone."""
-        out = {"made": torch.tensor(self.count)}
-        for i, e in enumerate(self.entries):
+        """Return every entry by its number."""
+        out: dict[str, Tensor] = {}
+        for number, e in self.entries.items():
             parts = {"pixels": e.pixels, "index": torch.tensor(e.step_index), "shapes": e.shapes, "symbols": e.symbols}
-            out |= {f"{i:04d}.{name}": value for name, value in parts.items()}
+            out |= {f"{number}.{name}": value for name, value in parts.items()}
         return out
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Put back what `state` returned; with {} the pool starts anew."""
-        self.count = int(state.get("made", 0))
-        names = sorted(name.removesuffix(".index") for name in state if name.endswith(".index"))
-        self.entries = [
-            Entry(state[f"{n}.pixels"], int(state[f"{n}.index"]), state[f"{n}.shapes"], state[f"{n}.symbols"])
-            for n in names
-        ]
+        numbers = sorted(int(name.partition(".")[0]) for name in state if name.endswith(".index"))
+        self.entries = {
+            n: Entry(state[f"{n}.pixels"], int(state[f"{n}.index"]), state[f"{n}.shapes"], state[f"{n}.symbols"])
+            for n in numbers
+        }

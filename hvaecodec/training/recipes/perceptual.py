@@ -12,10 +12,11 @@ from hvaecodec.training.recipes.common import LoopConfig, Maker, Recipe, Stage
 class PerceptualTraining:
     """A second generator draws pictures for the eye; it begins with the weights of the first one.
 
-    pool: so many coded photos of `pool_side` are kept, one of them new every `every` steps. crops: different crops of
-    `side` pixels in a batch. twice: so many of them are there a second time, under another draw. coarse: the part of
-    the photos whose step index is drawn up to `coarse_index`, about 0.4 bits per pixel; the others have any. refined:
-    the part that is coded at effort 2, with `passes` of refinement; the others are coded at effort 1.
+    pool: so many coded photos of `pool_side` are kept, each for as long as it takes to draw `uses` crops of `side`
+    pixels from it. crops: different ones of them in a batch. twice: so many of them are there a second time, under
+    another draw. coarse: the part of the photos whose step index is drawn up to `coarse_index`, about 0.4 bits per
+    pixel; the others have any. refined: the part that is coded at effort 2, with `passes` of refinement; the others are
+    coded at effort 1.
 
     Weights of the loss. lpips: LPIPS (AlexNet) at full size. halved: the same at half the size. error: squared error of
     grey levels. score: the critic's. sample: of what the mean difference of two draws lacks, where it is less than
@@ -24,15 +25,15 @@ class PerceptualTraining:
     """
 
     critic_width: int = 48
-    pool: int = 128
+    pool: int = 96
     pool_side: int = 256
-    every: int = 4
+    uses: int = 4
     crops: int = 6
     twice: int = 2
     side: int = 128
-    coarse: float = 0.85
+    coarse: float = 0.93
     coarse_index: int = 300
-    refined: float = 0.3
+    refined: float = 0.03
     passes: int = 3
     lpips: float = 1.0
     halved: float = 0.5

@@ -16,11 +16,11 @@ StepIndices = tuple[int, int]  # [low, high)
 
 @dataclass(frozen=True)
 class PoolConfig:
-    """Searched symbols are used again: `entries` of `crops` crops each, one made anew every `every` steps."""
+    """Searched symbols are used again: `entries` of `crops` crops each, and each entry in about `uses` steps."""
 
     entries: int
     crops: int
-    every: int
+    uses: int
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class PriorTraining:
     rounding_from: float = -1.0
     linear_crops: int = 384
     symbols: Symbols = "plain"
-    pool: PoolConfig = PoolConfig(16, 16, 8)
+    pool: PoolConfig = PoolConfig(16, 16, 2)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class GeneratorTraining:
     dropped: float = 0.5
     dead: tuple[float, float] = (0.5, 0.66)
     symbols: Symbols = "plain"
-    pool: PoolConfig = PoolConfig(64, 4, 4)
+    pool: PoolConfig = PoolConfig(64, 4, 2)
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,9 @@ PRESETS = {
     # minutes on one large GPU: batches four times the size, nets as wide as 20 MB of weights allow
     "gpu": Preset(
         PriorTraining(
-            PriorConfig(fine=200), crops=64, fine_crops=256, pool=PoolConfig(16, 64, 16), linear_crops=768
+            PriorConfig(fine=200), crops=64, fine_crops=256, pool=PoolConfig(16, 64, 2), linear_crops=768
         ),
-        GeneratorTraining(_WIDE, crops=64, elbo_crops=16, pool=PoolConfig(128, 8, 4)),
+        GeneratorTraining(_WIDE, crops=64, elbo_crops=16, pool=PoolConfig(128, 8, 2)),
         LoopConfig(learning_rate=1.5e-3, save_minutes=2, channels_last=True, workers=12),
         minutes=12,
     ),

@@ -15,7 +15,8 @@ FAMILY = "texture"
 class TextureTraining:
     """A texture is trained against a critic of patches, on pictures that a codec has coded and decoded.
 
-    pool: so many pictures of `pool_side` are kept, one of them new every `every` steps; `crops` of `side` make a batch.
+    pool: so many pictures of `pool_side` are kept, each for as long as it takes to draw `uses` crops of `side` from it;
+    `crops` of these make a batch.
     score, features, error, mean: weights of the critic's score; of the distance of its features from those of the
     photo; of the squared error, relative to the smooth picture's own; of what the texture changes in the mean of 8 x 8
     pixels, likewise relative. critic_rate: the critic's learning rate, relative to the texture's. strength: so much of
@@ -26,7 +27,7 @@ class TextureTraining:
     critic_width: int = 48
     pool: int = 700
     pool_side: int = 256
-    every: int = 4
+    uses: int = 8
     crops: int = 8
     side: int = 128
     score: float = 1.0
@@ -72,7 +73,7 @@ _KINDS: dict[str, tuple[TextureTraining, LoopConfig]] = {
 def _texture(name: str, preset: str) -> Recipe:
     task, loop = _KINDS[name.removesuffix("-free")]
     if preset == "gpu":
-        task = replace(task, crops=32, pool=4000, critic_width=96, every=1)
+        task = replace(task, crops=32, pool=4000, critic_width=96)
         loop = replace(loop, minutes=20, save_minutes=2)
     elif preset == "tiny":
         small = TextureConfig(quarter=8, quarter_blocks=1, half=4, half_blocks=1, noise=1)

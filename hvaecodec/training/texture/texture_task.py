@@ -54,7 +54,7 @@ class TextureTask:
         self.net = Texture(config.net).to(self.device)
         self.trainer = CriticTrainer(config.critic_width, self.device)
         self.critic = self.trainer.critic
-        self.pool = SlidingPool(config.pool, self._pool_entry)
+        self.pool = SlidingPool(config.pool, self._pool_entry, config.uses)
         valid = photos.valid[:VALID_PICTURES]
         self.valid = corners(valid, config.pool_side).byte() if valid else None
 
@@ -120,8 +120,7 @@ class TextureTask:
     def _batch(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Draw photos and smooth pictures, float (B, 3, side, side) in 0..255, and features of their rates, (B, 8)."""
         c = self.config
-        pool = self.pool.window(moment.step // c.every)
-        entries = [pool[i] for i in torch.randperm(c.pool, generator=rng)[: c.crops].tolist()]
+        entries = self.pool.pick(moment.step, c.crops, rng)
         tops_lefts = torch.randint((c.pool_side - c.side) // FOLD + 1, (len(entries), 2), generator=rng) * FOLD
         cut = [
             torch.stack([e.photo, e.smooth])[:, :, top : top + c.side, left : left + c.side]
