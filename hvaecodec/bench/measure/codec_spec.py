@@ -67,7 +67,7 @@ class CodecSpec:
     def encode(self, codec: Any, image: np.ndarray, quality: float) -> bytes:
         """Encode a uint8 picture, (H, W) or (H, W, 3), with an object that `make` built, and return the whole file.
 
-        A quality that is a whole number reaches the codec as an int: some libraries, such as Pillow's JPEG, refuse 30.0.
+        A whole quality reaches the codec as an int: some libraries, such as Pillow's JPEG, refuse 30.0.
         """
         quality = int(quality) if float(quality).is_integer() else quality
         rate: dict[str, float] = {"quality": quality} if self.limit is None else {"bpp": self.limit.bpp(image, quality)}
