@@ -1,14 +1,14 @@
-"""Measures codecs, ours or anybody's: `rate_distortion` and `rate_perception` return a table, ready to plot.
+"""Measures codecs, ours or anybody's: `rate_distortion` and `rate_perception` return a table that can be plotted.
 
     from hvaecodec import bench
     table = bench.rate_distortion(["dct-vae-photo@effort=1", "jpeg", MyCodec()], "photos")
     table.bd_rate(anchor="jpeg")  # {"dct-vae-photo@effort=1": …, …} in per cent
     table.plot("psnr", "plot.png")
 
-The parts, as the command uses them: `run` returns a record for each picture, `curves_of` turns records into curves,
-`write_report` and `write_html` write files to read.
+The command `hvaecodec bench` uses the other functions: `run` returns one record (a dict, one measurement) for each
+picture, `curves_of` turns records into curves, and `write_report` and `write_html` write tables, plots and a page.
 
-Importing it is cheap: torch, matplotlib and scipy load when a call needs them.
+Importing this package is cheap: torch, matplotlib and scipy load when a call needs them.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ _PERCEPTION = ("lpips", "dists", "fd-cifar", "kd-cifar", "psnr")
 def rate_distortion(
     codecs: Any, images: Any, metrics: Sequence[str] = ("psnr", "ms-ssim"), **options: Any
 ) -> ResultTable:
-    """Measure size and distortion of every codec at every setting, and return a row for each, averaged over the images.
+    """Measure size and distortion of every codec at every setting, and return one row for each, averaged over images.
 
-    The arguments are those of `rate_perception`. Raises ValueError for a metric of whole sets.
+    The arguments are those of `rate_perception`. Raises ValueError for a metric that belongs to a whole set of images,
+    such as `fd-cifar`.
     """
     from hvaecodec.bench.measure import sweep
     from hvaecodec.bench.metrics import set_metrics
@@ -62,18 +63,21 @@ def rate_distortion(
 
 
 def rate_perception(codecs: Any, images: Any, metrics: Sequence[str] | None = None, **options: Any) -> ResultTable:
-    """Measure size, perception and distortion of every codec at every setting, and return a row for each.
+    """Measure size, perception and distortion of every codec at every setting, and return one row for each.
 
-    A row has means over the images, and the distances over all of them.
+    Metrics of one image are averaged over the images; metrics of a whole set compare all of them at once.
 
-    codecs: one or more of: a specification as `run` takes it, an object with `encode(image, quality=…)` and
-    `decode(data)`, a class or function that makes one; or a dict of them by the name to print.
-    images: the name of a data set or folder, or images (arrays, PIL images, paths), or a dict of them by name.
-    metrics: if None, LPIPS, DISTS, FD-cifar, KD-cifar and PSNR. The first two need weights, which docs/METRICS.md says
-    how to get; without them a warning says that they are left out, and only who names them has them downloaded.
-    Options: `temperatures`, at which every codec that can decodes the same file again; `quality`, `effort`, `data`,
-    `limit`, `threads`, `out`, `fresh` and `progress` as in `run`.
-    Raises ValueError for an unknown name, TypeError for an object that is no codec.
+    codecs: one codec, a list of codecs, or a dict of codecs by the name to print. A codec is a specification as `run`
+    takes it, an object with `encode(image, quality=…)` and `decode(data)`, or a class or function that makes one.
+    images: the name of a data set or folder; or a list of images (arrays, PIL images, paths), or a dict of them by
+    name.
+    metrics: None means LPIPS, DISTS, FD-cifar, KD-cifar and PSNR. The first two need weights (docs/METRICS.md says how
+    to get them). If these are not on this machine, a warning says that the two are left out; name them to have the
+    weights downloaded.
+    Options: `temperatures`, at each of which a codec whose `decode` has a temperature decodes the same file; and
+    `quality`, `effort`, `data`, `limit`, `threads`, `out`, `fresh` and `progress` as in `run`. `quality` also replaces
+    the `settings` of an object.
+    Raises ValueError for an unknown name, TypeError for an object that is not a codec.
     """
     from hvaecodec.bench.measure import sweep
 
@@ -81,7 +85,7 @@ def rate_perception(codecs: Any, images: Any, metrics: Sequence[str] | None = No
 
 
 def _at_hand(metrics: Sequence[str]) -> list[str]:
-    """Those of some metrics whose weights lie on this machine; a warning names the others in one line."""
+    """Return those metrics whose weights are on this machine; a warning names the others in one line."""
     from hvaecodec.bench.metrics import image_metrics, set_metrics
 
     missing = [name for name in set_metrics.split_names(metrics)[0] if not image_metrics.get(name).at_hand()]
@@ -105,16 +109,18 @@ def run(
     fresh: bool = False,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> list[dict[str, Any]]:
-    """Encode and decode every image of `dataset` with every codec at every setting, and return a record of each.
+    """Encode and decode every image of a data set with every codec at every setting, and return one record for each.
 
     codecs: specifications such as `dct-vae-photo@effort=1`, `jpeg`, `webp@method=4`, `compressai:mbt2018-mean`.
-    quality: the sweep of our own codecs; baselines sweep their `settings`, `hqa-photo@quality=10/50` what it names.
-    effort: of our codecs whose specification has none. data: where the files of the data set lie.
-    limit: how many images, the first ones. threads: of torch. progress: called with how many measurements are done, how
-    many there are, and what comes next. out: a folder whose `records.jsonl` is added to; lines in it that still hold
-    are reused unless `fresh`. Metrics of a whole set, as in `fd-cifar`, need it: the features of decoded pictures are
-    stored there for `score_sets`.
-    Raises ValueError for an unknown name, DatasetError (an OSError) if the pictures cannot be had.
+    quality: the qualities at which our own codecs are measured. Baselines are measured at their own `settings`, and
+    a specification such as `hqa-photo@quality=10/50` at those that it names.
+    effort: for our codecs whose specification states none. data: the folder with the files of the data set.
+    limit: measure only so many images, the first ones. threads: how many threads torch uses. progress: is called with
+    the number of finished measurements, the number of all, and what comes next.
+    out: a folder whose file `records.jsonl` gets the new records; records in it that are still valid are reused unless
+    `fresh`. Metrics of a whole set, such as `fd-cifar`, need `out`, which keeps the features of the decoded pictures
+    for `score_sets`.
+    Raises ValueError for an unknown name, DatasetError (an OSError) if the pictures are not available.
     """
     from hvaecodec.bench.data import datasets
     from hvaecodec.bench.measure import record_files, runner, specs
@@ -163,9 +169,10 @@ def check(*, metrics: Sequence[str] = (), published: Sequence[str] = ()) -> None
 
 
 def usable(metrics: Sequence[str]) -> list[str]:
-    """Return those of `metrics` whose libraries and weights can be had, and warn of each other in one line.
+    """Return those metrics whose libraries and weights are available; each of the others is one line of warning.
 
-    Raises ValueError if none can be had, or one has an unknown name.
+    Missing weights are downloaded if that is possible. Raises ValueError if no metric is available, or for an unknown
+    name.
     """
     from hvaecodec.bench.metrics import image_metrics, set_metrics
     from hvaecodec.codec.errors import CodecUnavailable
@@ -191,7 +198,7 @@ def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[
 
 
 def curves_of(records: Sequence[dict[str, Any]], metric: str = "psnr") -> dict[str, Curve]:
-    """Return one curve for each codec in the records, with the rates of files.
+    """Return one curve for each codec in the records: a metric against the bits per pixel of its files.
 
     See `hvaecodec.bench.show.curves.from_records`.
     """
@@ -201,9 +208,10 @@ def curves_of(records: Sequence[dict[str, Any]], metric: str = "psnr") -> dict[s
 
 
 def bd_rate(anchor: Curve, test: Curve) -> BDRate:
-    """Return how many per cent more bits `test` takes than `anchor` at equal distortion.
+    """Return how many per cent more bits `test` takes than `anchor` at an equal value of the metric (BD-rate).
 
-    See `hvaecodec.bench.show.curves.bd_rate` for the formula. Raises its NoOverlap, a ValueError.
+    See `hvaecodec.bench.show.curves.bd_rate` for the formula. Raises NoOverlap, a ValueError, if the two curves have no
+    common range.
     """
     from hvaecodec.bench.show import curves
 
@@ -213,9 +221,10 @@ def bd_rate(anchor: Curve, test: Curve) -> BDRate:
 def score_sets(
     records: Sequence[dict[str, Any]], out: str | os.PathLike[str], metrics: Sequence[str] = ("fd-cifar", "kd-cifar")
 ) -> list[dict[str, Any]]:
-    """Score whole sets, for every codec and setting that `run` measured into `out`, and write `sets.json` there.
+    """Compute metrics of the whole set for every codec and setting that `run` measured, and write them to `sets.json`.
 
-    Metrics of single images in `metrics` are left out. See `hvaecodec.bench.metrics.set_metrics.score_sets`.
+    records: from `run`, called with the same folder `out`, where `sets.json` is written. Metrics of single images in
+    `metrics` are ignored. See `hvaecodec.bench.metrics.set_metrics.score_sets` for what is returned.
     """
     from hvaecodec.bench.metrics import set_metrics
 
@@ -238,7 +247,8 @@ def write_report(
 ) -> dict[str, Path]:
     """Write `table.md` and a plot for each metric into the folder `out`, and return the paths by name.
 
-    anchor: the codec that BD-rates are against. published: names of published Kodak curves. sets: from `score_sets`.
+    records: from `run`. anchor: the codec that BD-rates compare with. published: names of published Kodak curves to
+    draw as well. sets: from `score_sets`.
     """
     from hvaecodec.bench.show import output
 
@@ -263,12 +273,13 @@ def write_html(
     command: str | None = None,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> Path:
-    """Write the report to `path` and return the path: one page with tables, plots, and the pictures side by side.
+    """Write the report, one page with tables, plots and the pictures side by side, to `path`, and return the path.
 
-    images: what `run` measured, from `load_dataset`. rates: bits per pixel at which files are shown, 0.15 and 0.4 if
-    empty. n_images, megabytes: how many images, and the most that the page may take. out: where packed pictures are
-    kept for the next time. The page needs no network. Files are made again for it; one that differs from its record is
-    not shown. command: what made the records, for the page to say.
+    images: the images that `run` measured, from `load_dataset`. rates: the bits per pixel at which files are shown; an
+    empty sequence means 0.15 and 0.4. n_images: how many images are shown. megabytes: the largest total size of their
+    pictures. out: a folder that keeps the pictures in the form in which the page holds them, for the next report.
+    command: the command line that made the records; the page shows it.
+    The page needs no network. Every file that it shows is encoded again; one that differs from its record is not shown.
     """
     from hvaecodec.bench.show import report
 

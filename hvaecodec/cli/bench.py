@@ -26,42 +26,49 @@ _USUAL_METRICS = ["psnr", "ms-ssim"]
 
 # what is measured
 Dataset = Annotated[
-    str, typer.Argument(metavar="DATASET", help="kodak, photos, valid, cifar10, or a folder of images.")
+    str, typer.Argument(metavar="DATASET", help="The images: kodak, photos, valid, cifar10, or a folder.")
 ]
 Codecs = Annotated[
     list[str] | None,
     typer.Option(
-        help="One of ours, as in dct-vae-photo@effort=1 or hqa-photo@quality=10/50; the default codec if not given, "
-        "and none for baselines alone; may be repeated."
+        help="One of our codecs, as in dct-vae-photo@effort=1 or hqa-photo@quality=10/50; none measures baselines "
+        "alone. Without it the default codec. May be repeated."
     ),
 ]
 Baselines = Annotated[
     list[str] | None,
-    typer.Option(help="As in jpeg, webp@method=4, compressai:mbt2018-mean; jpeg if nothing is named; may be repeated."),
+    typer.Option(
+        help="A codec to compare with, as in jpeg, webp@method=4, compressai:mbt2018-mean; jpeg if neither --codec nor "
+        "--baseline is given. May be repeated."
+    ),
 ]
-Quality = Annotated[str, typer.Option(help="Qualities of our codecs with commas between, 1..100.")]
-Effort = Annotated[int | None, typer.Option(min=1, max=3, help="Effort of our codecs.")]
+Quality = Annotated[str, typer.Option(help="Qualities of our codecs, 1..100, separated by commas.")]
+Effort = Annotated[int | None, typer.Option(min=1, max=3, help="How hard our encoders search: 1 is fast, 3 slow.")]
 Metrics = Annotated[
     list[str] | None,
     typer.Option(
-        help="psnr, ms-ssim, lpips, dists …; over the whole set fd-cifar, fid-64 …: docs/METRICS.md; may be repeated."
+        help="psnr, ms-ssim, lpips, dists …, or over the whole set fd-cifar, fid-64 …; see docs/METRICS.md. "
+        "May be repeated."
     ),
 ]
-Data = Annotated[Path | None, typer.Option(help="Folder of the data set's files.")]
-Limit = Annotated[int | None, typer.Option(min=1, help="Only the first so many images.")]
+Data = Annotated[Path | None, typer.Option(help="Folder with the files of the data set.")]
+Limit = Annotated[int | None, typer.Option(min=1, help="Measure only the first N images.", metavar="N")]
 Threads = Annotated[int | None, typer.Option(min=1, help="Threads of our codecs.")]
 # what it is compared with
-Anchor = Annotated[str, typer.Option(help="The codec BD-rates are against; the first baseline if not given.")]
+Anchor = Annotated[str, typer.Option(help="The codec that BD-rates compare with; the first baseline if not given.")]
 Published = Annotated[
-    str, typer.Option(help="Published Kodak curves with commas between, as in hyperprior,qarv_base,vtm18.0.")
+    str,
+    typer.Option(
+        help="Published Kodak curves to show as well, separated by commas, as in hyperprior,qarv_base,vtm18.0."
+    ),
 ]
 # where the results go
-Out = Annotated[Path | None, typer.Option(help="Folder for results; runs/bench-DATASET if not given.")]
-Fresh = Annotated[bool, typer.Option("--fresh", help="Measure again what OUT already has.")]
-Report = Annotated[Path | None, typer.Option(help="Write a page with tables, plots and pictures to this file.")]
-ReportRates = Annotated[str, typer.Option(help="Bits per pixel at which the page shows files, with commas between.")]
+Out = Annotated[Path | None, typer.Option(help="Folder for the results; runs/bench-DATASET if not given.")]
+Fresh = Annotated[bool, typer.Option("--fresh", help="Measure everything again, also what OUT already holds.")]
+Report = Annotated[Path | None, typer.Option(help="Write a web page with tables, plots and pictures to this file.")]
+ReportRates = Annotated[str, typer.Option(help="Bits per pixel at which the page shows pictures, separated by commas.")]
 ReportImages = Annotated[int, typer.Option(min=0, help="How many images the page shows.")]
-ReportMegabytes = Annotated[float, typer.Option(min=0, help="The most that the page's pictures take.")]
+ReportMegabytes = Annotated[float, typer.Option(min=0, help="Largest total size of the pictures in the page.")]
 
 
 def bench(
@@ -85,10 +92,11 @@ def bench(
     report_megabytes: ReportMegabytes = 38,
     debug: Debug = False,
 ) -> None:
-    """Measure codecs: size, distortion, time and memory of files, decoded by a fresh decoder.
+    """Measure codecs: file size, distortion, time and memory. Every file is decoded by a new decoder object.
 
-    Adds one JSON line a measurement to OUT/records.jsonl, and reuses lines there that still hold; writes table.md
-    and plots into OUT, and the tables to stdout; with --report also a page that shows the pictures side by side.
+    Each measurement is one line of JSON in OUT/records.jsonl; lines there that are still valid are reused. The command
+    writes table.md and plots into OUT, prints the tables, and with --report writes a page that shows the pictures side
+    by side.
     """
     with errors(debug):
         from hvaecodec import bench as api

@@ -22,13 +22,14 @@ _STREAMS = {"stdin": os.O_WRONLY, "stdout": os.O_RDONLY, "stderr": os.O_WRONLY} 
 
 Debug = Annotated[bool, typer.Option("--debug", help="Show the whole traceback of an error.")]
 Model = Annotated[
-    str | None, typer.Option(help="Folder of weights that the file was made with, if they are not the package's.")
+    str | None,
+    typer.Option(help="Folder of the weights that the file was encoded with, if they are not those of the package."),
 ]
-NoMetadata = Annotated[bool, typer.Option("--no-metadata", help="Leave the ICC profile and the EXIF out.")]
+NoMetadata = Annotated[bool, typer.Option("--no-metadata", help="Leave out the ICC profile and the EXIF.")]
 MaxPixels = Annotated[
     int,
     typer.Option(
-        min=1, metavar="N", help="Refuse a picture of more pixels, counted in whole tiles of 32 x 32, by its header."
+        min=1, metavar="N", help="Refuse a file whose header states more pixels, counted in whole tiles of 32 x 32."
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace OUT if it exists.")]

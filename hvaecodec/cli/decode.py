@@ -44,7 +44,7 @@ _SCALES = [Fraction(1, 2**k) for k in range(6)]
 
 
 def decode(
-    source: Annotated[str, typer.Argument(metavar="IN", help="An .hvc file, folder of them, or - for stdin.")],
+    source: Annotated[str, typer.Argument(metavar="IN", help="An .hvc file, a folder of them, or - for stdin.")],
     *,
     output: Annotated[
         str | None,
@@ -53,19 +53,20 @@ def decode(
             "--output",
             "--out",
             metavar="OUT",
-            help="Image file, its format by suffix, .npy for an array, or - for a PNG to stdout; the folder for PNGs, "
-            "if IN is one. "
-            "Without it photo.hvc becomes photo.png, and stdin goes to stdout.",
+            help="The image file to write, in the format that its suffix names (.npy for an array), or - for a PNG on "
+            "stdout; if IN is a folder, the output folder for PNGs. Without it photo.hvc becomes photo.png, and the "
+            "result for stdin goes to stdout.",
         ),
     ] = None,
     temperature: Annotated[
-        float, typer.Option(help="0 gives least distortion, 1 a sample of what the file leaves open.")
+        float, typer.Option(help="Random detail to add: 0 gives the least error, 1 looks more like a photograph.")
     ] = 0.0,
-    seed: Annotated[int, typer.Option(help="Chooses the sample when the temperature is above 0.")] = 0,
-    scale: Annotated[str, typer.Option(help="1, 1/2, 1/4, 1/8, 1/16 or 1/32 of the size.")] = "1",
-    partial: Annotated[bool, typer.Option("--partial", help="Accept a file that was cut short.")] = False,
+    seed: Annotated[int, typer.Option(help="Chooses the random detail if the temperature is above 0.")] = 0,
+    scale: Annotated[str, typer.Option(help="Scale of the sides: 1, 1/2, 1/4, 1/8, 1/16 or 1/32.")] = "1",
+    partial: Annotated[bool, typer.Option("--partial", help="Also accept a file that was cut short.")] = False,
     generator: Annotated[
-        Literal["file", "latest"], typer.Option(help="The generator that the file names, or the newest installed.")
+        Literal["file", "latest"],
+        typer.Option(help="Decode with the generator that the file names, or with the latest one installed."),
     ] = "file",
     max_pixels: MaxPixels = DECODED_PIXELS,
     model: Model = None,
@@ -77,7 +78,7 @@ def decode(
 ) -> None:
     """Decompress an .hvc file into an image, or every .hvc file in and below a folder.
 
-    A file that exists is kept unless --force is given, so a folder goes on where it was stopped.
+    An existing file is kept unless --force is given; so the same command continues with a folder where it was stopped.
     """
     with errors(debug):
         from hvaecodec.codec.folders.work import DecodeWork

@@ -39,7 +39,7 @@ hvaecodec encode photos --out files --jobs 2 --effort 1
 
 def encode(
     source: Annotated[
-        str, typer.Argument(metavar="IN", help="Image file, array in a .npy, folder of images, or - for stdin.")
+        str, typer.Argument(metavar="IN", help="Image file, .npy file with an array, folder of images, or - for stdin.")
     ],
     *,
     output: Annotated[
@@ -49,19 +49,24 @@ def encode(
             "--output",
             "--out",
             metavar="OUT",
-            help="The .hvc file, or - for stdout; the folder, if IN is one. Without it photo.png becomes photo.hvc, "
-            "and stdin goes to stdout.",
+            help="The .hvc file to write, or - for stdout; if IN is a folder, the output folder. Without it photo.png "
+            "becomes photo.hvc, and the result for stdin goes to stdout.",
         ),
     ] = None,
     quality: Annotated[
-        float | None, typer.Option(help="1..100, a real number; 50 if no other target is given.")
+        float | None, typer.Option(help="1..100, a real number, larger for larger files; 50 without --bpp and --psnr.")
     ] = None,
-    bpp: Annotated[float | None, typer.Option(help="Bits of the whole file per pixel, instead of a quality.")] = None,
-    psnr: Annotated[float | None, typer.Option(help="PSNR in dB to reach, instead of a quality.")] = None,
+    bpp: Annotated[
+        float | None, typer.Option(help="Instead of a quality: the most bits that the whole file may take per pixel.")
+    ] = None,
+    psnr: Annotated[float | None, typer.Option(help="Instead of a quality: the PSNR to reach, in dB.")] = None,
     effort: Annotated[
         int | None,
         typer.Option(
-            min=1, max=3, help="1 is fast, 3 makes the smallest files; 2 if not given. 2 and 3 need hvaecodec[torch]."
+            min=1,
+            max=3,
+            help="How hard to search for a small file: 1 is fast, 3 gives the smallest; 2 and 3 need PyTorch. If not "
+            "given 2, or 1 without PyTorch.",
         ),
     ] = None,
     model: Annotated[str, typer.Option(help="A name from `hvaecodec models`, or a folder of weights.")] = (
@@ -75,7 +80,7 @@ def encode(
 ) -> None:
     """Compress an image into an .hvc file, or every image in and below a folder.
 
-    A file that exists is kept unless --force is given, so a folder goes on where it was stopped.
+    An existing file is kept unless --force is given; so the same command continues with a folder where it was stopped.
     """
     with errors(debug):
         if sum(target is not None for target in (quality, bpp, psnr)) > 1:

@@ -16,18 +16,20 @@ hvaecodec export onnx hqa-photo -o layer5.onnx --layer 5
 
 
 def export(
-    kind: Annotated[Literal["onnx"], typer.Argument(metavar="FORMAT", help="onnx.")],
+    kind: Annotated[Literal["onnx"], typer.Argument(metavar="FORMAT", help="The file format; only onnx.")],
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A codec's name, or a folder of weights.")],
     *,
     output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="The ONNX file, or - for stdout.")],
-    part: Annotated[Literal["generator", "texture", "perceptual"], typer.Option(help="What is written.")] = "generator",
-    layer: Annotated[int, typer.Option(help="Of hqa-photo, the layer whose indices go in.")] = 3,
+    part: Annotated[
+        Literal["generator", "texture", "perceptual"], typer.Option(help="The network to write.")
+    ] = "generator",
+    layer: Annotated[int, typer.Option(help="For hqa-photo: the layer whose indices are the input, 1..5.")] = 3,
     force: Force = False,
     debug: Debug = False,
 ) -> None:
-    """Write the newest generator of a codec as an ONNX file with its weights inside, for any size of picture.
+    """Write the newest generator of a codec, the network that makes the picture, as an ONNX file with its weights.
 
-    docs/doors.md says what goes in and what comes out. The model card is in the metadata.
+    It works for pictures of any size. docs/doors.md describes its inputs and outputs. The metadata hold the model card.
     """
     with errors(debug):
         check_output(model, output, force)

@@ -25,12 +25,10 @@ _GO_ON = "; the same command goes on from there"
 
 Jobs = Annotated[
     int | None,
-    typer.Option(
-        min=1, metavar="N", help="Of a folder, how many files to work on at once, each on one thread; 1 if not given."
-    ),
+    typer.Option(min=1, metavar="N", help="For a folder: convert N files at once, each on one thread; 1 if not given."),
 ]
 Log = Annotated[
-    str | None, typer.Option(metavar="FILE", help="Of a folder, append a line of JSON about each file to FILE.")
+    str | None, typer.Option(metavar="FILE", help="For a folder: append one line of JSON for each file to FILE.")
 ]
 
 

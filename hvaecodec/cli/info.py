@@ -20,10 +20,10 @@ hvaecodec encode photo.png -o - | hvaecodec info -
 def info(
     source: Annotated[str, typer.Argument(metavar="FILE", help="An .hvc file, or - for stdin.")],
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")] = False,
     estimate: Annotated[
         bool,
-        typer.Option("--estimate", help="Decode the symbols too, and show how many bits the model thinks they take."),
+        typer.Option("--estimate", help="Also decode the symbols, and show how many bits the model expects for them."),
     ] = False,
     max_pixels: MaxPixels = DECODED_PIXELS,
     model: Model = None,

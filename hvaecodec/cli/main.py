@@ -26,7 +26,7 @@ _ORDER = ["encode", "decode", "info", "models", "export", "bench", "paper", "tra
 
 app = typer.Typer(
     name="hvaecodec",
-    help="Image compression with hierarchical VAEs.",
+    help="Compress photos into small .hvc files with hierarchical VAEs, decode them, and measure codecs.",
     no_args_is_help=True,
     add_completion=False,
     rich_markup_mode=None,
@@ -47,7 +47,7 @@ def _options(
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Image compression with hierarchical VAEs."""
+    """Compress photos into small .hvc files with hierarchical VAEs, decode them, and measure codecs."""
 
 
 def _place(name: str) -> tuple[int, str]:

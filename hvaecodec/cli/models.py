@@ -17,10 +17,10 @@ hvaecodec models --json
 
 def models(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the model cards as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print everything as JSON, with the model cards.")] = False,
     debug: Debug = False,
 ) -> None:
-    """List the codecs and whether their weights are installed."""
+    """List the codecs, and say of each whether its weights are installed."""
     with errors(debug):
         import hvaecodec
 

@@ -20,25 +20,27 @@ hvaecodec paper latent-separation --preset tiny --seeds 1 --only R2
 
 
 def paper(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="As in hqa-mnist; docs/PAPERS.md lists all.")],
+    name: Annotated[
+        str, typer.Argument(metavar="NAME", help="The experiment, as in hqa-mnist; docs/PAPERS.md lists all.")
+    ],
     *,
     data: Annotated[
         Path | None,
-        typer.Option(help="Folder with the data packs; HVAECODEC_DATA if not given. Some experiments need none."),
+        typer.Option(help="Folder with the data; the one in HVAECODEC_DATA if not given. Some experiments need none."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder for runs and figures; runs/paper-NAME if not given.")] = None,
     preset: Annotated[
-        str, typer.Option(help="cpu: reduced sizes; gpu: more steps, larger nets; tiny: to try.")
+        str, typer.Option(help="cpu: reduced sizes; gpu: more steps, larger networks; tiny: only to try.")
     ] = "cpu",
-    seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each system.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only this system; may be repeated.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of this process.")] = None,
+    seeds: Annotated[int | None, typer.Option(min=1, help="Number of training runs of each system.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="Only this system. May be repeated.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Number of threads of this process.")] = None,
     debug: Debug = False,
 ) -> None:
-    """Train and measure a paper's systems, and print our numbers beside the paper's.
+    """Train and measure the systems of a paper, and print our numbers beside those of the paper.
 
-    This takes long, for some papers hours on two cores. An interrupted run is continued; what OUT has is not trained
-    again. Several processes may share OUT, each with an --only of its own.
+    For some papers this takes hours on two cores. An interrupted run is continued, and what OUT already holds is not
+    trained again. Several processes may share OUT, each with an --only of its own.
     """
     with errors(debug):
         from hvaecodec.bench.papers import PaperSettings, experiment

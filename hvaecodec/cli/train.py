@@ -20,25 +20,35 @@ torchrun --nproc-per-node 2 -m hvaecodec train dct-vae-photo --data DATA --out r
 
 
 def train(
-    recipe: Annotated[str, typer.Argument(metavar="RECIPE", help="As in dct-vae-photo; docs/TRAINING.md lists all.")],
+    recipe: Annotated[
+        str,
+        typer.Argument(
+            metavar="RECIPE", help="What to train, as in dct-vae-photo; docs/TRAINING.md lists all recipes."
+        ),
+    ],
     *,
-    data: Annotated[Path, typer.Option(help="Folder with the photo packs, or with pictures.")],
-    out: Annotated[Path, typer.Option(help="Folder for checkpoints and logs; a run that it holds is continued.")],
+    data: Annotated[Path, typer.Option(help="Folder with the photo packs, or with any pictures.")],
+    out: Annotated[Path, typer.Option(help="Folder for checkpoints and logs; an interrupted run in it is continued.")],
     preset: Annotated[
-        str, typer.Option(help="cpu: hours on two cores; gpu: minutes on one large GPU; tiny: to try.")
+        str,
+        typer.Option(
+            help="Sizes and budget. cpu: hours on two cores; gpu: minutes on one large GPU; tiny: only to try."
+        ),
     ] = "cpu",
-    minutes: Annotated[float | None, typer.Option(help="Wall clock to train for, over all stages.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Steps to train for instead, over all stages.")] = None,
-    init: Annotated[Path | None, typer.Option(help="Weights to begin with: a file or a folder of them.")] = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads of each process.")] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same run.")] = 0,
-    export: Annotated[Path | None, typer.Option(help="Folder for the weights and their card in the end.")] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace weights in the export folder.")] = False,
+    minutes: Annotated[float | None, typer.Option(help="Time to train for, over all stages.")] = None,
+    steps: Annotated[
+        int | None, typer.Option(help="Number of steps to train for, over all stages, instead of a time.")
+    ] = None,
+    init: Annotated[Path | None, typer.Option(help="Weights to start with: a file, or a folder of such files.")] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="Number of threads of each process.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="The random seed; the same seed gives the same run.")] = 0,
+    export: Annotated[Path | None, typer.Option(help="Folder for the trained weights and their model card.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace weights that exist in the export folder.")] = False,
     debug: Debug = False,
 ) -> None:
-    """Train the nets of a recipe, or go on where a run was interrupted, and export their weights.
+    """Train the networks of a recipe and export their weights; an interrupted run is continued.
 
-    Several processes train one net under torchrun.
+    Under torchrun, several processes train together.
     """
     with errors(debug):
         from hvaecodec.codec.backends import require_torch

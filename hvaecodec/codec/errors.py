@@ -1,16 +1,16 @@
-"""The one tree of errors that a bad file, or a file that cannot be decoded here, may raise."""
+"""The errors that a bad file, or a file that cannot be decoded here, may raise; all are subclasses of `CodecError`."""
 
 
 class CodecError(Exception):
-    """The root of every error about a file: unreadable, damaged, foreign or beyond what is installed."""
+    """The base class of every error about a file that is unreadable, damaged, foreign, or needs what is not here."""
 
 
 class NotThisFormat(CodecError):
-    """The bytes are not an `.hvc` file but something else altogether."""
+    """The bytes are not an `.hvc` file."""
 
 
 class UnsupportedVersion(CodecError):
-    """The file is sound and needs a newer reader."""
+    """The file is of a version of the format that this version of the package cannot read."""
 
 
 class CorruptFile(CodecError):

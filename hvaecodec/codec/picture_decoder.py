@@ -1,4 +1,4 @@
-"""The calls by which every codec decodes and describes a file, written once over what a codec adds to them."""
+"""The methods by which every codec decodes and describes a file; what differs between codecs is abstract."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hvaecodec.codec.settings import Decoding
 
 
 class PictureDecoder(ABC):
-    """A codec's way from a file to its picture, with or without the metadata that the file carries."""
+    """The decoding half of a codec: from a file to its picture, with or without the metadata in the file."""
 
     name: str
 
@@ -51,12 +51,13 @@ class PictureDecoder(ABC):
         generator: str = "file",
         max_pixels: int = DECODED_PIXELS,
     ) -> np.ndarray:
-        """Return the picture of a complete file, uint8, of the shape that was encoded (smaller by `scale`).
+        """Return the picture of a complete file, uint8, of the shape that was encoded (smaller with a `scale` below 1).
 
-        temperature: 0 is the picture of least distortion; above 0 what the file does not hold is drawn under `seed`.
-        scale: 1, 1/2 ... 1/32. partial: accept a file that is cut after its coarsest level. generator: "file" for the
-        one that the file names, "latest" for the newest installed. max_pixels: refuse a larger picture, by its header.
-        Raises CodecError for a file that cannot be decoded, ValueError for settings out of range.
+        temperature: 0 gives the picture with the least error; above 0 the decoder adds random detail that `seed`
+        chooses. scale: 1, 1/2 ... 1/32. partial: also accept a file that was cut short, if its coarsest level is there.
+        generator: "file" for the one that the file names, "latest" for the newest installed. max_pixels: refuse a
+        larger picture as soon as its header is read. Raises CodecError for a file that cannot be decoded, ValueError
+        for settings out of range.
         """
         return self._decode(data, Decoding(temperature, seed, scale, partial, generator, max_pixels)).pixels
 
@@ -71,9 +72,9 @@ class PictureDecoder(ABC):
 
     @classmethod
     def describe(cls, data: bytes, *, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
-        """Describe a file by its header, lengths and checksums, without weights; nothing is decoded.
+        """Describe a file from its header, lengths and checksums, without weights and without decoding anything.
 
-        Raises CodecError as `info` does, but not for what only decoding shows.
+        Raises CodecError as `info` does, except for faults that only decoding shows.
         """
         container = unpack_picture(data, max_pixels, check_alpha=False)
         check_codec(container.header, cls.name)
@@ -81,10 +82,10 @@ class PictureDecoder(ABC):
 
     @on_own_thread
     def info(self, data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
-        """Describe a file; payload_bytes are what is in the file.
+        """Return a dict that describes a file; `payload_bytes` are the real bytes of each of its streams.
 
-        estimate: also decode the symbols, for est_bits, the model's estimate for each level; then whatever `decode`
-        refuses is refused. max_pixels: as for `decode`. Raises CodecError.
+        estimate: also decode the symbols and add `est_bits`, the bits that the model expects for each level; then every
+        file that `decode` refuses is refused. max_pixels: as for `decode`. Raises CodecError.
         """
         if not estimate:
             return self.describe(data, max_pixels=max_pixels)

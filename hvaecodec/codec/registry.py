@@ -28,10 +28,11 @@ WEIGHTS = Path(__file__).parent.parent / "weights"
 
 
 class Codec(Protocol):
-    """What the class of a codec offers, which its module declares as `CODEC`.
+    """The attributes and methods of every codec. The module of a codec declares its class as `CODEC`.
 
-    Arrays are uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). name: the key in `wire_ids.CODECS`. fixed_rate: every
-    quality gives the same file. searches: whether a higher effort makes other files. card: the model card.
+    Arrays are uint8 (H, W), (H, W, 2), (H, W, 3) or (H, W, 4). name: the key in `wire_ids.CODECS`. lossless: whether
+    `decode` returns exactly what was encoded. fixed_rate: whether every quality gives the same file. searches: whether
+    a higher effort gives another file. card: the model card.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Codec(Protocol):
 
     @classmethod
     def load(cls, path: Path | None = None) -> Codec:
-        """Load a folder of weights; None is the set in the package. Raises CodecUnavailable."""
+        """Load the weights in a folder, or with None those of the package. Raises CodecUnavailable."""
         ...
 
     def encode(
@@ -54,7 +55,7 @@ class Codec(Protocol):
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
-        """Encode an image with its metadata into a complete file; `images.from_any` takes all three kinds of image.
+        """Encode an image with its metadata and return the complete file; `images.from_any` accepts all three types.
 
         The settings are those of `hvaecodec.encode`. Raises ValueError or TypeError for wrong ones.
         """
@@ -75,12 +76,12 @@ class Codec(Protocol):
         ...
 
     def decode_with_metadata(self, data: bytes, **settings: Any) -> LoadedImage:
-        """Return the picture with ICC profile and EXIF; the settings are those of `decode`. Raises CodecError."""
+        """Return the picture with its ICC profile and EXIF; the settings are those of `decode`. Raises CodecError."""
         ...
 
     @classmethod
     def describe(cls, data: bytes, *, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
-        """Describe what a file holds by its header, lengths and checksums, without weights. Raises CodecError."""
+        """Describe what a file holds from its header, lengths and checksums, without weights. Raises CodecError."""
         ...
 
     def info(self, data: bytes, *, estimate: bool = False, max_pixels: int = DECODED_PIXELS) -> dict[str, Any]:
@@ -88,20 +89,23 @@ class Codec(Protocol):
         ...
 
     def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
-        """Return the decoded integers of a file, one array per level, coarse to fine. Raises CodecError."""
+        """Return the integers that a file stores, one array per level, coarse to fine. Raises CodecError."""
         ...
 
 
 @runtime_checkable
 class RowCodec(Protocol):
-    """What a codec offers besides that need not hold pictures whole; the settings are those of `hvaecodec`'s calls."""
+    """Two more methods, of a codec that can work on some rows of a picture at a time.
+
+    The settings are those of `hvaecodec.encode_rows` and `hvaecodec.decode_rows`.
+    """
 
     def encode_rows(self, source: RowSource, **settings: Any) -> bytes:
-        """Encode a picture of which some rows at a time are read. Raises ValueError, TypeError or CodecUnavailable."""
+        """Encode a picture that is read some rows at a time. Raises ValueError, TypeError or CodecUnavailable."""
         ...
 
     def decode_rows(self, data: bytes, target: RowTarget, **settings: Any) -> None:
-        """Decode a file into a target, some rows at a time. Raises CodecError or ValueError."""
+        """Decode a file and write it into a target, some rows at a time. Raises CodecError or ValueError."""
         ...
 
 

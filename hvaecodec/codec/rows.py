@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]  # called with the rows that are done and 
 
 
 class RowSource(Protocol):
-    """A picture of `shape` (H, W) or (H, W, 3) that `source[top:bottom]` gives some rows of, as uint8.
+    """A picture of `shape` (H, W) or (H, W, 3) whose rows can be read: `source[top:bottom]` returns some as uint8.
 
     It may have the attributes `icc` and `exif`, bytes or None, which then go into the file.
     """
@@ -33,7 +33,7 @@ class RowSource(Protocol):
 
 
 class RowTarget(Protocol):
-    """What `target[top:bottom] = rows` writes some rows of a picture of `shape` into, from the top down, uint8."""
+    """A place of `shape` for a picture: `target[top:bottom] = rows` writes some uint8 rows, from the top down."""
 
     @property
     def shape(self) -> tuple[int, ...]:

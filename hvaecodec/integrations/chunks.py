@@ -1,4 +1,4 @@
-"""A chunk of an array as an `.hvc` file: what the codecs of numcodecs and of zarr share."""
+"""Stores a chunk of an array as an `.hvc` file; the codecs for numcodecs and for zarr both use this."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _loading = threading.Lock()
 
 @dataclass(frozen=True)
 class ChunkCoding:
-    """How chunks are encoded; the fields are those of `hvaecodec.encode`, and what JSON can hold.
+    """The settings that chunks are encoded with; they mean the same as in `hvaecodec.encode`, and JSON can hold them.
 
     quality: 1..100. effort: 1, 2, 3 or None. model: the name of a codec or a folder of weights.
-    Raises ValueError for settings that cannot be.
+    Raises ValueError for wrong settings.
     """
 
     quality: float = 50
@@ -45,9 +45,9 @@ class ChunkCoding:
         object.__setattr__(self, "model", os.fspath(self.model))
 
     def encode(self, chunk: np.ndarray) -> bytes:
-        """Encode a chunk, uint8 with a shape that `picture_shape` allows, into the bytes of a complete file.
+        """Encode a chunk, uint8 with a shape that `picture_shape` allows, and return the bytes of a complete file.
 
-        Raises ValueError for another dtype, shape or order of memory, RuntimeError if there are no such weights.
+        Raises ValueError for another dtype, shape or memory order, RuntimeError if the weights are missing.
         """
         check_dtype(chunk.dtype)
         picture = chunk.reshape(picture_shape(chunk.shape))
@@ -57,9 +57,9 @@ class ChunkCoding:
             return self._codec(self.model).encode(picture, quality=self.quality, effort=self.effort)
 
     def decode(self, data: bytes) -> np.ndarray:
-        """Decode a complete file into its picture, uint8 (H, W), (H, W, 3) or, if it has alpha, (H, W, 2 or 4).
+        """Decode a complete file and return its picture, uint8 (H, W), (H, W, 3) or, with alpha, (H, W, 2 or 4).
 
-        Raises RuntimeError for a file that is damaged, foreign or not decodable here.
+        Raises RuntimeError for a file that is damaged, foreign or cannot be decoded here.
         """
         with codec_errors():
             name = read_header(data).codec
@@ -80,7 +80,7 @@ def check_dtype(dtype: np.dtype) -> None:
 
 
 def picture_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of the picture that a chunk of this shape is: (H, W), or (H, W, 3) if its last side is 3.
+    """Return the shape of the picture in a chunk of this shape: (H, W), or (H, W, 3) if its last dimension is 3.
 
     Leading dimensions of 1 are left out. Raises ValueError for any other shape, or for a picture that is too large.
     """
@@ -98,7 +98,7 @@ def picture_shape(shape: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def shape_of_file(data: bytes) -> tuple[int, ...]:
-    """Return the shape of the picture in a file, by its header alone. Raises RuntimeError for a damaged header."""
+    """Return the shape of the picture in a file, from its header alone. Raises RuntimeError for a damaged header."""
     with codec_errors():
         header = read_header(data)
     return (header.height, header.width, *_SAMPLES[header.mode])
@@ -106,7 +106,7 @@ def shape_of_file(data: bytes) -> tuple[int, ...]:
 
 @contextmanager
 def codec_errors() -> Iterator[None]:
-    """Turn a CodecError into a RuntimeError with the same words, as codecs of arrays raise it."""
+    """Turn a CodecError into a RuntimeError with the same message, which is what array libraries expect."""
     try:
         yield
     except CodecError as cause:

@@ -1,7 +1,7 @@
-"""Our codecs in the shape of CompressAI's models, so that its evaluation takes them: float tensors in and out.
+"""Our codecs with the interface of CompressAI's models, so that its evaluation can use them: float tensors in and out.
 
-It needs PyTorch and nothing of CompressAI itself. What stands for their strings are whole `.hvc` files, so bits that
-are counted over them are those of files, with header, checksums and all.
+This needs PyTorch, but not CompressAI itself. The strings are whole `.hvc` files, so bits that are counted over them
+are those of files, with header and checksums.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ _SLACK = 0.5 / 255  # values outside 0..1 by less than half a grey level are rou
 
 
 class CompressModel(torch.nn.Module):
-    """A codec as a model with `compress` and `decompress`.
+    """A torch module with the methods `compress` and `decompress` of CompressAI's models, around one of our codecs.
 
-    model: a name from `hvaecodec.models()` or a folder of weights. temperature, seed: those of `hvaecodec.decode`.
-    settings: quality, or bpp or psnr in its place, and effort, as in `hvaecodec.encode`.
+    model: a name from `hvaecodec.models()` or a folder of weights. temperature, seed: as for `hvaecodec.decode`.
+    settings: quality, or bpp or psnr in its place, and effort, as for `hvaecodec.encode`.
     Raises ValueError or TypeError for wrong settings, CodecError if there is no such model.
     """
 
@@ -49,19 +49,19 @@ class CompressModel(torch.nn.Module):
         self.place = torch.nn.Parameter(torch.zeros(1), requires_grad=False)
 
     def compress(self, x: torch.Tensor) -> dict[str, Any]:
-        """Encode pictures, float (N, 3, H, W) or (N, 1, H, W) in 0..1, rounded to 8 bits.
+        """Encode pictures, float (N, 3, H, W) or (N, 1, H, W) in 0..1, which are rounded to 8 bits first.
 
-        Returns `strings`, a list that holds one list of N whole files, and `shape`, (H, W).
+        Returns a dict: `strings` is a list that holds one list of N whole files, `shape` is (H, W).
         Raises TypeError or ValueError for anything else.
         """
         files = [self.codec.encode(picture, **self.settings) for picture in _to_pictures(x)]
         return {"strings": [files], "shape": x.shape[-2:]}
 
     def decompress(self, strings: Sequence[Sequence[bytes]], shape: Sequence[int]) -> dict[str, torch.Tensor]:
-        """Decode what `compress` returned into `x_hat`, (N, C, H, W) in 0..1, of 8 bits a sample.
+        """Decode what `compress` returned; return a dict with `x_hat`, (N, C, H, W) in 0..1, which has 8 bits a sample.
 
-        Its dtype and device are those of the module: float32 on the CPU unless it was moved. Raises CodecError for a
-        damaged file, ValueError for strings of another shape or of pictures that differ.
+        Its dtype and device are those of the module: float32 on the CPU unless the module was moved. Raises CodecError
+        for a damaged file, ValueError for strings of another form, pictures of another size, or grey beside RGB.
         """
         if len(strings) != 1 or isinstance(strings[0], bytes) or not strings[0]:
             raise ValueError("strings must hold one list, of a file for each picture, as compress() returns them")
@@ -72,11 +72,11 @@ class CompressModel(torch.nn.Module):
         return {"x_hat": batch.float().div(255).to(self.place).contiguous()}
 
     def update(self, *_scales: Any, **_options: Any) -> bool:
-        """Return False, as a model of theirs does whose tables are up to date: ours are stored with the weights."""
+        """Return False, as CompressAI's models do if their tables are up to date: ours are stored with the weights."""
         return False
 
     def forward(self, x: torch.Tensor) -> dict[str, Any]:
-        """Raise NotImplementedError: a file has a size, and nothing here estimates likelihoods."""
+        """Raise NotImplementedError, because this codec makes files and estimates no likelihoods."""
         raise NotImplementedError("hvaecodec makes files and estimates no likelihoods; leave entropy estimation out")
 
     def _decode(self, data: bytes, shape: tuple[int, ...]) -> np.ndarray:

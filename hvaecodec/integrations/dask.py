@@ -1,7 +1,7 @@
-"""Folders of pictures on a cluster: the folder commands' work on the workers of Dask, paths wherever fsspec reaches.
+"""Converts folders of pictures on a Dask cluster, as `hvaecodec encode FOLDER` and `decode FOLDER` do on one machine.
 
-Workers read, convert and write; the scheduler carries names and outcomes. A worker that dies loses what it had in hand,
-which Dask gives to another one, and every input is accounted for once: done, kept or failed.
+Paths are whatever fsspec opens. Workers read, convert and write; only names and outcomes pass through the scheduler. If
+a worker dies, Dask gives its inputs to another one. Every input is counted once: as done, kept or failed.
 """
 
 from __future__ import annotations
@@ -32,9 +32,10 @@ _prepared: list[Work] = []  # in this process, a worker's
 
 @dataclass
 class Summary:
-    """What came of all inputs. counts: how many are done, kept and failed. failures: a line for each that failed.
+    """The outcome of all inputs.
 
-    n_bytes: of all targets that are there. seconds: of the workers, added up.
+    counts: how many are "done", "kept" and "failed". failures: a line for each that failed. n_bytes: the total size of
+    all output files that exist. seconds: the sum of the workers' seconds.
     """
 
     counts: Counter[str] = field(default_factory=Counter)
@@ -65,11 +66,12 @@ def convert(
     storage: Storage | None = None,
     report: Callable[[Outcome], None] = lambda outcome: None,
 ) -> Summary:
-    """Convert a folder with all below it, or a list of files, on a cluster's workers, and account for every input once.
+    """Convert a folder with everything below it, or a list of files, on the workers of a cluster; return a summary.
 
-    work: an `EncodeWork` or a `DecodeWork`. source, out: paths or URLs, which mean the same on every worker. A target
-    that is there is kept, unless `force`. report: is called with each outcome as it comes.
-    Raises ValueError for settings that cannot be, CodecError if nothing can be done at all.
+    work: an `EncodeWork` or a `DecodeWork`. source: a folder or a list of files. out: the output folder. All are paths
+    or URLs that mean the same on every worker. force: replace output files that exist; otherwise they are kept.
+    storage: options for fsspec. report: is called with each outcome as it comes.
+    Raises ValueError for wrong settings, CodecError if nothing at all can be converted.
     """
     work.check()
     client.submit(prepare, work, pure=False).result()  # what no worker can load is said once, and not of every input

@@ -1,4 +1,4 @@
-"""numcodecs' door: the codec `{"id": "hvaecodec", "quality": 50}`, which an entry point makes known by its id."""
+"""The codec `{"id": "hvaecodec", "quality": 50}` for numcodecs, which finds it by an entry point."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from hvaecodec.integrations.chunks import ChunkCoding, shape_of_file
 
 
 class HvaeCodec(Codec):
-    """A codec of numcodecs whose every chunk is a complete `.hvc` file; lossy, safe to call from several threads.
+    """A codec for numcodecs that stores each chunk as a complete `.hvc` file.
 
-    quality: 1..100. effort: 1 fast, 2, 3 smallest, None the highest of these up to 2
-    that is installed. model: the name of a codec or a folder of weights, which must be
-    there to decode as well. Raises ValueError for settings that cannot be.
+    It is lossy, and several threads may call it at once.
+
+    quality: 1..100. effort: 1 is fast, 3 gives the smallest files; None means 2, or 1
+    without PyTorch. model: the name of a codec or a folder of weights, which must also
+    exist when chunks are decoded. Raises ValueError for wrong settings.
     """
 
     codec_id = "hvaecodec"
@@ -28,17 +30,18 @@ class HvaeCodec(Codec):
         self._coding = ChunkCoding(quality, effort, str(model))
 
     def encode(self, buf: Any) -> bytes:
-        """Encode a chunk, uint8 (H, W) or (H, W, 3), leading dimensions of 1 allowed, into a complete file.
+        """Encode a chunk, uint8 (H, W) or (H, W, 3), and return the complete file; leading dimensions of 1 are allowed.
 
-        Raises ValueError for another dtype, shape or order of memory, RuntimeError if there are no such weights.
+        Raises ValueError for another dtype, shape or memory order, RuntimeError if the weights are missing.
         """
         return self._coding.encode(ensure_ndarray(buf))
 
     def decode(self, buf: Any, out: Any = None) -> np.ndarray:
-        """Decode a complete file into its picture, uint8 (H, W) or (H, W, 3); `out` takes it in a shape of its own.
+        """Decode a complete file and return its picture, uint8 (H, W) or (H, W, 3).
 
-        Raises RuntimeError for a file that is damaged, foreign or not decodable here, ValueError, before anything is
-        decoded, if `out` has not as many samples as the picture.
+        out: an array that the picture is copied into; it may have another shape with the same number of samples.
+        Raises RuntimeError for a file that is damaged, foreign or cannot be decoded here, and ValueError, before
+        anything is decoded, if `out` has another number of samples.
         """
         data = ensure_bytes(buf)
         if out is not None:
@@ -49,7 +52,7 @@ class HvaeCodec(Codec):
         return picture if out is None else ndarray_copy(picture, out)
 
     def get_config(self) -> dict[str, Any]:
-        """Return what makes this codec again: its id, quality, effort and model."""
+        """Return the configuration from which numcodecs makes this codec again: id, quality, effort and model."""
         return {"id": self.codec_id, **asdict(self._coding)}
 
     def __repr__(self) -> str:

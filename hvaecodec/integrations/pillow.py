@@ -1,7 +1,7 @@
-"""Pillow's door: importing this module registers the format HVC, so that `Image.open` and `save` know `.hvc` files.
+"""The format HVC for Pillow: importing this module registers it, so that Pillow can open and save `.hvc` files.
 
-No numpy, torch or weights load with it. `Image.open` reads the header, its table of streams and the metadata; pixels
-are decoded when Pillow first asks for them, the smaller ones if `draft` or `thumbnail` asked for a smaller picture.
+Importing it loads no numpy, torch or weights. `Image.open` reads the header, its table of streams and the metadata.
+Pixels are decoded when Pillow first asks for them, at a smaller scale if `draft` or `thumbnail` asked for that.
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ _TARGETS = ("quality", "effort", "bpp", "psnr")
 
 
 def accept(prefix: bytes) -> bool:
-    """Return whether a file with these first 16 bytes may be one of ours; no other format of Pillow begins so."""
+    """Return whether a file with these first 16 bytes may be an `.hvc` file; no other format of Pillow begins so."""
     return len(prefix) > 4 and prefix.startswith(MAGIC) and prefix[3] & 0x0F == VERSION and prefix[4] >> 3 > 0
 
 
 class HvcImageFile(ImageFile.ImageFile):
     """An `.hvc` file that Pillow opened: mode L, LA, RGB or RGBA, upright, with its ICC profile and EXIF in `info`.
 
-    A damaged header raises UnidentifiedImageError, damaged streams raise OSError when the pixels are decoded. Under
-    `ImageFile.LOAD_TRUNCATED_IMAGES` a file that is cut gives the levels that it has, with a warning.
+    A damaged header raises UnidentifiedImageError; damaged streams raise OSError when the pixels are decoded. If
+    `ImageFile.LOAD_TRUNCATED_IMAGES` is set, a file that was cut short gives a picture from the levels of detail that
+    it still has, with a warning.
     """
 
     format = FORMAT
@@ -68,10 +69,10 @@ class HvcImageFile(ImageFile.ImageFile):
                         self.info[key] = _PREFIX.get(key, b"") + block
 
     def draft(self, mode: str | None, size: tuple[int, int] | None) -> tuple[str, tuple[int, int, float, float]] | None:
-        """Have the picture decoded at the smallest of 1/2 .. 1/32 of its size that is no smaller than `size`.
+        """Choose the scale at which to decode the picture: the smallest of 1/2 .. 1/32 that gives at least `size`.
 
-        The mode stays what it is. Returns mode and box as Pillow's `draft` does; None, and nothing changes, if there
-        is no such scale, after a first draft, and once the pixels are there.
+        The mode does not change. Returns mode and box as Pillow's `draft` does. Returns None and changes nothing if
+        there is no such scale, after an earlier `draft`, and when the pixels are decoded already.
         """
         if self._table is None or self._shrink > 1 or not size:
             return None
@@ -85,9 +86,10 @@ class HvcImageFile(ImageFile.ImageFile):
         return self.mode, (0, 0, width / shrink, height / shrink)
 
     def load(self) -> Image.core.PixelAccess | None:
-        """Decode the pixels if they are not there yet, and close the file if Pillow opened it.
+        """Decode the pixels unless that has been done, and close the file if Pillow opened it.
 
-        Raises OSError for a file that is damaged, cut or not decodable here, before memory for its picture is taken.
+        Raises OSError for a file that is damaged, cut short or cannot be decoded here, before memory for its picture is
+        taken.
         """
         if self._table is not None:
             pixels = self._decode(self._table)
@@ -150,13 +152,13 @@ class HvcImageFile(ImageFile.ImageFile):
 
 
 def save(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> None:
-    """Write an image as a complete `.hvc` file, as `image.save("x.hvc", quality=50)` does.
+    """Write an image as a complete `.hvc` file; Pillow calls this for `image.save("x.hvc", quality=50)`.
 
     Options: quality, effort, bpp, psnr and model as for `hvaecodec.encode`; icc_profile and exif (bytes, or an
-    `Image.Exif`) in place of those of the image, None for neither. Modes are converted, and pixels turned upright as
-    the EXIF says, as `hvaecodec encode` does it. Nothing is written before the file is complete.
-    Each loss is a UserWarning, as for `hvaecodec.encode`. Raises ValueError or TypeError for wrong options, OSError for
-    a picture that cannot be encoded or written.
+    `Image.Exif`) replace those of the image, and None leaves them out. As in `hvaecodec encode`, other modes are
+    converted, and pixels are turned upright if the EXIF says so. Nothing is written before the file is complete.
+    Each loss causes a UserWarning, as in `hvaecodec.encode`. Raises ValueError or TypeError for wrong options, OSError
+    for a picture that cannot be encoded or written.
     """
     from hvaecodec.codec import images, registry
 
@@ -176,7 +178,7 @@ def refuse_frames(image: Image.Image, fp: IO[bytes], filename: str | bytes) -> N
 
 
 def register() -> None:
-    """Register the format with Pillow: opening, saving, the suffix and the MIME type; again does no harm."""
+    """Register the format with Pillow: opening, saving, the suffix and the MIME type. Doing it twice does no harm."""
     Image.register_open(FORMAT, HvcImageFile, accept)
     Image.register_save(FORMAT, save)
     Image.register_save_all(FORMAT, refuse_frames)

@@ -1,4 +1,4 @@
-"""Files wherever fsspec reaches: listed, read, and written such that a target is either whole or untouched."""
+"""Lists, reads and writes files wherever fsspec can; a file that is written is either whole or untouched."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _WHOLE = frozenset({"abfs", "adl", "az", "gcs", "gs", "memory", "oss", "s3", "s3
 
 @dataclass(frozen=True)
 class Storage:
-    """Where pictures lie and files go. options: what fsspec's file systems are opened with, the same for all paths."""
+    """Access to files by fsspec. options: the arguments with which its file systems are opened, for all paths."""
 
     options: Mapping[str, Any] = field(default_factory=dict)
 
@@ -37,9 +37,10 @@ class Storage:
             raise CodecError(f"cannot read {path}: {_words(cause)}") from cause
 
     def write(self, path: str, data: bytes, force: bool = False) -> None:
-        """Write a whole file, and its folder if there is none; one that is there is kept unless `force`.
+        """Write a whole file, and make its folder if there is none; an existing file is kept unless `force`.
 
-        One that holds just these bytes is right as it is: a worker that died may have written it. Raises CodecError.
+        An existing file with the same bytes is no error, because a worker that died may have written it. Raises
+        CodecError.
         """
         try:
             files, name = self._open(path)
@@ -57,10 +58,10 @@ class Storage:
             raise CodecError(f"cannot write {path}: {_words(cause)}") from cause
 
     def plan(self, source: str | Sequence[str], out: str, suffixes: frozenset[str], new_suffix: str) -> Tree:
-        """List what is to be converted: a folder with all below it, or a list of files.
+        """List the files to convert: those of a folder and of all folders below it, or a list of files.
 
-        The laws are those of `read_tree`, to which local folders go; what is in a list becomes a file of its own name
-        in `out`. Raises CodecError if a folder cannot be listed, or if two files would become one.
+        The rules are those of `read_tree`, which lists local folders. A file of a list keeps its name in the folder
+        `out`. Raises CodecError if a folder cannot be listed, or if two files would become one.
         """
         out = self.absolute(out)
         if not isinstance(source, str):
@@ -96,7 +97,7 @@ class Storage:
         return {name[len(root) :].lstrip("/"): int(about["size"] or 0) for name, about in every.items()}
 
     def absolute(self, path: str) -> str:
-        """Return a path that means the same in every process: a local one from the root on, any other as it is."""
+        """Return a path that means the same in every process: an absolute one if it is local, otherwise as it is."""
         files, name = self._open(path)
         return name if isinstance(files, LocalFileSystem) else path.rstrip("/")
 

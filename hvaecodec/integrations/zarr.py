@@ -1,4 +1,4 @@
-"""zarr 3's door: the codec "hvaecodec", from arrays to bytes, which an entry point makes known by its name."""
+"""The codec "hvaecodec" for zarr 3, which turns chunks into bytes; zarr finds it by an entry point."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ NAME = "hvaecodec"
 
 
 class HvaeZarrCodec(ArrayBytesCodec):
-    """A serializer of zarr 3 whose every chunk is a complete `.hvc` file; lossy, safe to call from several threads.
+    """A serializer for zarr 3 that stores each chunk as a complete `.hvc` file.
 
-    quality: 1..100. effort: 1 fast, 2, 3 smallest, None the highest of these up to 2
-    that is installed. model: the name of a codec or a folder of weights, which must be
-    there to read as well. Raises ValueError for settings that cannot be.
+    It is lossy, and several threads may call it at once.
+
+    quality: 1..100. effort: 1 is fast, 3 gives the smallest files; None means 2, or 1
+    without PyTorch. model: the name of a codec or a folder of weights, which must also
+    exist when arrays are read. Raises ValueError for wrong settings.
     """
 
     is_fixed_size = False
@@ -31,7 +33,7 @@ class HvaeZarrCodec(ArrayBytesCodec):
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> HvaeZarrCodec:
-        """Make the codec of its entry in an array's metadata. Raises ValueError for an entry that is none."""
+        """Make the codec from its entry in an array's metadata. Raises ValueError for an entry of another kind."""
         if data.get("name") != NAME:
             raise ValueError(f"codec {data.get('name')!r}, expected {NAME!r}")
         try:
@@ -44,12 +46,12 @@ class HvaeZarrCodec(ArrayBytesCodec):
         return {"name": NAME, "configuration": asdict(self._coding)}
 
     def validate(self, *, shape: tuple[int, ...], dtype: Any, chunk_grid: Any) -> None:
-        """Raise ValueError, when an array is created, unless its chunks are uint8 (H, W) or (H, W, 3) after 1s."""
+        """Raise ValueError unless the chunks of a new array are uint8 (H, W) or (H, W, 3), after dimensions of 1."""
         check_dtype(dtype.to_native_dtype())
         picture_shape(tuple(chunk_grid.chunk_shape))
 
     def compute_encoded_size(self, input_byte_length: int, chunk_spec: Any) -> int:
-        """Raise NotImplementedError: how long a file is depends on its picture."""
+        """Raise NotImplementedError, because the size of a file depends on its picture."""
         raise NotImplementedError
 
     async def _decode_single(self, chunk_data: Buffer, chunk_spec: Any) -> NDBuffer:

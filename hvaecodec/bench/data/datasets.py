@@ -27,7 +27,7 @@ _SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".ppm", 
 
 @dataclass(frozen=True)
 class NamedImage:
-    """A picture with a name; `open` gives it, when it is asked for, as an image that is loaded or as PIL's."""
+    """A picture with a name. `open` reads it when it is needed, and returns a loaded image, a PIL image or an array."""
 
     name: str
     open: Callable[[], LoadedImage | Image.Image | np.ndarray]
@@ -47,9 +47,10 @@ class NamedImage:
 def load_dataset(name: str, data: str | os.PathLike[str] | None = None) -> list[NamedImage]:
     """Return the images of `kodak`, `photos`, `valid` or `cifar10`, or of the folder `name`, sorted by name.
 
-    `cifar10` is its 10,000 test pictures, 32 x 32. data: the folder where `kodak`, `valid` or `cifar10` lie, by default
-    the one that HVAECODEC_DATA names; without either, Kodak is downloaded once to the user's cache and checked.
-    Raises DatasetError if the pictures are not there.
+    `kodak` are 24 photos, `photos` the colour photographs of scikit-image, `valid` our validation photos, and `cifar10`
+    its 10,000 test pictures of 32 x 32. data: the folder with the files of `kodak`, `valid` or `cifar10`; None means
+    the folder that HVAECODEC_DATA names. Without such a folder Kodak is downloaded once to the user's cache and
+    checked. Raises DatasetError if the pictures are missing.
     """
     if name == "kodak":
         return _files([_kodak_folder(data) / file for file in kodak.FILES])

@@ -65,8 +65,12 @@ class CodecSpec:
         return ours if self.limit is None else f"{ours}, like {self.limit.version()}"
 
     def encode(self, codec: Any, image: np.ndarray, quality: float) -> bytes:
-        """Encode a uint8 picture, (H, W) or (H, W, 3), with an object that `make` built, and return the whole file."""
-        rate = {"quality": quality} if self.limit is None else {"bpp": self.limit.bpp(image, quality)}
+        """Encode a uint8 picture, (H, W) or (H, W, 3), with an object that `make` built, and return the whole file.
+
+        A whole quality reaches the codec as an int: some libraries, such as Pillow's JPEG, refuse 30.0.
+        """
+        quality = int(quality) if float(quality).is_integer() else quality
+        rate: dict[str, float] = {"quality": quality} if self.limit is None else {"bpp": self.limit.bpp(image, quality)}
         return bytes(codec.encode(image, **rate, **self.encode_options))
 
     def decode(self, codec: Any, data: bytes) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The table that a sweep gives: one row for each codec and setting, with its plots and Bjøntegaard deltas."""
+"""The table that `rate_distortion` and `rate_perception` return, with its plots and BD-rates."""
 
 from __future__ import annotations
 
@@ -31,11 +31,12 @@ _MEANS = ("n_bytes", "bpp", "est_bpp", "encode_s", "decode_s")  # then every met
 
 @dataclass(frozen=True, repr=False)
 class ResultTable(Sequence[Record]):
-    """A sequence of rows, as `pandas.DataFrame` takes them: means over the images, null where an image has no value.
+    """A sequence of rows, one dict for each codec and setting, which `pandas.DataFrame` accepts.
 
-    It prints as a small table, in a notebook too. The column `file` is equal for rows that decode the same files at
-    other temperatures.
-    records: the rows. per_image: the records of every image. sets: the scores of whole sets. metrics: their names.
+    A value is the mean over the images, or None if an image has no value. Rows whose column `file` is equal decode the
+    same files at different temperatures. The table prints as a small text table, and as HTML in a notebook.
+    records: the rows. per_image: the records of every image. sets: the metrics of the whole set, for each codec and
+    setting. metrics: the names of the metrics that were measured.
     """
 
     records: list[Record]
@@ -83,10 +84,10 @@ class ResultTable(Sequence[Record]):
     def filter(
         self, codec: str | Sequence[str] | None = None, metric: str | Sequence[str] | None = None
     ) -> ResultTable:
-        """Return the table of some codecs and metrics alone, with the columns of those metrics.
+        """Return a table with only some codecs and only the columns of some metrics.
 
-        codec: labels as the column `codec` has them, or the names before their `@`, which stand for all variants.
-        metric: names as they were measured under. None is all.
+        codec: one or several labels from the column `codec`, or names without their `@…`, which mean all variants.
+        metric: one or several names of measured metrics. None means all.
         Raises ValueError for a codec or a metric that is not in the table.
         """
         names = [self._metric(name) for name in _several(metric)] if metric is not None else list(self.metrics)
@@ -101,7 +102,7 @@ class ResultTable(Sequence[Record]):
         return ResultTable(rows, per_image, sets, tuple(names))
 
     def to_dataframe(self) -> DataFrame:
-        """Return the rows as a `pandas.DataFrame`. Raises ImportError, in one line, without pandas."""
+        """Return the rows as a `pandas.DataFrame`. Raises ImportError, in one line, if pandas is not installed."""
         try:
             import pandas
         except ImportError as cause:
@@ -109,18 +110,18 @@ class ResultTable(Sequence[Record]):
         return pandas.DataFrame(self.records)
 
     def curves(self, metric: str | None = None) -> dict[str, Curve]:
-        """Return a curve for each codec, by label. metric: the first that was measured if None."""
+        """Return a curve for each codec, by its label. metric: None means the first one that was measured."""
         name = self._metric(metric)
         if name in set_metrics.SET_METRICS:
             return set_metrics.curves_of(self.sets, name)
         return curves.from_records(self.per_image, name)
 
     def bd_rate(self, anchor: str | None = None, metric: str | None = None) -> dict[str, float | None]:
-        """Return how many per cent more bits than `anchor` every codec takes at an equal metric, by label.
+        """Return, by label, how many per cent more bits every codec takes than `anchor` at an equal metric (BD-rate).
 
-        It is None where the curves share no range. See `hvaecodec.bench.show.curves.bd_rate` for the definition.
-        anchor: the first baseline, or else the first codec, if None. A distance over a whole set is compared on a
-        logarithmic axis, since it spans decades; points at or below 0 are left out.
+        A value is None if the two curves have no common range. See `hvaecodec.bench.show.curves.bd_rate` for the
+        definition. anchor: None means the first baseline, or the first codec if there is no baseline. A metric of a
+        whole set is compared on a logarithmic axis, because its values span decades; points at or below 0 are left out.
         Raises ValueError for a codec without a curve or a metric that was not measured.
         """
         by_label = {label: _logarithmic(curve) for label, curve in self.curves(metric).items()}
@@ -137,10 +138,11 @@ class ResultTable(Sequence[Record]):
         against: str = "rate",
         published: Sequence[str] = (),
     ) -> NotebookFigure:
-        """Draw a metric against the rate, or against another metric, where a line joins the pictures of one file.
+        """Draw a metric against the rate, or against another metric, and return the figure, which a notebook shows.
 
-        path: where the figure is also written. against: `rate`, or the name of another metric. published: names of
-        published Kodak curves to draw behind. A notebook shows the figure that is returned. It needs matplotlib.
+        against: `rate`, or the name of another metric; then a line joins the pictures of one file at several
+        temperatures. path: a file that the figure is written to as well. published: names of published Kodak curves to
+        draw behind. It needs matplotlib.
         """
         from hvaecodec.bench.show import plots
 
@@ -156,7 +158,7 @@ class ResultTable(Sequence[Record]):
         return figure
 
     def to_json(self, path: str | os.PathLike[str] | None = None) -> str:
-        """Return the rows as a JSON list, which `pandas.read_json` reads, and write it to `path` if there is one."""
+        """Return the rows as a JSON list, which `pandas.read_json` can read; with a `path`, also write it there."""
         text = json.dumps(self.records, indent=1, allow_nan=False)
         if path is not None:
             Path(path).write_text(text + "\n", encoding="utf-8")

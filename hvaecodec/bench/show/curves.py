@@ -35,11 +35,12 @@ _PUBLISHED_KEYS = {"psnr": "psnr", "ms-ssim": "ms_ssim", "lpips": "lpips", "dist
 
 @dataclass(frozen=True)
 class Curve:
-    """A codec's points in rising rate.
+    """The points of a codec in the plane of rate and metric, sorted by rising rate.
 
-    bpp: bits per pixel. values: on the metric's axis, which is in dB for psnr and ms-ssim.
-    estimated: whether the rates come from a model and not from files. source: where a published curve comes from, None
-    for one that was measured here. left_out: how many settings lack a value for an image.
+    bpp: bits per pixel. values: the metric on its axis, which is in dB for psnr and ms-ssim.
+    estimated: whether the rates are a model's estimates and not sizes of files. source: where a published curve comes
+    from, None for one that was measured here. left_out: the number of settings without a point, because an image has
+    no value there.
     """
 
     name: str
@@ -134,7 +135,7 @@ def on_published_pictures(records: Iterable[dict[str, Any]]) -> bool:
 def bd_rate(anchor: Curve, test: Curve, within: tuple[float, float] | None = None) -> BDRate:
     """Return how many per cent more bits `test` takes than `anchor` at equal distortion; negative is better.
 
-    within: take this range of distortion and no other.
+    within: the range of distortion to compare on; None means the whole range that both curves reach.
 
     It is the mean difference of log-rate over the common range of distortion, D₁..D₂,
     100 (exp(∫ (log R_test - log R_anchor) dD / (D₂ - D₁)) - 1), of G. Bjøntegaard, "Calculation of average PSNR

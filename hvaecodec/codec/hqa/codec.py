@@ -1,7 +1,7 @@
-"""`hqa-photo`: the code indices of one layer of a hierarchical quantised autoencoder, for the lowest rates.
+"""`hqa-photo`, for the lowest rates: a file holds the code indices of one layer of hierarchical quantised autoencoders.
 
-A file holds one grid of indices, of layer 1 (a cell of 2 x 2 pixels) to 5 (32 x 32); the decoder makes all the layers
-below it up, taking their modes or drawing them.
+This layer is one of 1 (an index for each 2 x 2 pixels) to 5 (32 x 32). The decoder reconstructs all layers below it, by
+taking the most probable codes or by drawing codes at random.
 """
 
 from __future__ import annotations
@@ -47,11 +47,12 @@ BAND = 20  # qualities below 20 are layer 5, below 40 layer 4 ... from 80 on lay
 
 
 class HqaPhotoCodec(PictureDecoder):
-    """Five rates, lossy in colour, lossless in alpha; every size from 1 x 1.
+    """A codec with five rates. It is lossy in colour and lossless in alpha, and takes every size from 1 x 1.
 
-    Decoding at temperature 0 takes the mode of every layer below the coded one. Above 0 those layers are drawn, by the
-    generator's sampler if it has one, and so is its texture. At a scale below 1 the picture is decoded whole and
-    averaged. There is one stream, so a file without all of it is refused even if `partial`.
+    At temperature 0 the decoder takes the most probable code everywhere below the stored layer. Above 0 it draws codes
+    at random, with the sampler of the weights if they have one, and adds their texture if they have one. At a scale
+    below 1 the picture is decoded whole and then averaged. A file has one stream, so one that was cut short is refused
+    even with `partial`.
     """
 
     name = "hqa-photo"
@@ -65,9 +66,9 @@ class HqaPhotoCodec(PictureDecoder):
     @classmethod
     @on_own_thread
     def load(cls, path: Path | None = None) -> HqaPhotoCodec:
-        """Load a folder with card.json, bitstream.safetensors and generators; None is the set in the package.
+        """Load the weights in a folder, or with None those of the package. Raises CodecUnavailable.
 
-        Raises CodecUnavailable.
+        The folder holds card.json, bitstream.safetensors and one or more generators.
         """
         folder = path or PACKAGE_WEIGHTS
         card, bitstream = read_card(folder), load_hqa_bitstream(folder)
@@ -91,11 +92,12 @@ class HqaPhotoCodec(PictureDecoder):
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
-        """Encode a picture into a complete file, by one of quality, bpp and psnr; by quality 50 if by none.
+        """Encode a picture with its metadata and return the complete file.
 
-        quality: 1..100, see `layer_of`. bpp: the largest of the five files that is not above so many bits per pixel of
-        the whole file. psnr: the smallest that decodes to so many dB. effort: nothing is searched, so every effort
-        gives the same file. Raises ValueError for settings out of range or a target that no layer reaches.
+        quality, bpp, psnr: at most one of them; without any, the quality is 50. quality: 1..100, see `layer_of`. bpp:
+        gives the largest of the five possible files that has at most so many bits per pixel. psnr: gives the smallest
+        one that decodes with at least so many dB. effort: makes no difference, because this encoder does not search.
+        Raises ValueError for settings out of range or a target that no layer reaches.
         """
         check_targets(quality, bpp, psnr, effort)
         loaded = images.from_any(image)
@@ -185,10 +187,10 @@ class HqaPhotoCodec(PictureDecoder):
 
     @on_own_thread
     def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
-        """Return the decoded integers of a file: one array, the grid of indices, int16 (rows, columns) in 0..511.
+        """Return the code indices of a file in a list of one array, int16 (rows, columns) in 0..511.
 
-        backend: "torch", "onnx", or "numpy" for the plain reference; None is the one that serves. max_pixels: as for
-        `decode`. Raises CodecError.
+        backend: "torch", "onnx", or "numpy" for the plain reference; None is the one that `decode` uses. max_pixels: as
+        for `decode`. Raises CodecError, ValueError for another backend.
         """
         check_backend(backend)
         return [self._decode_indices(unpack_picture(data, max_pixels), backend)[0]]

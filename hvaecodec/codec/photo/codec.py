@@ -1,4 +1,4 @@
-"""`dct-vae-photo`: a quantised DCT context in real streams, everything below it from the generator."""
+"""`dct-vae-photo`: a file holds the quantised DCT of a picture (its context); the generator draws all finer detail."""
 
 from __future__ import annotations
 
@@ -54,12 +54,12 @@ PACKAGE_WEIGHTS = WEIGHTS / "dct-vae-photo"
 
 
 class DctVaeCodec(PictureDecoder):
-    """The default codec. Lossy in colour, lossless in alpha; every size from 1 x 1.
+    """The default codec. It is lossy in colour and lossless in alpha, and takes every size from 1 x 1.
 
-    Decoding at temperature 0 gives the picture of least distortion, at 1 a sample, drawn under the seed by the
-    perceptual generator, and between them the pictures on the line from one to the other. Weights without such a
-    generator add that much of their texture instead, or, without one too, of the generator's own latents. A scale
-    below 1 reads only the levels that it needs and gives the band-limited thumbnail.
+    Decoding at temperature 0 gives the picture with the least error. At temperature 1 it gives a sample that the
+    perceptual generator draws with the seed; between 0 and 1 it mixes these two pictures. Weights without a perceptual
+    generator add a texture times the temperature instead, and weights without both draw the generator's own latents.
+    A scale below 1 decodes only the levels that it needs and gives a band-limited thumbnail.
     """
 
     name = "dct-vae-photo"
@@ -73,9 +73,10 @@ class DctVaeCodec(PictureDecoder):
     @classmethod
     @on_own_thread
     def load(cls, path: Path | None = None) -> DctVaeCodec:
-        """Load a folder of weights; None is the set in the package. Raises CodecUnavailable.
+        """Load the weights in a folder, or with None those of the package. Raises CodecUnavailable.
 
-        The folder has card.json, bitstream.safetensors, generators and, if it was measured, the newest one's curvature.
+        The folder holds card.json, bitstream.safetensors, one or more generators and, optionally, the curvature of the
+        newest one, which the encoder's search uses.
         """
         folder = path or PACKAGE_WEIGHTS
         card = read_card(folder)
@@ -103,13 +104,14 @@ class DctVaeCodec(PictureDecoder):
         bpp: float | None = None,
         psnr: float | None = None,
     ) -> bytes:
-        """Encode an image with its metadata into a complete file.
+        """Encode an image with its metadata and return the complete file.
 
-        One of quality (1..100, 50 when none is given), bpp (the largest file not above so many bits per pixel of the
-        whole file) and psnr (the smallest that decodes to so many dB; where dB or bytes do not rise with quality, the
-        one next to a quality that misses the target). effort 1, 2 or 3: how long to search (0, plain rounding, is there
-        to measure what the search brings); None is 2, or 1 without PyTorch. Raises ValueError for settings out of range
-        or a target that no quality reaches, CodecUnavailable for an effort that needs PyTorch.
+        quality, bpp, psnr: at most one of them; without any, the quality is 50. quality: 1..100. bpp: gives the largest
+        file of at most so many bits of the whole file per pixel. psnr: gives the smallest file that decodes with at
+        least so many dB; where dB or bytes do not rise with quality, one next to a quality that misses the target.
+        effort: how long to search, 1, 2 or 3; None means 2, or 1 without PyTorch. (0 rounds without a search, to
+        measure what the search gains.) Raises ValueError for settings out of range or a target that no quality reaches,
+        CodecUnavailable for an effort that needs PyTorch.
         """
         check_targets(quality, bpp, psnr, effort)
         effort = effort_of(effort, self.bitstream.library)
@@ -131,7 +133,7 @@ class DctVaeCodec(PictureDecoder):
         effort: int | None = None,
         progress: Progress | None = None,
     ) -> bytes:
-        """Encode a picture of which a slice at a time is read, as `hvaecodec.encode_rows` states."""
+        """Encode a picture that is read one slice of rows at a time; see `hvaecodec.encode_rows`."""
         from hvaecodec.codec.photo.encoder import SliceEncoder, is_refined
 
         check_targets(quality, None, None, effort)
@@ -164,7 +166,7 @@ class DctVaeCodec(PictureDecoder):
         return assemble(picture, container, settings.size)
 
     def decode_rows(self, data: bytes, target: RowTarget, *, progress: Progress | None = None, **settings: Any) -> None:
-        """Decode a file into a target, some rows at a time, as `hvaecodec.decode_rows` states."""
+        """Decode a file and write it into a target, some rows at a time; see `hvaecodec.decode_rows`."""
         decoding = Decoding(**settings)
         container = self._unpacked(data, decoding)
         header = container.header
@@ -236,22 +238,23 @@ class DctVaeCodec(PictureDecoder):
 
     @on_own_thread
     def generator_inputs(self, data: bytes) -> tuple[Any, ...]:
-        """Return what the generator sees of a file, in the order of its arguments, as tensors of the backend.
+        """Return the generator's inputs for a file, in the order of its arguments, as tensors of the backend.
 
-        They are the dequantised picture, RGB (1, 3, 32 rows, 32 columns) float; the maps of shapes, int64 (1, 2,
-        2 rows, 2 columns); and the step index, (1,). Raises CodecError.
+        They are the dequantised picture, RGB (1, 3, 32 rows, 32 columns) float; the maps of block shapes, int64 (1, 2,
+        2 rows, 2 columns); and the step index, (1,). rows, columns: the numbers of tiles. Raises CodecError.
         """
         context, _ = self._decode_context(unpack(data))
         return self.weights.nets.inputs(context)
 
     @on_own_thread
     def symbols(self, data: bytes, backend: str | None = None, *, max_pixels: int = DECODED_PIXELS) -> list[np.ndarray]:
-        """Return the decoded integers of a file, int16, as `levels_of` divides them.
+        """Return the quantised DCT coefficients of a file, int16, one array per level, coarse to fine.
 
-        Level 0 is the DCs, (3, rows, columns); level j the bands H, V, D of k = 2**j, (3, 3, k / 2, k / 2, rows,
-        columns) as (channel, band, u, v, tile row, tile column); what a place (u, v) means, the tile's blocks say.
-        backend: "torch", "onnx", or "numpy" for the plain reference; None is the one that serves. max_pixels: as for
-        `decode`. Raises CodecError.
+        Level 0 holds the DC coefficients, (3, rows, columns). Level j holds the bands H, V, D that double the sides of
+        the thumbnail, from k / 2 to k = 2**j pixels a tile: (3, 3, k / 2, k / 2, rows, columns), which are channel,
+        band, u, v, tile row and tile column. Which frequency a place (u, v) means depends on the blocks of the tile.
+        backend: "torch", "onnx", or "numpy" for the plain reference; None is the one that `decode` uses. max_pixels: as
+        for `decode`. Raises CodecError, ValueError for another backend.
         """
         check_backend(backend)
         context, _ = self._decode_context(unpack_picture(data, max_pixels), backend)

@@ -1,6 +1,6 @@
-"""The desktop's door: files that tell freedesktop's programs what an `.hvc` file is, and how small pictures are made.
+"""Files that tell Linux desktops (freedesktop.org) what an `.hvc` file is and how to make thumbnails of it.
 
-`python -m hvaecodec.integrations.desktop FOLDER` copies them to where these programs look, such as ~/.local/share.
+`python -m hvaecodec.integrations.desktop FOLDER` copies them to where desktops look for them, such as ~/.local/share.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ def text_of(name: str) -> str:
 
 
 def install(folder: Path) -> list[Path]:
-    """Copy the MIME type and the thumbnailer below a folder of shared data, and return the copies.
+    """Copy the files of the MIME type and of the thumbnailer into a folder such as ~/.local/share; return their paths.
 
-    Those that are there are replaced. Raises CodecError.
+    Existing files are replaced. Raises CodecError.
     """
     return [write_into_folder(folder / place / name, text_of(name).encode(), True) for name, place in PLACES.items()]

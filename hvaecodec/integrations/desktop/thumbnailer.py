@@ -1,7 +1,7 @@
-"""`hvaecodec-thumbnailer IN OUT SIZE`: a small PNG of an `.hvc` file, as freedesktop's programs ask for it.
+"""`hvaecodec-thumbnailer IN OUT SIZE` writes a small PNG of an `.hvc` file, as Linux desktops ask for it.
 
-It decodes at 1, 1/2 … 1/32 of the size, as `hvaecodec decode --scale` does, whichever is the smallest that is not below
-twice SIZE, and shrinks that. OUT has any name and may be there already: the program that asks makes an empty file.
+It decodes at the smallest scale of 1, 1/2 … 1/32 that gives at least twice SIZE, as `hvaecodec decode --scale` does,
+and shrinks the result. OUT has any name and may exist, because the program that asks creates an empty file first.
 """
 
 from __future__ import annotations

@@ -95,6 +95,18 @@ def test_one_file_is_decoded_at_every_temperature(tmp_path: Path) -> None:
     assert len(table.curves()) == 3
 
 
+def test_a_whole_quality_is_an_int_for_anybodys_codec() -> None:
+    class Strict(Raw):
+        version = "2"
+
+        def encode(self, image: np.ndarray, quality: int) -> bytes:  # type: ignore[override]
+            assert isinstance(quality, int) == (quality != 30.5), "as Pillow's JPEG, which refuses 30.0"
+            return super().encode(image)
+
+    table = bench.rate_distortion(Strict, PICTURES[:1], metrics=["mse"], quality=[30, 30.5, 60.0])
+    assert [(row["quality"], row["mse"], row["error"]) for row in table] == [(q, 0, None) for q in (30, 30.5, 60)]
+
+
 def test_plots_are_figures(tmp_path: Path) -> None:
     table = bench.rate_distortion(Jpeg, PICTURES[:1], metrics=["psnr", "mse"], temperatures=[0, 1])
     assert table.plot(path=tmp_path / "a.svg").axes[0].get_ylabel() == "PSNR (dB, RGB)"
