@@ -54,20 +54,22 @@ def origin() -> dict[str, str | None]:
     }
 
 
-def read_runs(folder: Path) -> list[dict[str, Any]]:
-    """Return the records `*.json` of a folder by name; of a folder that is not there, none."""
-    return [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))]
-
-
 def origin_sentence(records: Iterable[Mapping[str, Any]]) -> str:
-    """Say how many records there are, when and on what they were made, and at which commit, as far as they know."""
+    """Say how many records there are, when and on what they were made, and at which commit, as far as they know.
+
+    Records that do not say when they were made have the day on which they came into the repository as `committed`.
+    """
     listed = list(records)
-    date, machine, commits = (_values(listed, key) for key in ("date", "processor", "commit"))
-    words = f"{len(listed)} record{'s' * (len(listed) != 1)}"
-    return f"{words}; date: {date}; processor: {machine}; commit: {commits}."
+    date, machine, commits, days = (_values(listed, key) for key in ("date", "processor", "commit", "committed"))
+    words = f"{len(listed)} record{'s' * (len(listed) != 1)}; measured: {date}"
+    kept = f", in the repository since {days}" if days and _UNKNOWN in date else ""
+    return f"{words}{kept}; processor: {machine}; commit: {commits}."
 
 
 def _values(records: Iterable[Mapping[str, Any]], key: str) -> str:
     """Return the values that a key has in some records, and that it is not recorded where one lacks it."""
-    values = sorted({str(record.get(key) or _UNKNOWN) for record in records}, key=lambda text: (text == _UNKNOWN, text))
+    listed = [record.get(key) for record in records]
+    if key == "committed":
+        return ", ".join(sorted({str(day) for day in listed if day}))
+    values = sorted({str(value or _UNKNOWN) for value in listed}, key=lambda text: (text == _UNKNOWN, text))
     return ", ".join(values) or _UNKNOWN
