@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 
 from hvaecodec.bench.show.documents import markers
+from hvaecodec.bench.tools import limits
 
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
+_LIMITS = re.compile("(.*?)".join(map(re.escape, limits.MARKERS)), re.DOTALL)
 _NO_MEASUREMENT = re.compile(r"`[^`]*`|\]\([^)]*\)|https?://\S+|arXiv:\d{4}\.\d+")
 _DECIMAL = re.compile(r"(?<![\w.])\d*\.\d+(?!\w*\.\d)")
 _UNIT = (
     r"%|per cent|dB|nats?|bpp|bits? per (pixel|dim|dimension)|bits/dim|s|ms|seconds?|minutes?|hours?|core-hours|"
-    r"k?[MG]?B|MB/s|MP/s|megapixels?|FD-\w+|KD-\w+|MS-SSIM\d*|LPIPS|DISTS|FID"
+    r"[kMG]B|MB/s|MP/s|megapixels?|FD-\w+|KD-\w+|MS-SSIM\d*|LPIPS|DISTS|FID"
 )
 _MEASURED = re.compile(
     rf"(?<![\w.])\d*\.\d+(?!\w*\.\d) ?({_UNIT})(?!\w)|"
@@ -26,7 +28,7 @@ _MEASURED = re.compile(
 def words_outside(text: str) -> str:
     """Return a document without its generated blocks, its code and what is no measurement by its form."""
     text = markers.replace_blocks(text, dict.fromkeys(markers.blocks_in(text), ""))
-    return _NO_MEASUREMENT.sub("", _FENCE.sub("", text))
+    return _NO_MEASUREMENT.sub("", _FENCE.sub("", _LIMITS.sub("", text)))
 
 
 def loose_rows(text: str) -> list[str]:

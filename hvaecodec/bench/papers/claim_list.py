@@ -50,13 +50,17 @@ class Judgement:
         return {Verdict.HOLDS: _HOLDS, Verdict.FAILS: _FAILS}.get(verdict, _OPEN)
 
     @property
+    def is_measured(self) -> bool:
+        """Say whether any of the comparisons was measured."""
+        return any(Verdict(verdict) is not Verdict.NOT_RUN for _, verdict, _ in self.comparisons)
+
+    @property
     def counts(self) -> str:
         """Say how many comparisons hold, fail and decide nothing."""
-        verdicts = [Verdict(verdict) for _, verdict, _ in self.comparisons]
-        decided = [verdict for verdict in verdicts if verdict is not Verdict.NOT_RUN]
-        if not decided:
+        if not self.is_measured:
             return "not measured"
-        n_hold, n_fail = (decided.count(verdict) for verdict in (Verdict.HOLDS, Verdict.FAILS))
+        verdicts = [Verdict(verdict) for _, verdict, _ in self.comparisons]
+        n_hold, n_fail = (verdicts.count(verdict) for verdict in (Verdict.HOLDS, Verdict.FAILS))
         words = [f"{n_hold} of {len(verdicts)} hold"]
         words += [f"{n_fail} fail{'s' * (n_fail == 1)}"] if n_fail else []
         n_open = len(verdicts) - n_hold - n_fail

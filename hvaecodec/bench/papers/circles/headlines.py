@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from hvaecodec.bench.papers.circles.claims import Record
 from hvaecodec.bench.papers.circles.deltas import CIRCLE, read_deltas
 from hvaecodec.bench.papers.circles.plans import PLANS
 from hvaecodec.bench.papers.circles.runs import Store
@@ -30,9 +30,7 @@ def open_store(records: Path) -> Store:
 
 def _compare(records: Path) -> list[Row]:
     store = open_store(records)
-    plane, circle = (
-        [r for r in records_of(store, name, None) if r["noise"] == _NOISE] for name in ("R2", "S1")
-    )
+    plane, circle = ([r for r in records_of(store, name, None) if r["noise"] == _NOISE] for name in ("R2", "S1"))
     if not (plane and circle):
         return []
     rows = [_elbo(plane, circle, sigma) for sigma in sorted({r["sigma_x"] for r in circle})]
@@ -42,7 +40,7 @@ def _compare(records: Path) -> list[Row]:
     return [*rows, claim_row(words, verdict, f"least {worst:.4f}"), *_deltas(store)]
 
 
-def _elbo(plane: Sequence[dict[str, Any]], circle: Sequence[dict[str, Any]], sigma: float) -> Row:
+def _elbo(plane: Sequence[Record], circle: Sequence[Record], sigma: float) -> Row:
     sides = [[r["neg_elbo"] for r in runs if r["sigma_x"] == sigma] for runs in (circle, plane)]
     means = [_mean(values) for values in sides]
     gap = Gap.of_means(*means)

@@ -73,12 +73,18 @@ def means_table(records: Records) -> Table:
         ("contexts of tiles, latents at their means", "n_bytes", 1, files, "calm"),
         (f"the same files, latents drawn at {TEMPERATURE:.3f} σ", "n_bytes", 1, files, "drawn"),
         ("JPEG at the PSNR of the first", "jpeg_n_bytes", 1, "file, between two qualities", ""),
-        (f"VDVAE at the PSNR of the first, {min(tops)} to {max(tops)} top latents", "vdvae_equal_kl_bits", 8, estimate, ""),
+        (
+            f"VDVAE at the PSNR of the first, {min(tops)} to {max(tops)} top latents",
+            "vdvae_equal_kl_bits",
+            8,
+            estimate,
+            "",
+        ),
         ("VDVAE, two top latents", "vdvae_kl_bits", 8, estimate, "vdvae_calm"),
         (f"{DEFAULT} at no less PSNR", "whole_n_bytes", 1, files, "whole"),
         ("the net's own prior of the contexts", "prior_bits", 8, estimate, ""),
     )
-    rows = []
+    rows: list[Row] = []
     for words, key, bits, kind, decoded in ways:
         scores = (_mean_cell(records, f"{decoded}_psnr_db", 2), _mean_cell(records, f"{decoded}_ms_ssim", 3))
         rows.append((words, f"{_mean(records, key) / bits:,.0f}", kind, *scores))

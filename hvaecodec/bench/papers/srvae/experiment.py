@@ -76,9 +76,9 @@ def _fill(settings: PaperSettings, name: str, seed: int, report: Report) -> None
     """Train and measure a run, unless it has a record of the same recipe."""
     folder = settings.out / settings.preset
     path = folder / "runs" / f"{name}-seed{seed}.json"
-    if path.exists():
-        if json.loads(path.read_text(encoding="utf-8")).get("stages") == recipe_stamp(name, settings.preset):
-            return
+    earlier = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    if earlier.get("stages") == recipe_stamp(name, settings.preset):
+        return
     out = folder / "train" / f"{name}-seed{seed}"
     training = find_recipe(SYSTEMS[name], settings.preset)
     run = Settings(settings.data, out, seed, export=out / "weights", force=True)

@@ -1,4 +1,4 @@
-"""Writes what records say into the documents, and measures what has none: `python -m hvaecodec.bench.show.documents`."""
+"""Writes what records say into the documents, and measures runs without: `python -m hvaecodec.bench.show.documents`."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from hvaecodec.bench.show.documents.runs import FinishedRun
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.files import write_atomically
 
+_ERRORS = (CodecError, OSError, ValueError, subprocess.CalledProcessError)
+
 
 def main() -> int:
     """Measure and write, and return the exit status: 1, after a line that says why, if something cannot be measured.
@@ -22,29 +24,35 @@ def main() -> int:
     What was measured until then stays on disk.
     """
     arguments = _parser().parse_args()
+    finished, errors = finish_runs(arguments)
     try:
-        finished = finish_runs(arguments)
         for path in write_documents(arguments.root, finished):
             _say(f"written: {path}")
-    except (CodecError, OSError, ValueError, subprocess.CalledProcessError) as error:
-        _say(f"error: {error}")
-        return 1
-    return 0
+    except _ERRORS as error:
+        errors.append(str(error))
+    for words in errors:
+        _say(f"error: {words}")
+    return 1 if errors else 0
 
 
-def finish_runs(arguments: argparse.Namespace) -> dict[str, FinishedRun]:
-    """Return every run that has a record, after measuring those that are to be measured, by name."""
+def finish_runs(arguments: argparse.Namespace) -> tuple[dict[str, FinishedRun], list[str]]:
+    """Return every run that has a record, after measuring those that lack one, by name; and why others could not be.
+
+    A run that cannot be measured on this machine, as without its pictures, keeps none of the others from it.
+    """
     records = arguments.root / "records"
-    finished = {}
+    finished, errors = {}, []
     for run in document_runs.RUNS:
-        chosen = not arguments.records and (not arguments.only or run.name in arguments.only)
         stored = load_run(run, records)
-        if chosen and (stored is None or arguments.fresh):
+        if stored is None and not arguments.records and (not arguments.only or run.name in arguments.only):
             _say(f"{run.name}: about {run.minutes} minutes on two idle cores, less what is there")
-            stored = measure_run(run, records, arguments.out / run.name, arguments.data)
+            try:
+                stored = measure_run(run, records, arguments.out / run.name, arguments.data)
+            except _ERRORS as error:
+                errors.append(f"{run.name}: {error}")
         if stored is not None:
             finished[run.name] = stored
-    return finished
+    return finished, errors
 
 
 def write_documents(root: Path, finished: Mapping[str, FinishedRun]) -> Iterable[Path]:
@@ -53,7 +61,7 @@ def write_documents(root: Path, finished: Mapping[str, FinishedRun]) -> Iterable
     finished: runs by name; the papers' records are read in `records/`. Raises ValueError for a block in a document that
     nothing makes.
     """
-    texts = document_runs.block_texts(finished, root / "records")
+    texts = document_runs.block_texts(finished, (root / "records").resolve())
     for path in documents.documents(root):
         unknown = markers.blocks_in(path.read_text(encoding="utf-8")).keys() - document_runs.block_names()
         if unknown:
@@ -86,11 +94,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--records", "--commands", action="store_true", help="measure nothing: write what records say, and commands"
-    )
-    parser.add_argument(
-        "--fresh",
-        action="store_true",
-        help="measure also what has a record; what --out holds of the same code still counts, as `make clean` ends it",
     )
     return parser
 

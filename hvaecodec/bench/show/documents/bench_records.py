@@ -43,7 +43,7 @@ def write_record(path: Path, run: DocumentRun, records: Sequence[Record], sets: 
     names = [image["image"] for image in images]
     if any([record["image"] for record in group] != names for group in groups.values()):
         raise CodecError(f"{run.name}: not every setting was measured on the same pictures; measure it again")
-    parts = {
+    parts: dict[str, list[Any]] = {
         "command": [run.shell().replace(" \\\n    ", " ")],
         "images": images,
         "files": [_pack(group) for group in groups.values()],
@@ -54,8 +54,10 @@ def write_record(path: Path, run: DocumentRun, records: Sequence[Record], sets: 
 
 
 def read_record(path: Path, run: DocumentRun) -> tuple[list[Record], list[Record]] | None:
-    """Return the records of every picture and the scores of whole sets, None if the file is not there or of another
-    command than the run's."""
+    """Return the records of every picture and the scores of whole sets.
+
+    It is None if the file is not there, or is of another command than the run's.
+    """
     if not path.exists():
         return None
     parts = json.loads(path.read_text(encoding="utf-8"))

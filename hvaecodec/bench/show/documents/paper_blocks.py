@@ -178,10 +178,10 @@ def _comparisons(page: Page) -> Text:
     """Return the table of all comparisons that decide the claims of a page."""
 
     def text(records: Path) -> str:
-        table = comparisons_table(judge(page, records))
-        if not table.rows:
+        judgements = judge(page, records)
+        if not any(judgement.is_measured for judgement in judgements):
             return not_measured(paper_command(page.experiments[0]))
-        return _left_aligned(table)
+        return _left_aligned(comparisons_table(judgements))
 
     return text
 

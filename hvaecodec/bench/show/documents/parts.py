@@ -106,8 +106,8 @@ def equally_real(finished: FinishedRun) -> str:
     db = [sum(psnr[setting_tables.setting_label(e)]) / len(psnr[setting_tables.setting_label(e)]) for e in (ours, jpeg)]
     return (
         f"At temperature 1 files of {ours['bpp']:.3f} bits per pixel score FD-cifar {ours['fd_cifar']:.1f} at a PSNR "
-        f"of {db[0]:.1f} dB; the same files at temperature 0 score {plain['fd_cifar']:.1f}. JPEG scores "
-        f"{jpeg['fd_cifar']:.1f} at {jpeg['bpp']:.2f} bits per pixel and {db[1]:.1f} dB."
+        f"of {db[0]:.1f} dB; the same files at temperature 0 score {plain['fd_cifar']:.1f}. The JPEGs "
+        f"that come nearest to it score {jpeg['fd_cifar']:.1f}, at {jpeg['bpp']:.2f} bits per pixel and {db[1]:.1f} dB."
     )
 
 

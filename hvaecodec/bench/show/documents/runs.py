@@ -13,11 +13,13 @@ Execute = Callable[[list[str]], None]  # runs `hvaecodec` with these words
 _LINE = 116
 _USUAL = ("psnr", "ms-ssim")  # what the command measures if nothing is said
 
+
 @dataclass(frozen=True)
 class DocumentRun:
     """A call of `hvaecodec bench` for the documents; the fields after `minutes` are the command's options.
 
-    name: its record is `records/bench/<name>.json`, what it leaves besides lies in `runs/<name>`. minutes: about how many it takes on two idle cores.
+    name: its record is `records/bench/<name>.json`, what it leaves besides lies in `runs/<name>`. minutes: about how
+    many it takes on two idle cores.
     """
 
     name: str
@@ -82,5 +84,3 @@ class Block:
     text: Callable[[FinishedRun], str]
     plots: Mapping[str, str] = field(default_factory=dict)
     draw: Callable[[FinishedRun, Path], None] | None = None
-
-
