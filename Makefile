@@ -40,7 +40,8 @@ help:
 	@echo "make limits     seconds and memory for each megapixel that a file declares, into docs/SECURITY.md"
 	@echo "make graphs     the graphs of the nets for a plain install; run it when the sizes of the package's weights change"
 	@echo "make dist       wheel and sdist in dist/, each installed and used in a clean environment"
-	@echo "make results    measure what README and docs show, and write it into them; nearly an hour on two cores"
+	@echo "make results    write what records/ say into README and docs; measures what has no record there, within the hour"
+	@echo "                ONLY=\"kodak hqa\" measures these runs alone, FRESH=1 anew"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy, import-linter and make house alone"
 	@echo "make mutations  forty mutations of codec and models: which of them do the tests let through? an hour on two cores"
@@ -237,9 +238,14 @@ test-newest: wheel
 		"$$(ls build/wheel/hvaecodec-*.whl)[torch]" scikit-image
 	cd build/empty && $(CURDIR)/build/newest/bin/python $(CURDIR)/tests/helpers/decode_golden.py
 
-# From the checkout, so that the records name its commit. Goes on where it was interrupted.
+# From the checkout, so that the records name its commit. Measures what has no record in records/bench, and goes on where
+# it was interrupted. FRESH=1 removes those records first; after an interruption it is left out. ONLY="kodak hqa" stands for
+# these runs alone. README and docs/ are then written from the records of the bench and of the papers' experiments.
+RUNS = $(or $(ONLY),kodak perception pictures hqa equal-bytes cifar10)
+
 results: $(VENV)/ready
-	$(BIN)/python -m hvaecodec.bench.show.documents
+	$(if $(FRESH),rm -rf $(RUNS:%=runs/%) $(RUNS:%=records/bench/%.json))
+	$(BIN)/python -m hvaecodec.bench.show.documents $(if $(ONLY),--only $(ONLY))
 
 $(VENV)/ready-docs: $(VENV)/ready
 	$(PIP) install -c constraints.txt ".[docs]"

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from hvaecodec.cli.main import app
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("**/*.md"))]
 COMMANDS = [str(command.name) for command in app.registered_commands]
 NEW_SUFFIX = {"encode": ".hvc", "decode": ".png"}  # of what is written where no output is named
 

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from hvaecodec.bench.papers import PaperSettings, Report
-from hvaecodec.bench.papers.records import stamp
+from hvaecodec.bench.papers.records import RECORDED, origin, stamp
 from hvaecodec.bench.papers.vae_measures.samples import n_layers
 from hvaecodec.bench.papers.vae_record import MEASURES, SIZES, Pictures
 from hvaecodec.codec.files import write_atomically
@@ -25,8 +25,6 @@ from hvaecodec.training.recipes import Recipe, find_recipe
 from hvaecodec.training.recipes.vdvae import PREFIX
 from hvaecodec.training.run import Settings, train_recipe
 from hvaecodec.training.vae.vae_data import ink_probability, load_vae_pictures
-
-RECORDED = "recorded"  # a word for `only`: the systems whose runs OUT holds
 
 
 @dataclass(frozen=True)
@@ -176,6 +174,7 @@ class Store:
             "seconds": round(checkpoint.position.seconds, 1),
             "hardware": checkpoint.about.get("hardware", ""),
             "curve": read_curve(folder / LOG),
+            **origin(),
         }
 
 

@@ -15,9 +15,13 @@ from typer.testing import CliRunner
 
 from hvaecodec.bench import baselines
 from hvaecodec.bench.measure import runner
+from hvaecodec.bench.papers import PAPERS
 from hvaecodec.bench.show import documents
-from hvaecodec.bench.show.documents import DocumentRun, __main__, document_runs, markers
+from hvaecodec.bench.show.documents import __main__, bench_records, document_runs, figures, markers, paper_blocks
+from hvaecodec.bench.show.documents.measured import load_run, measure_run
+from hvaecodec.bench.show.documents.runs import DocumentRun, FinishedRun
 from hvaecodec.cli.main import app
+from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.metric_nets import metric_weights
 
 ROOT = Path(__file__).parents[3]
@@ -35,10 +39,22 @@ SMALL = {
 def checkout(tmp_path: Path) -> Path:
     """A copy of the documents."""
     root = tmp_path / "checkout"
-    (root / "docs").mkdir(parents=True)
-    for path in documents.documents(ROOT):
+    (root / "docs" / "papers").mkdir(parents=True)
+    for path in [*documents.documents(ROOT), *(ROOT / "docs").glob("*.png")]:
         shutil.copyfile(path, root / path.relative_to(ROOT))
     return root
+
+
+@pytest.fixture
+def recorded(checkout: Path) -> Path:
+    """A copy of the documents with the records in the repository."""
+    (checkout / "records").symlink_to(ROOT / "records")
+    return checkout
+
+
+def stored_runs(root: Path) -> dict[str, FinishedRun]:
+    runs = ((run.name, load_run(run, root / "records")) for run in document_runs.RUNS)
+    return {name: run for name, run in runs if run is not None}
 
 
 @pytest.fixture
@@ -59,6 +75,11 @@ def tiny(run: DocumentRun, photos: Path) -> DocumentRun:
     return replace(run, threads=1, limit=None, effort=None)
 
 
+def stored_runs_of(runs: list[DocumentRun], records: Path) -> list[FinishedRun]:
+    stored = [load_run(run, records) for run in runs]
+    return [run for run in stored if run is not None]
+
+
 def _two_settings(baseline: str) -> str:
     settings = baselines.load(baseline).settings
     return f"{baseline}@quality={settings[2]:g}/{settings[-2]:g}"
@@ -70,10 +91,78 @@ def command(words: list[str]) -> None:
     assert done.exit_code == 0, done.stderr
 
 
-def test_the_documents_show_the_commands_that_are_run(checkout: Path) -> None:
-    assert list(__main__.write_documents(checkout, {})) == [], (
-        "run `python -m hvaecodec.bench.show.documents --commands`"
+def test_the_documents_are_what_the_records_say(recorded: Path) -> None:
+    """Every generated block and every figure is of the records at this commit."""
+    assert list(__main__.write_documents(recorded, stored_runs(recorded))) == [], (
+        "run `python -m hvaecodec.bench.show.documents --records`"
     )
+
+
+def test_a_record_that_changes_changes_its_blocks_and_figures(recorded: Path) -> None:
+    runs = stored_runs(recorded)
+    run = runs["equal-bytes"]
+    worse = [record | {"psnr_db": record["psnr_db"] - 1} for record in run.records]
+    (changed,) = __main__.write_documents(recorded, runs | {"equal-bytes": replace(run, records=worse)})
+    assert changed == recorded / "README.md"
+    pictured = replace(runs["kodak"], record=runs["equal-bytes"].record)  # the digest of another record
+    assert not figures.is_current(recorded / "docs/rd_psnr.png", pictured)
+    assert figures.is_current(recorded / "docs/rd_psnr.png", runs["kodak"])
+    assert not figures.is_current(recorded / "docs/no.png", runs["kodak"])
+
+
+def test_what_has_no_record_says_how_it_is_measured(checkout: Path) -> None:
+    texts = document_runs.block_texts({}, checkout / "records")
+    unrecorded = texts.keys() - {document_runs.NETS, "papers.claims"}
+    shown = {name for name in unrecorded if not name.endswith((".command", ".verdict"))}
+    assert all(re.fullmatch(r"(- )?Not measured at this commit: `.+`(\n- Not .+)?", texts[name]) for name in shown)
+    assert "--only hqa`" in texts["hqa.table"] and "`hvaecodec paper srvae --data DATA" in texts["srvae.table-1"]
+    assert "Open:" in texts["papers-dct-vae.verdict"] and "Holds:" not in texts["papers-dct-vae.verdict"]
+    assert texts["papers.claims"].count("| **open** | not measured |") == 14
+
+
+def test_fourteen_claims_are_listed(recorded: Path) -> None:
+    page = (ROOT / "docs/PAPERS.md").read_text(encoding="utf-8")
+    rows = markers.blocks_in(page)["papers.claims"].splitlines()[2:]
+    assert [row.split(" | ")[0] for row in rows] == [f"| {number}" for number in range(1, 15)]
+    assert all(re.search(r"\| \*\*(holds|fails|open)\*\* \|", row) for row in rows)
+    links = {link for row in rows for link in re.findall(r"\]\(([^)]+)\)", row)}
+    assert links == {f"papers/{page.name}.md" for page in paper_blocks.PAGES}
+    assert all((ROOT / "docs" / link).is_file() for link in links)
+
+
+def test_every_experiment_has_a_page_and_a_command() -> None:
+    shown = {experiment for page in paper_blocks.PAGES for experiment in page.experiments}
+    assert shown == PAPERS.keys()
+    options = CliRunner().invoke(app, ["paper", "--help"]).stdout
+    for experiment in PAPERS:
+        words = paper_blocks.paper_command(experiment).split()
+        assert words[:3] == ["hvaecodec", "paper", experiment] and f"records/{experiment}" in words
+        assert all(f" {word} " in options for word in words if word.startswith("--"))
+
+
+def test_records_are_packed_without_loss_that_a_table_shows(tmp_path: Path) -> None:
+    run = DocumentRun("a", 1, ("dct-vae-photo",), ("jpeg",), metrics=("psnr",))
+    heads = [{"dataset": "d", "image": name, "pixels": name * 2, "height": 8, "width": 9} for name in "xy"]
+    records = [
+        head | {"codec": codec, "settings": {"quality": q}, "psnr_db": q + number / 3, "n_bytes": 5, "notes": ["lost"]}
+        for codec in ("dct-vae-photo", "jpeg")
+        for q in (1, 2)
+        for number, head in enumerate(heads)
+    ]
+    path = bench_records.record_path(tmp_path, run)
+    bench_records.write_record(path, run, records, [{"codec": "jpeg", "fd_cifar": 1 / 3}])
+    again, sets = bench_records.read_record(path, run)
+    assert [
+        record | {"notes": ["lost"], "psnr_db": pytest.approx(record["psnr_db"], rel=1e-6)} for record in again
+    ] == (records)
+    assert sets == [{"codec": "jpeg", "fd_cifar": pytest.approx(1 / 3, rel=1e-6)}]
+    other = replace(run, quality=(5.0,))
+    assert bench_records.read_record(path, other) is None and bench_records.read_record(tmp_path / "no", run) is None
+    failed = {**records[-1], "error": "no room"}
+    with pytest.raises(CodecError, match="a: 1 of 8 measurements failed, the first of them jpeg on y: no room"):
+        bench_records.write_record(path, run, [*records[:-1], failed], [])
+    with pytest.raises(CodecError, match="not every setting was measured on the same pictures"):
+        bench_records.write_record(path, run, records[:-1], [])
 
 
 def test_every_block_stands_somewhere() -> None:
@@ -87,7 +176,8 @@ def test_everything_is_made_from_scratch_and_reused(
     monkeypatch.setenv(metric_weights.URL_VARIABLE, "http://127.0.0.1:9/")  # LPIPS and DISTS cannot be had
     monkeypatch.setattr(metric_weights, "folders", lambda: [tmp_path / "no weights"])
     runs = [tiny(run, photos) for run in document_runs.RUNS]
-    done = {run.name: documents.finish_run(run, tmp_path / run.name, execute=command) for run in runs}
+    records = checkout / "records"
+    done = {run.name: measure_run(run, records, tmp_path / run.name, execute=command) for run in runs}
     changed = set(__main__.write_documents(checkout, done))
     plots = {
         "pictures.png",
@@ -97,9 +187,11 @@ def test_everything_is_made_from_scratch_and_reused(
         "rp_kd_cifar.png",
         "tradeoff_fd_cifar.png",
     }
-    written = {"README.md", "docs/METRICS.md", *(f"docs/{plot}" for plot in plots)}
-    assert changed == {checkout / name for name in written}
-    assert (checkout / "docs/rd_psnr.png").read_bytes() == (tmp_path / "kodak/rd_psnr.png").read_bytes()
+    written = {"README.md", "docs/METRICS.md", "docs/papers/codecs-32.md", *(f"docs/{plot}" for plot in plots)}
+    pages = {f"docs/papers/{page.name}.md" for page in paper_blocks.PAGES} | {"docs/PAPERS.md"}  # no records of theirs
+    assert changed - {checkout / page for page in pages} == {checkout / name for name in written}
+    drawn, plotted = (Image.open(path) for path in (checkout / "docs/rd_psnr.png", tmp_path / "kodak/rd_psnr.png"))
+    assert np.array_equal(np.asarray(drawn), np.asarray(plotted))
     readme = (checkout / "README.md").read_text(encoding="utf-8")
     blocks = markers.blocks_in(readme)
     emptied = dict.fromkeys(document_runs.block_names(), "")
@@ -118,9 +210,12 @@ def test_everything_is_made_from_scratch_and_reused(
     metrics = markers.blocks_in((checkout / "docs/METRICS.md").read_text(encoding="utf-8"))
     assert metrics["perception.table"].count("dct-vae-photo@effort=1,temperature=1, quality ") == 2
     monkeypatch.setattr(runner, "_attempt", lambda *_: pytest.fail("measured again"))
-    again = {run.name: documents.finish_run(run, tmp_path / run.name, execute=command) for run in runs}
+    shutil.copytree(records, tmp_path / "before")
+    shutil.rmtree(records)
+    again = {run.name: measure_run(run, records, tmp_path / run.name, execute=command) for run in runs}
     assert [one.records for one in again.values()] == [one.records for one in done.values()]
-    assert list(__main__.write_documents(checkout, {"hqa": again["hqa"]})) == [], "written once, nothing changes"
+    assert [one.records for one in stored_runs_of(runs, tmp_path / "before")] == [one.records for one in done.values()]
+    assert list(__main__.write_documents(checkout, again)) == [], "written once, nothing changes"
 
 
 def test_a_command_is_one_that_can_be_typed() -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -13,7 +15,7 @@ from torch import Tensor
 from hvaecodec.bench.papers import Report
 from hvaecodec.bench.papers.circles.measures import noiseless_points
 from hvaecodec.bench.papers.circles.runs import Store
-from hvaecodec.bench.papers.records import load_or_measure
+from hvaecodec.bench.papers.records import load_or_measure, origin, stamp
 from hvaecodec.models.circles.diffusion_vae import LatentVae
 from hvaecodec.models.circles.heat_kernel import embed
 from hvaecodec.models.circles.reductors import FAMILIES, FitConfig, Source, delta, fit, of_truth, of_vae
@@ -55,7 +57,12 @@ def measure_deltas(store: Store, pair: tuple[str, str], at: Setting, seeds: int 
     copies = _copies(store, pair, at, seeds)
     if copies is None:
         return []
-    path = store.folder / "reductors" / f"{pair[0]}-{pair[1]}-{_digest(store, pair, copies):08x}.json"
+    path = _path(store, pair, at)
+    trained = all(store.has_weights(name, copy) for name in pair if name != "Phi" for copy in copies)
+    digest = _digest(store, pair, copies) if trained else None
+    holds = path.exists() and _holds(path, _config(store, pair), digest)
+    if not trained and not holds:
+        return []
 
     def fit_pair() -> dict[str, Any]:
         report("reductors", PAIRS.index(pair) / len(PAIRS), f"{pair[0]} → {pair[1]}")
@@ -67,12 +74,37 @@ def measure_deltas(store: Store, pair: tuple[str, str], at: Setting, seeds: int 
             "pair": list(pair), "data": data, "deltas": values.tolist(),
             "squared_error": reductor.squared_error.tolist(),
             "start_errors": reductor.start_errors.tolist(), "fit": asdict(_config(store, pair)),
+            "models": digest, **origin(),
         }  # fmt: skip
 
+    if not holds:
+        path.unlink(missing_ok=True)
     record = load_or_measure(path, fit_pair)
     mapped = torch.tensor(record["mapped"]) if record["mapped"] else None
     floors = tuple(_floor(store, pair, copy) for copy in copies)
     return [Delta(pair, at, record["data"], tuple(record["deltas"]), floors, mapped)]
+
+
+def read_deltas(store: Store) -> list[dict[str, Any]]:
+    """Return the records of all fitted reductors, with the settings of their models as `at`."""
+    return [
+        json.loads(path.read_text(encoding="utf-8")) | {"at": list(at)}
+        for pair in PAIRS
+        for at in settings_of(pair)
+        for path in [_path(store, pair, at)]
+        if path.exists()
+    ]
+
+
+def _path(store: Store, pair: tuple[str, str], at: Setting) -> Path:
+    return store.folder / "reductors" / f"{pair[0]}-{pair[1]}-noise{at[0]:g}-sigma{at[1]:g}.json"
+
+
+def _holds(path: Path, config: FitConfig, digest: int | None) -> bool:
+    """Say whether a record is of maps fitted like this to these models; without their weights, of maps fitted so."""
+    record = json.loads(path.read_text(encoding="utf-8"))
+    same_fit = stamp(record["fit"]) == stamp(json.loads(json.dumps(asdict(config))))
+    return bool(same_fit and digest in (None, record["models"]))
 
 
 def _digest(store: Store, pair: tuple[str, str], copies: Sequence[Copy]) -> int:
@@ -97,6 +129,8 @@ def reductor_panels(store: Store, deltas: Sequence[Delta]) -> list[tuple[str, Te
         if d.mapped is not None and d.at == CIRCLE:
             copies = _copies(store, d.pair, d.at, 1)
             assert copies is not None
+            if not all(store.has_weights(name, copies[0]) for name in d.pair if name != "Phi"):
+                continue
             own = _latents(store, d.pair[1], copies)[0]
             panels.append((f"{d.pair[0]} → {d.pair[1]}", d.mapped, own, noiseless_points("sines")[1][:, 0]))
     return panels

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from hvaecodec.bench.papers.circles.measures import measure_copies, shifted_picture
 from hvaecodec.bench.papers.circles.plans import Plan
-from hvaecodec.bench.papers.records import stamp
+from hvaecodec.bench.papers.records import origin, stamp
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.models.circles.diffusion_vae import LatentVae
 from hvaecodec.training.loop import Report
@@ -38,14 +38,19 @@ class Store:
         return [Copy(noise, sigma, s) for noise in system.noises for sigma in system.sigmas for s in range(count)]
 
     def path(self, name: str, copy: Copy, kind: str) -> Path:
-        """Return the path of a copy's file; kind: its suffix."""
-        return self.folder / "runs" / f"{name}-noise{copy.noise:g}-sigma{copy.sigma_x:g}-seed{copy.seed}.{kind}"
+        """Return the path of a copy's file; kind: its suffix, `json` of the record and `safetensors` of the weights."""
+        folder = self.folder / ("runs" if kind == "json" else "train")
+        return folder / f"{name}-noise{copy.noise:g}-sigma{copy.sigma_x:g}-seed{copy.seed}.{kind}"
 
     def record(self, name: str, copy: Copy) -> dict[str, Any] | None:
         """Return the record of a copy, or None where there is none or it is of another plan."""
         path = self.path(name, copy, "json")
         record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         return record if record.get("plan") == self._plan(name) else None
+
+    def has_weights(self, name: str, copy: Copy) -> bool:
+        """Say whether a copy's weights are there, trained by this plan."""
+        return self._metadata(name, copy).get("plan") == str(self._plan(name))
 
     def load(self, name: str, copies: Sequence[Copy]) -> LatentVae:
         """Load finished copies side by side, whatever their plan; raises FileNotFoundError if one is not there."""
@@ -55,17 +60,16 @@ class Store:
         return vae.requires_grad_(False)
 
     def fill(self, name: str, seeds: int | None, report: Report) -> None:
-        """Train the copies of a system that have no weights, all together, and measure those that have no record."""
-        copies = self.copies(name, seeds)
-        if missing := tuple(copy for copy in copies if self._metadata(name, copy).get("plan") != str(self._plan(name))):
+        """Measure the copies of a system that have no record, and train those of them that have no weights."""
+        new = [copy for copy in self.copies(name, seeds) if self.record(name, copy) is None]
+        if missing := tuple(copy for copy in new if not self.has_weights(name, copy)):
             self._train(name, missing, report)
         system = self.plan.systems[name]
-        new = [copy for copy in copies if self.record(name, copy) is None]
         measurements = measure_copies(self.load(name, new), system.points) if new else []
         for copy, measurement in zip(new, measurements, strict=True):
             record = {"system": name} | asdict(copy) | measurement
             record |= {"steps": self.plan.steps[system.points], "batch": system.batch, "hidden": system.net.hidden}
-            record |= {"start": int(self._metadata(name, copy)["start"]), "plan": self._plan(name)}
+            record |= {"start": int(self._metadata(name, copy)["start"]), "plan": self._plan(name), **origin()}
             _write(self.path(name, copy, "json"), json.dumps(record, indent=1).encode())
 
     def _plan(self, name: str) -> int:

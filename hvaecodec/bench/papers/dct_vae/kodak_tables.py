@@ -13,7 +13,7 @@ import numpy as np
 
 from hvaecodec.bench.papers.dct_vae.kodak_measures import TEMPERATURE
 from hvaecodec.bench.papers.judges import judge_all, judge_at_least, judge_below, judge_near
-from hvaecodec.bench.papers.vae_tables import Row, claim_row, claims_table
+from hvaecodec.bench.papers.vae_tables import DASH, Row, claim_row, claims_table
 from hvaecodec.bench.show.tables import Table
 from hvaecodec.codec.registry import DEFAULT
 
@@ -62,6 +62,42 @@ def _per_photo(names: Sequence[str], records: Records) -> Table:
         "training photos, whose tiles know their neighbours."
     )
     return Table("Kodak from contexts alone (figures 5, 6 and 9)", header, rows, [note])
+
+
+def means_table(records: Records) -> Table:
+    """Return bytes, PSNR and MS-SSIM of every way to tell a photo, as means over the photos."""
+    files = "file"
+    estimate = "estimate"
+    tops = [int(record["vdvae_top"]) for record in records]
+    ways = (
+        ("contexts of tiles, latents at their means", "n_bytes", 1, files, "calm"),
+        (f"the same files, latents drawn at {TEMPERATURE:.3f} σ", "n_bytes", 1, files, "drawn"),
+        ("JPEG at the PSNR of the first", "jpeg_n_bytes", 1, "file, between two qualities", ""),
+        (
+            f"VDVAE at the PSNR of the first, {min(tops)} to {max(tops)} top latents",
+            "vdvae_equal_kl_bits",
+            8,
+            estimate,
+            "",
+        ),
+        ("VDVAE, two top latents", "vdvae_kl_bits", 8, estimate, "vdvae_calm"),
+        (f"{DEFAULT} at no less PSNR", "whole_n_bytes", 1, files, "whole"),
+        ("the net's own prior of the contexts", "prior_bits", 8, estimate, ""),
+    )
+    rows: list[Row] = []
+    for words, key, bits, kind, decoded in ways:
+        scores = (_mean_cell(records, f"{decoded}_psnr_db", 2), _mean_cell(records, f"{decoded}_ms_ssim", 3))
+        rows.append((words, f"{_mean(records, key) / bits:,.0f}", kind, *scores))
+    seams = ", ".join(
+        f"{words} {_mean(records, f'{key}_seam'):.2f}"
+        for words, key in (("contexts of tiles", "calm"), (DEFAULT, "whole"), ("the photos", "photo"))
+    )
+    note = f"Steps across the borders of tiles, as a multiple of those elsewhere: {seams}."
+    return Table("Means of the photos", ("", "bytes", "what they are", "PSNR dB", "MS-SSIM"), rows, [note])
+
+
+def _mean_cell(records: Records, key: str, digits: int) -> str:
+    return f"{_mean(records, key):.{digits}f}" if key in records[0] else DASH
 
 
 def _mean(records: Records, key: str) -> float:

@@ -18,7 +18,7 @@ from hvaecodec.bench.metrics.features import load_features
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.hqa.figures import grid_picture, rate_curves
 from hvaecodec.bench.papers.hqa.runs import Runs, cell, code_pictures, is_stochastic, used_part
-from hvaecodec.bench.show.tables import Table
+from hvaecodec.bench.show.tables import Table, to_markdown
 from hvaecodec.models.hqa.stack import HqaStack
 from hvaecodec.training import small_images
 from hvaecodec.training.recipes.hqa_faces import FACES, SINGLES
@@ -39,17 +39,32 @@ _NOTE = (
 
 
 def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
-    """Train and measure as `Experiment` says; `only` takes names of FACES."""
-    test = small_images.faces64(settings.data).test[: N_TEST[settings.preset]]
-    shift = SHIFT[settings.preset]
+    """Train and measure as `Experiment` says; `only` takes names of FACES, or RECORDED."""
     runs = Runs(settings, FACES)
-    runs.fill(range(settings.seeds or 1), lambda system, stack: measure_stack(system, stack, test, shift), report)
-    records = runs.records()
-    rate_curves(records, TITLES, METRICS, "own", settings.out / "rates.png")
-    _grid(runs, test[:6])
-    tables = [rates_table(records, len(test))]
-    (settings.out / "tables.md").write_text(tables[0].markdown(), encoding="utf-8")
+    if runs.choose():
+        _fill(runs, report)
+    tables = make_tables(runs.records())
+    runs.out.mkdir(parents=True, exist_ok=True)
+    (runs.out / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
+
+
+def make_tables(records: list[dict[str, Any]]) -> list[Table]:
+    """Return every table that the records of runs allow."""
+    return [rates_table(records)] if records else []
+
+
+def _fill(runs: Runs, report: Report) -> None:
+    """Train and measure what the folder lacks, and draw the figures."""
+    settings = runs.settings
+    test = small_images.faces64(settings.data).test[: N_TEST[settings.preset]]
+
+    def measure(system: str, stack: HqaStack) -> dict[str, Any]:
+        return measure_stack(system, stack, test, SHIFT[settings.preset]) | {"pictures": len(test)}
+
+    runs.fill(range(settings.seeds or 1), measure, report)
+    rate_curves(runs.records(), TITLES, METRICS, "own", runs.out / "rates.png")
+    _grid(runs, test[:6])
 
 
 def measure_stack(system: str, stack: HqaStack, test: np.ndarray, shift: int) -> dict[str, Any]:
@@ -83,8 +98,8 @@ def measure_distances(decoded: Tensor, test: np.ndarray, shift: int) -> dict[str
     return {"mse": mse, "fd_cifar": frechet.frechet_distance(*both)}
 
 
-def rates_table(records: list[dict[str, Any]], n: int) -> Table:
-    """Return the table with a row for each rate of each system; n: the number of faces."""
+def rates_table(records: list[dict[str, Any]]) -> Table:
+    """Return the table with a row for each rate of each system."""
     rows: list[tuple[str, ...]] = []
     for system in FACES:
         mine = [record for record in records if record["system"] == system]
@@ -98,7 +113,7 @@ def rates_table(records: list[dict[str, Any]], n: int) -> Table:
     rows.sort(key=lambda row: -int(row[1]))
     header: tuple[str, ...] = ("system", "bits", *(title for title, _ in METRICS.values()), "modes: FD-cifar")
     header += ("perplexity, % of codes", "parameters")
-    notes = [_NOTE.format(n=n, digest=load_features("features-cifar").digest)]
+    notes = [_NOTE.format(n=records[0]["pictures"], digest=load_features("features-cifar").digest)]
     return Table("Faces, figure 2 (right) of arXiv:2002.08111", header, rows, notes)
 
 
@@ -114,4 +129,4 @@ def _grid(runs: Runs, few: np.ndarray) -> None:
         for layer, of_layer in enumerate(record["layers"]):
             pictures.append(code_pictures(stack, rows, layer, _SEED if is_stochastic(system) else None).pictures)
             labels.append(f"{TITLES[system].partition(',')[0]}, {of_layer['bits']} bits")
-    grid_picture(pictures, labels, runs.settings.out / "faces.png")
+    grid_picture(pictures, labels, runs.out / "faces.png")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from hvaecodec.bench.papers import PaperSettings, Report
-from hvaecodec.bench.papers.records import stamp
+from hvaecodec.bench.papers.records import RECORDED, origin, stamp
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.models.hqa.losses import perplexity
 from hvaecodec.models.hqa.stack import HqaStack
@@ -35,15 +35,22 @@ class Runs:
     names: dict[str, str]
 
     def choose(self) -> list[str]:
-        """Choose the systems of this process; raises ValueError where `only` names another."""
+        """Choose the systems that this process trains, none for RECORDED; raises ValueError for an unknown name."""
+        if self.settings.only == (RECORDED,):
+            return []
         for name in self.settings.only:
             if name not in self.names:
                 raise ValueError(f"no system {name!r}; there are {', '.join(self.names)}")
         return list(self.settings.only or self.names)
 
+    @property
+    def out(self) -> Path:
+        """Return the folder of the preset's runs, records and figures."""
+        return self.settings.out / self.settings.preset
+
     def folder(self, system: str, seed: int) -> Path:
         """Return the folder of a run's training."""
-        return self.settings.out / "runs" / f"{system}-{seed}"
+        return self.out / "train" / f"{system}-seed{seed}"
 
     def stack(self, system: str, seed: int) -> HqaStack:
         """Load the trained layers of a run."""
@@ -70,7 +77,7 @@ class Runs:
                 report(f"{label} measured", 0, "decoding")
                 stack = self.stack(system, seed)
                 record = {"system": system, "seed": seed, "preset": self.settings.preset, **measure(system, stack)}
-                record["stages"] = stages
+                record |= {"stages": stages, **origin()}
                 record["parameters"] = sum(p.numel() for p in stack.parameters())
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, (json.dumps(record, indent=1) + "\n").encode(), force=True)
@@ -80,13 +87,12 @@ class Runs:
         """Return all records that the folder has, also those of other processes, by system and seed."""
         records: list[dict[str, Any]] = []
         for system in self.names:
-            paths = sorted((self.settings.out / "records").glob(f"{system}-*.json"))
-            stored = [json.loads(path.read_text(encoding="utf-8")) for path in paths]
-            records += [r for r in stored if r["system"] == system and r["preset"] == self.settings.preset]
+            paths = sorted((self.out / "runs").glob(f"{system}-seed*.json"))
+            records += [json.loads(path.read_text(encoding="utf-8")) for path in paths]
         return records
 
     def _record_path(self, system: str, seed: int) -> Path:
-        return self.settings.out / "records" / f"{system}-{seed}.json"
+        return self.out / "runs" / f"{system}-seed{seed}.json"
 
 
 def is_stochastic(system: str) -> bool:

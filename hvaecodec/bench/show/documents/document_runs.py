@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
-from hvaecodec.bench.show.documents import Block, DocumentRun
+from collections.abc import Mapping
+from pathlib import Path
+
+from hvaecodec.bench.show.documents import paper_blocks, parts
 from hvaecodec.bench.show.documents.beside import Beside
-from hvaecodec.bench.show.documents.parts import Figure, MetricAtRates, conditions, every_setting, layers, summary
+from hvaecodec.bench.show.documents.parts import (
+    Figure,
+    MetricAtRates,
+    conditions,
+    equally_real,
+    every_setting,
+    layers,
+    summary,
+)
+from hvaecodec.bench.show.documents.runs import Block, DocumentRun, FinishedRun
 
 RUNS = (
     DocumentRun(
@@ -59,6 +71,21 @@ RUNS = (
         limit=6,
         metrics=("psnr", "ms-ssim", "fd-cifar"),
     ),
+    DocumentRun(
+        "cifar10",
+        minutes=8,
+        dataset="cifar10",
+        limit=1000,
+        codecs=(
+            "dct-vae-cifar10",
+            "dct-vae-cifar10@temperature=1",
+            "hqa-photo@quality=10/30/50/70/90",
+            "hqa-photo@quality=10/30/50/70/90,temperature=1",
+        ),
+        baselines=("jpeg@quality=5/10/20/40/60/80",),
+        metrics=("psnr", "ms-ssim32", "fd-cifar"),
+        threads=1,
+    ),
 )
 
 _FD = "FD-cifar against bits per pixel on Kodak"
@@ -85,6 +112,7 @@ BLOCKS = {
         {"tradeoff_fd_cifar.png": "tradeoff_fd_cifar.png"},
     ),
     "perception.table": Block("perception", every_setting),
+    "perception.sentence": Block("perception", equally_real),
     "pictures.figure": Block(
         "pictures",
         Figure("pictures.png", "a photo of a cat and what is left of it in files of two kilobytes"),
@@ -99,11 +127,26 @@ BLOCKS = {
     "hqa.conditions": Block("hqa", conditions),
     "hqa.table": Block("hqa", layers),
     "equal-bytes.table": Block("equal-bytes", every_setting),
+    "cifar10.conditions": Block("cifar10", conditions),
+    "cifar10.table": Block("cifar10", layers),
 }
 
+_COMMAND = "python -m hvaecodec.bench.show.documents"
 NETS = "nets.table"  # the classifiers of docs/METRICS.md: from the package's weights, without a run
 
 
 def block_names() -> set[str]:
     """Return the name of every block that a document may show."""
-    return {NETS, *BLOCKS, *(f"{run.name}.command" for run in RUNS)}
+    return {NETS, *BLOCKS, *(f"{run.name}.command" for run in RUNS), *paper_blocks.BLOCKS}
+
+
+def block_texts(finished: Mapping[str, FinishedRun], records: Path) -> dict[str, str]:
+    """Return the text of every block: of a run or an experiment without a record, how it is measured.
+
+    finished: runs by name. records: the folder `records/`.
+    """
+    texts = {f"{run.name}.command": f"```shell\n{run.shell()}\n```" for run in RUNS}
+    for name, block in BLOCKS.items():
+        run = finished.get(block.run)
+        texts[name] = paper_blocks.not_measured(f"{_COMMAND} --only {block.run}") if run is None else block.text(run)
+    return texts | {NETS: parts.nets()} | {name: text(records) for name, text in paper_blocks.BLOCKS.items()}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 from hvaecodec.bench.metrics import set_metrics
 from hvaecodec.bench.show import curve_tables, setting_tables
-from hvaecodec.bench.show.documents import FinishedRun
+from hvaecodec.bench.show.documents.runs import FinishedRun
 from hvaecodec.bench.show.table import Table
 
 _NETS = {
@@ -88,6 +89,33 @@ def layers(finished: FinishedRun) -> str:
         rows.append((names.get(label, label), bpp, part, *cells))
     header = (table.header[0], table.header[1], "file below 9 bits a cell", *table.header[2:])
     return _body(replace(table, header=header, rows=rows))
+
+
+def equally_real(finished: FinishedRun) -> str:
+    """Return a sentence on the smallest files of dct-vae-photo at temperature 1, and on the JPEG that is as near."""
+    psnr: dict[str, list[float]] = {}
+    for record in finished.records:
+        psnr.setdefault(setting_tables.setting_label(record), []).append(record["psnr_db"])
+    entries = sorted(finished.sets, key=lambda entry: entry["bpp"])
+    ours, plain = (
+        next(entry for entry in entries if _without_effort(entry["codec"]) == name)
+        for name in ("dct-vae-photo@temperature=1", "dct-vae-photo")
+    )
+    jpegs = [entry for entry in entries if entry["codec"].startswith("jpeg")]
+    jpeg = min(jpegs, key=lambda entry: abs(math.log(entry["fd_cifar"] / ours["fd_cifar"])))
+    db = [sum(psnr[setting_tables.setting_label(e)]) / len(psnr[setting_tables.setting_label(e)]) for e in (ours, jpeg)]
+    return (
+        f"At temperature 1 files of {ours['bpp']:.3f} bits per pixel score FD-cifar {ours['fd_cifar']:.1f} at a PSNR "
+        f"of {db[0]:.1f} dB; the same files at temperature 0 score {plain['fd_cifar']:.1f}. The JPEGs "
+        f"that come nearest to it score {jpeg['fd_cifar']:.1f}, at {jpeg['bpp']:.2f} bits per pixel and {db[1]:.1f} dB."
+    )
+
+
+def _without_effort(codec: str) -> str:
+    """Return the label of a codec without the effort that it was run at."""
+    name, _, settings = codec.partition("@")
+    others = [setting for setting in settings.split(",") if setting and not setting.startswith("effort=")]
+    return "@".join([name, *([",".join(others)] if others else [])])
 
 
 def nets() -> str:

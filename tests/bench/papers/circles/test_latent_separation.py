@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -108,7 +109,23 @@ def test_what_another_plan_made_is_not_used(tmp_path):
     copy = runs.Copy(0.0, 0.1, 0)
     assert store.record("S1-shifts", copy)["steps"] == 3
     assert runs.Store(tmp_path, plan).record("S1-shifts", copy) is None
-    assert len(list((tmp_path / "train").iterdir())) == 2
+    assert len([path for path in (tmp_path / "train").iterdir() if path.is_dir()]) == 2
+
+
+def test_records_alone_give_the_tables(finished, tmp_path):
+    """Without weights nothing is trained, fitted or drawn, and the tables are the same."""
+    settings, _ = finished
+    before = run_experiment(replace(settings, only=("R2", "S1")), silent)
+    for folder in ("runs", "reductors"):
+        shutil.copytree(settings.out / "tiny" / folder, tmp_path / "tiny" / folder)
+    again = run_experiment(replace(settings, out=tmp_path, only=("recorded",)), silent)
+    assert [table.rows for table in again] == [table.rows for table in before]
+    assert {path.name for path in (tmp_path / "tiny").iterdir()} == {"runs", "reductors", "tables.md"}
+    (path, *_) = (tmp_path / "tiny" / "reductors").glob("R2-S1-*.json")
+    assert {"commit", "date", "processor"} <= json.loads(path.read_text()).keys()
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"fit": {}}))  # maps that were fitted otherwise
+    fewer = run_experiment(replace(settings, out=tmp_path, only=("recorded",)), silent)
+    assert sum(len(table.rows) for table in fewer) == sum(len(table.rows) for table in before) - 1
 
 
 def test_unknown_systems_and_presets_are_errors(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -51,13 +52,17 @@ def test_digits_train_measure_and_resume(data, tmp_path, monkeypatch, quiet):
     assert [row[-1] for row in table.rows] == ["3.13", "21.6 ± 2.56", "12.4 ± 1.82"]
     assert [row[1] for row in rates.rows] == ["3", "768", "192", "48", "12", "3"]
     for name in ("rates", "digits", "interpolations"):
-        assert (tmp_path / f"{name}.png").stat().st_size > 1000
+        assert (tmp_path / "tiny" / f"{name}.png").stat().st_size > 1000
     monkeypatch.setattr("hvaecodec.bench.papers.hqa.runs.train_recipe", lambda *args: pytest.fail("trained again"))
     monkeypatch.setattr(mnist, "_figures", lambda *args: None)
     again = experiment("hqa-mnist")(PaperSettings(data, tmp_path, "tiny", 1, ("hqa", "vqvae")), quiet)
     assert [t.rows for t in again] == [table.rows, rates.rows]
-    assert (tmp_path / "tables.md").read_text().count("###") == 2
-    path = tmp_path / "records" / "vqvae-0.json"
+    assert (tmp_path / "tiny" / "tables.md").read_text().count("###") == 2
+    shutil.rmtree(tmp_path / "tiny" / "train")
+    alone = experiment("hqa-mnist")(PaperSettings(tmp_path, tmp_path, "tiny", only=("recorded",)), quiet)
+    assert [t.rows for t in alone] == [table.rows, rates.rows]  # from the records, without data and weights
+    path = tmp_path / "tiny" / "runs" / "vqvae-seed0.json"
+    assert {"commit", "date", "processor"} <= json.loads(path.read_text()).keys()
     path.write_text(json.dumps(json.loads(path.read_text()) | {"stages": 1}))  # of another recipe
     with pytest.raises(pytest.fail.Exception, match="trained again"):
         experiment("hqa-mnist")(PaperSettings(data, tmp_path, "tiny", 1, ("vqvae",)), quiet)
@@ -67,7 +72,9 @@ def test_faces_train_and_measure(data, tmp_path, quiet):
     settings = PaperSettings(data, tmp_path, "tiny", 1, ("vqvae-144",))
     (table,) = experiment("hqa-faces")(settings, quiet)
     assert [row[:2] for row in table.rows] == [("VQ-VAE", "48")]
-    assert (tmp_path / "faces.png").is_file() and "modes: FD-cifar" in table.markdown()
+    (alone,) = experiment("hqa-faces")(PaperSettings(tmp_path, tmp_path, "tiny", only=("recorded",)), quiet)
+    assert alone == table
+    assert (tmp_path / "tiny" / "faces.png").is_file() and "modes: FD-cifar" in table.markdown()
 
 
 def test_an_unknown_system_is_an_error(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -127,16 +128,24 @@ def test_a_gain_over_bicubic_is_judged(ours, verdict):
 
 def test_figures_and_results_are_kept(finished):
     settings, _, _ = finished
-    folder = settings.out / "tiny" / "srvae-seed0"
+    folder = settings.out / "tiny" / "train" / "srvae-seed0"
     assert {path.name for path in folder.glob("*.png")} == {
         "generations.png",
         "reconstructions.png",
         "interpolations.png",
     }
-    (record,) = folder.glob("terms-*.json")
-    record.write_text('{"re_x": 7000.0, "re_y": 1.0, "kl_z": 2.0, "kl_u": 3.0}')
+    assert len(list(folder.glob("terms-*.json"))) == 1
+    path = settings.out / "tiny" / "runs" / "srvae-seed0.json"
+    record = json.loads(path.read_text())
+    assert {"commit", "date", "processor"} <= record.keys()
+    record["terms"] = {"re_x": 7000.0, "re_y": 1.0, "kl_z": 2.0, "kl_u": 3.0}
+    path.write_text(json.dumps(record))
+    for only in ("srvae", "recorded"):
+        again = srvae.run_experiment(replace(settings, only=(only,)), lambda stage, spent, words: None)
+        assert again[0].rows[2][5:9] == ("7000", "1", "2", "3")  # also of the systems that are not named
+    path.write_text(json.dumps(record | {"stages": 1}))  # of another recipe: measured again
     again = srvae.run_experiment(replace(settings, only=("srvae",)), lambda stage, spent, words: None)
-    assert again[0].rows[0][5:9] == ("7000", "1", "2", "3")
+    assert again[0].rows[2][5] != "7000"
 
 
 def test_interpolation_by_pillow_is_told_right(finished):
