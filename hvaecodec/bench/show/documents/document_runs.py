@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hvaecodec.bench.show.documents import paper_blocks, parts
+from hvaecodec.bench.show.documents import paper_blocks, parts, weights_table
 from hvaecodec.bench.show.documents.beside import Beside
 from hvaecodec.bench.show.documents.parts import (
     Figure,
@@ -42,6 +42,7 @@ RUNS = (
         quality=(1, 8, 18, 28, 40),
         baselines=("jpeg@quality=1/5/15/30/60", "webp@quality=1/10/30/60", "avif@quality=10/20/35/55"),
         metrics=("psnr", "lpips", "dists", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
+        published=("ms-illm", "hific", "dc-vic", "stablecodec"),
         threads=1,
     ),
     DocumentRun(
@@ -90,6 +91,8 @@ RUNS = (
 
 _FD = "FD-cifar against bits per pixel on Kodak"
 _KD = "KD-cifar against bits per pixel on Kodak"
+_LPIPS = "LPIPS against bits per pixel on Kodak"
+_DISTS = "DISTS against bits per pixel on Kodak"
 
 BLOCKS = {
     "kodak.figure": Block(
@@ -104,6 +107,13 @@ BLOCKS = {
     "kodak.summary": Block("kodak", summary),
     "kodak.psnr": Block("kodak", MetricAtRates("psnr")),
     "perception.conditions": Block("perception", conditions),
+    "perception.lpips": Block("perception", Figure("rd_lpips.png", _LPIPS), {"rd_lpips.png": "rd_lpips.png"}),
+    "perception.dists": Block("perception", Figure("rd_dists.png", _DISTS), {"rd_dists.png": "rd_dists.png"}),
+    "perception.lpips-psnr": Block(
+        "perception",
+        Figure("tradeoff_lpips.png", "LPIPS against PSNR, each line one file at three temperatures"),
+        {"tradeoff_lpips.png": "tradeoff_lpips.png"},
+    ),
     "perception.fd": Block("perception", Figure("rp_fd_cifar.png", _FD), {"rp_fd_cifar.png": "rp_fd_cifar.png"}),
     "perception.kd": Block("perception", Figure("rp_kd_cifar.png", _KD), {"rp_kd_cifar.png": "rp_kd_cifar.png"}),
     "perception.tradeoff": Block(
@@ -132,12 +142,13 @@ BLOCKS = {
 }
 
 _COMMAND = "python -m hvaecodec.bench.show.documents"
+WEIGHTS = "weights.table"
 NETS = "nets.table"  # the classifiers of docs/METRICS.md: from the package's weights, without a run
 
 
 def block_names() -> set[str]:
     """Return the name of every block that a document may show."""
-    return {NETS, *BLOCKS, *(f"{run.name}.command" for run in RUNS), *paper_blocks.BLOCKS}
+    return {NETS, WEIGHTS, *BLOCKS, *(f"{run.name}.command" for run in RUNS), *paper_blocks.BLOCKS}
 
 
 def block_texts(finished: Mapping[str, FinishedRun], records: Path) -> dict[str, str]:
@@ -149,4 +160,5 @@ def block_texts(finished: Mapping[str, FinishedRun], records: Path) -> dict[str,
     for name, block in BLOCKS.items():
         run = finished.get(block.run)
         texts[name] = paper_blocks.not_measured(f"{_COMMAND} --only {block.run}") if run is None else block.text(run)
-    return texts | {NETS: parts.nets()} | {name: text(records) for name, text in paper_blocks.BLOCKS.items()}
+    texts |= {NETS: parts.nets(), WEIGHTS: weights_table.weights()}
+    return texts | {name: text(records) for name, text in paper_blocks.BLOCKS.items()}
