@@ -31,7 +31,10 @@ def paper(
         str, typer.Option(help="cpu: reduced sizes; gpu: more steps, larger nets; tiny: to try.")
     ] = "cpu",
     seeds: Annotated[int | None, typer.Option(min=1, help="Runs of each system.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only this system; may be repeated.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this system; may be repeated. recorded: train nothing, print what OUT holds."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of this process.")] = None,
     debug: Debug = False,
 ) -> None:
