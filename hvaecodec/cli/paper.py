@@ -33,7 +33,10 @@ def paper(
         str, typer.Option(help="cpu: reduced sizes; gpu: more steps, larger networks; tiny: only to try.")
     ] = "cpu",
     seeds: Annotated[int | None, typer.Option(min=1, help="Number of training runs of each system.")] = None,
-    only: Annotated[list[str] | None, typer.Option(help="Only this system. May be repeated.")] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Only this system; may be repeated. recorded: train nothing, print what OUT holds."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Number of threads of this process.")] = None,
     debug: Debug = False,
 ) -> None:

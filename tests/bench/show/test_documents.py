@@ -103,7 +103,7 @@ def test_a_record_that_changes_changes_its_blocks_and_figures(recorded: Path) ->
     run = runs["equal-bytes"]
     worse = [record | {"psnr_db": record["psnr_db"] - 1} for record in run.records]
     (changed,) = __main__.write_documents(recorded, runs | {"equal-bytes": replace(run, records=worse)})
-    assert changed == recorded / "README.md"
+    assert changed == recorded / "docs/RESULTS.md"
     pictured = replace(runs["kodak"], record=runs["equal-bytes"].record)  # the digest of another record
     assert not figures.is_current(recorded / "docs/rd_psnr.png", pictured)
     assert figures.is_current(recorded / "docs/rd_psnr.png", runs["kodak"])
@@ -112,7 +112,7 @@ def test_a_record_that_changes_changes_its_blocks_and_figures(recorded: Path) ->
 
 def test_what_has_no_record_says_how_it_is_measured(checkout: Path) -> None:
     texts = document_runs.block_texts({}, checkout / "records")
-    unrecorded = texts.keys() - {document_runs.NETS, "papers.claims"}
+    unrecorded = texts.keys() - {document_runs.NETS, document_runs.WEIGHTS, "papers.claims"}
     shown = {name for name in unrecorded if not name.endswith((".command", ".verdict"))}
     assert all(re.fullmatch(r"(- )?Not measured at this commit: `.+`(\n- Not .+)?", texts[name]) for name in shown)
     assert "--only hqa`" in texts["hqa.table"] and "`hvaecodec paper srvae --data DATA" in texts["srvae.table-1"]
@@ -187,13 +187,21 @@ def test_everything_is_made_from_scratch_and_reused(
         "rp_kd_cifar.png",
         "tradeoff_fd_cifar.png",
     }
-    written = {"README.md", "docs/METRICS.md", "docs/papers/codecs-32.md", *(f"docs/{plot}" for plot in plots)}
+    written = {
+        "README.md",
+        "docs/RESULTS.md",
+        "docs/METRICS.md",
+        "docs/papers/codecs-32.md",
+        *(f"docs/{plot}" for plot in plots),
+    }
     pages = {f"docs/papers/{page.name}.md" for page in paper_blocks.PAGES} | {"docs/PAPERS.md"}  # no records of theirs
     assert changed - {checkout / page for page in pages} == {checkout / name for name in written}
     drawn, plotted = (Image.open(path) for path in (checkout / "docs/rd_psnr.png", tmp_path / "kodak/rd_psnr.png"))
-    assert np.array_equal(np.asarray(drawn), np.asarray(plotted))
+    apart = np.abs(np.asarray(drawn, float) - np.asarray(plotted, float))  # a record keeps seven digits
+    assert apart.mean() < 0.02
     readme = (checkout / "README.md").read_text(encoding="utf-8")
-    blocks = markers.blocks_in(readme)
+    results = (checkout / "docs/RESULTS.md").read_text(encoding="utf-8")
+    blocks = markers.blocks_in(results) | markers.blocks_in(readme)
     emptied = dict.fromkeys(document_runs.block_names(), "")
     before = (ROOT / "README.md").read_text(encoding="utf-8")
     assert markers.replace_blocks(readme, emptied) == markers.replace_blocks(before, emptied), "the words around stay"
@@ -204,7 +212,8 @@ def test_everything_is_made_from_scratch_and_reused(
     assert re.match(r"2 images; measured \d{4}-\d\d-\d\d on .+, 1 thread\.", blocks["perception.conditions"])
     with Image.open(checkout / "docs/pictures.png") as shown:
         assert shown.size == (3 * 134 + 12, 2 * (190 + 22) + 6), "three columns, two rows, each with words above"
-    assert blocks["perception.fd"].endswith("](docs/rp_fd_cifar.png)")
+    assert blocks["perception.fd"].endswith("](rp_fd_cifar.png)")
+    assert blocks["perception.lpips"] == "Not measured: lpips needs weights that were not there."
     assert "](rd_psnr.png)" in (checkout / "docs/index.md").read_text(encoding="utf-8")
     assert "FD-cifar |" in blocks["equal-bytes.table"] and done["perception"].run.metrics[:2] == ("psnr", "fd-cifar")
     metrics = markers.blocks_in((checkout / "docs/METRICS.md").read_text(encoding="utf-8"))

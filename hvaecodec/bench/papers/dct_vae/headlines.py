@@ -5,7 +5,6 @@ Kuzina and Tomczak, arXiv:2302.09976.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from hvaecodec.bench.papers import PaperSettings
 from hvaecodec.bench.papers.claim_list import Claim
 from hvaecodec.bench.papers.dct_vae import kodak_tables
 from hvaecodec.bench.papers.dct_vae.claims import context_claim, kl_claim, robustness_claim, units_claim
+from hvaecodec.bench.papers.dct_vae.kodak_experiment import read_photos
 from hvaecodec.bench.papers.dct_vae.systems import PAIR, SETS, SIZES, SYSTEMS
 from hvaecodec.bench.papers.vae_record import ATTACKS
 from hvaecodec.bench.papers.vae_runs import Store
@@ -28,11 +28,8 @@ def open_store(records: Path) -> Store:
 
 
 def read_kodak(records: Path) -> dict[str, dict[str, Any]]:
-    """Return the records of Kodak's photos by name, each joined with that of the codec of whole pictures."""
-    photos: dict[str, dict[str, Any]] = {}
-    for path in sorted((records / "dct-vae-kodak" / "cpu" / "kodak").glob("*/*.json")):
-        photos.setdefault(path.stem, {}).update(json.loads(path.read_text(encoding="utf-8")))
-    return photos
+    """Return the records of Kodak's photos by name that a folder of records holds."""
+    return read_photos(records / "dct-vae-kodak" / "cpu")
 
 
 def _of_store(compare: Callable[[Store], Iterator[Row]]) -> Callable[[Path], Sequence[Row]]:

@@ -6,6 +6,7 @@ that are in the package; nothing is trained.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from hvaecodec.bench.papers.dct_vae.kodak_measures import (
     top_latents,
 )
 from hvaecodec.bench.papers.dct_vae.kodak_tables import RATES, make_tables
-from hvaecodec.bench.papers.records import load_or_measure
+from hvaecodec.bench.papers.records import RECORDED, load_or_measure, origin
 from hvaecodec.bench.papers.vae_figures import Lines, draw_lines, draw_panels
 from hvaecodec.bench.show.tables import Table, to_markdown
 from hvaecodec.codec.registry import DEFAULT, WEIGHTS
@@ -41,31 +42,47 @@ def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
     """Measure and judge as `Experiment` says.
 
     Kodak lies in the data folder or is downloaded; training photos say what tiling costs. Raises ValueError for an
-    `only`.
+    `only` that is not RECORDED.
     """
+    out = settings.out / settings.preset
+    if settings.only == (RECORDED,):
+        return _write_tables(out, read_photos(out))
     if settings.only:
         raise ValueError("this experiment has one pair of nets; leave out --only")
     report("kodak", 0, "contexts of training photos")
     nets = released_nets(load_training_photos(settings.data))
-    out = settings.out / settings.preset
     photos = load_dataset("kodak", settings.data if (settings.data / "kodak").is_dir() else None)
     records = []
     for number, photo in enumerate(photos):
         report("kodak", number / len(photos), photo.name)
         records.append(_record(out / "kodak", photo, nets))
     names = [photo.name for photo in photos]
-    tables = make_tables(names, records)
+    tables = _write_tables(out, dict(zip(names, records, strict=True)))
     _draw_rates(out / "figures", records)
     _draw_pictures(out / "figures", names, records, [photo.pixels() for photo in photos[:_PICTURED]], nets)
-    (out / "tables-kodak.md").write_text(to_markdown(tables), encoding="utf-8")
+    return tables
+
+
+def read_photos(folder: Path) -> dict[str, dict[str, Any]]:
+    """Return the records of the photos by name, each joined with that of whole pictures. folder: OUT/PRESET."""
+    photos: dict[str, dict[str, Any]] = {}
+    for path in sorted((folder / "kodak").glob("*/*.json")):
+        photos.setdefault(path.stem, {}).update(json.loads(path.read_text(encoding="utf-8")))
+    return photos
+
+
+def _write_tables(folder: Path, photos: dict[str, dict[str, Any]]) -> Sequence[Table]:
+    tables = make_tables(list(photos), list(photos.values())) if photos else []
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "tables-kodak.md").write_text(to_markdown(tables), encoding="utf-8")
     return tables
 
 
 def _record(folder: Path, photo: NamedImage, nets: Nets) -> dict[str, Any]:
     """Load or measure a photo; nets of tiles have records of their own, so that new weights cost minutes."""
     path, whole = (folder / digest / f"{photo.name}.json" for digest in (nets.digest(), f"whole-{nets.whole_digest()}"))
-    record = load_or_measure(path, lambda: measure_photo(photo.pixels(), nets))
-    return record | load_or_measure(whole, lambda: measure_whole(photo.pixels(), record, nets))
+    record = load_or_measure(path, lambda: measure_photo(photo.pixels(), nets) | origin())
+    return record | load_or_measure(whole, lambda: measure_whole(photo.pixels(), record, nets) | origin())
 
 
 def released_nets(photos: Sequence[np.ndarray]) -> Nets:

@@ -43,6 +43,8 @@ def draw_figures(blocks: Iterable[Block], finished: Mapping[str, FinishedRun], d
         with tempfile.TemporaryDirectory() as folder:
             _draw(block, run, Path(folder))
             for source, path in targets.items():
+                if not (Path(folder) / source).exists():  # of a metric that the run could not measure
+                    continue
                 _copy_with_digest(Path(folder) / source, path, source_digest(run))
                 written.append(path)
     return written

@@ -22,13 +22,19 @@ _NETS = {
 
 @dataclass(frozen=True)
 class Figure:
-    """Shows a picture in `docs/`. file: its name there. words: what it shows, for who cannot see it."""
+    """Shows a picture in `docs/`. file: its name there. words: what it shows, for who cannot see it.
+
+    metric: what it needs; a run on a machine without the weights of that metric leaves it out.
+    """
 
     file: str
     words: str
+    metric: str = ""
 
     def __call__(self, finished: FinishedRun) -> str:
-        """Return the Markdown, which is the same for every run."""
+        """Return the Markdown, which is the same for every run that has the metric."""
+        if self.metric and self.metric not in finished.run.metrics:
+            return f"Not measured: {self.metric} needs weights that were not there."
         return f"![{self.words}](docs/{self.file})"
 
 

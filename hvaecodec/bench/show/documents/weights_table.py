@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +26,7 @@ def _rows(name: str, card: dict[str, Any]) -> Iterator[str]:
 
 def _minutes(part: dict[str, Any]) -> float:
     """Minutes of one core that a part was trained for, over all its stages."""
-    stages = [stage for stage in part.get("stages", [part])]
+    stages = part.get("stages", [part])
     return sum(float(stage.get("cpu_minutes") or stage.get("minutes") or 0) for stage in stages)
 
 
