@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hvaecodec.bench.papers.judges import Verdict, judge_all
-from hvaecodec.bench.papers.vae_tables import Row
+from hvaecodec.bench.papers.vae_tables import Row, equal_budget_claims
 from hvaecodec.bench.show.tables import Table
 
 _HOLDS, _FAILS, _OPEN = "holds", "fails", "open"
@@ -70,8 +70,4 @@ class Judgement:
 def comparisons_table(judgements: Sequence[Judgement]) -> Table:
     """Return the table of all comparisons of some claims, with the numbers that each was decided by."""
     rows = [row for judgement in judgements for row in judgement.comparisons]
-    note = (
-        f"{Verdict.WITHIN.value}: the two are less than two standard errors apart, over seeds where one of them has "
-        "several, else over the same pictures; an error over pictures says nothing of how runs vary."
-    )
-    return Table("Every comparison", ("comparison", "here", "numbers"), rows, [note])
+    return Table("Every comparison", ("comparison", "here", "numbers"), rows, equal_budget_claims([]).notes)

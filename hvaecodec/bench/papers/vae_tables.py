@@ -81,9 +81,8 @@ def equal_time_notes(store: Store, names: Sequence[str]) -> list[str]:
             end = min(curve[-1][0] for curves in of_name.values() for curve in curves)
             numbers = ", ".join(f"{name} {_mean_at(curves, end):.2f}" for name, curves in of_name.items())
             notes.append(
-                f"At equal time, {end / 60:.0f} minutes, when the fastest of these was done and the learning "
-                "rates of the "
-                f"others had not fallen yet, training -ELBO in nats: {numbers}."
+                f"After equal time, {end / 60:.0f} minutes, the fastest of these was done, and the learning rates of "
+                f"the others had not fallen yet. Their -ELBO in training was then, in nats: {numbers}."
             )
     return notes
 
@@ -116,9 +115,8 @@ def claims_table(title: str, rows: list[Row], notes: Sequence[str] = ()) -> Tabl
 def equal_budget_claims(rows: list[Row]) -> Table:
     """Return the table of claims that were judged at equal budgets, and say in a note what `within error` means."""
     note = (
-        f"{Verdict.WITHIN.value}: less than two standard errors apart, of seeds where one of the two has several, "
-        "else of the same "
-        "pictures, and these do not know how runs vary."
+        f"{Verdict.WITHIN.value}: the two are less than two standard errors apart, over seeds where one of them has "
+        "several, else over the same pictures; an error over pictures says nothing of how runs vary."
     )
     return claims_table("The paper's claims at equal budgets", rows, [note])
 

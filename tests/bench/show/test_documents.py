@@ -32,6 +32,8 @@ SMALL = {
     "dct-vae-photo@temperature=1": "dct-vae-photo@effort=1,temperature=1",
     "hqa-photo@quality=10/30/50/70": "hqa-photo@quality=50/70",
     "hqa-photo@quality=10/30/50/70,temperature=1": "hqa-photo@quality=50/70,temperature=1",
+    "hqa-photo@quality=10/30/50/70/90": "hqa-photo@quality=50/70",
+    "hqa-photo@quality=10/30/50/70/90,temperature=1": "hqa-photo@quality=50/70,temperature=1",
 }
 
 
@@ -197,8 +199,8 @@ def test_everything_is_made_from_scratch_and_reused(
     pages = {f"docs/papers/{page.name}.md" for page in paper_blocks.PAGES} | {"docs/PAPERS.md"}  # no records of theirs
     assert changed - {checkout / page for page in pages} == {checkout / name for name in written}
     drawn, plotted = (Image.open(path) for path in (checkout / "docs/rd_psnr.png", tmp_path / "kodak/rd_psnr.png"))
-    apart = np.abs(np.asarray(drawn, float) - np.asarray(plotted, float))  # a record keeps seven digits
-    assert apart.mean() < 0.02
+    different = (np.asarray(drawn) != np.asarray(plotted)).any(-1)
+    assert different.mean() < 1e-3, "the plot of the bench, from numbers of seven digits"
     readme = (checkout / "README.md").read_text(encoding="utf-8")
     results = (checkout / "docs/RESULTS.md").read_text(encoding="utf-8")
     blocks = markers.blocks_in(results) | markers.blocks_in(readme)

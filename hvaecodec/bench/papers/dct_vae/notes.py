@@ -5,41 +5,43 @@ from __future__ import annotations
 from hvaecodec.bench.papers.dct_vae import systems
 
 ESTIMATORS = (
-    "-ELBO and IW are ours: one sample of the posterior a picture, and correct importance weights (the context with "
-    "its bound). `published` is the estimator of the paper's code, with analytic divergences in the exponent: it "
-    "is too "
-    "good and stands here for parity only. The printed numbers come from it, from a prior whose probabilities sum to "
-    "more than one, and from 600 epochs: not a target. ± is the standard error over pictures, over seeds if several."
+    "-ELBO and IW are our own estimates. -ELBO takes one sample of the posterior for each picture; IW takes correct "
+    "importance weights, with the context's bound. The column `published` is the estimator of the paper's code, which "
+    "has analytic divergences in the exponent; it is too good, and stands here only to compare with the printed "
+    "numbers. Those come from this estimator, from a prior whose probabilities sum to more than one, and from 600 "
+    "epochs, so they are no target. ± is the standard error over pictures, or over seeds where there are several."
 )
 ELSEWHERE = (
-    "`elsewhere`: -log of the part of p(x|z, context) that lies on pictures with the given context, by drawing. "
-    "A context "
-    "is a function of the picture, so the rest is lost: -log p(x|z) could be lower by so much. Without a context "
-    "none is."
+    "`elsewhere` is −log of the part of p(x|z, context) that lies on pictures with the given context, estimated by "
+    "drawing. The context is a function of the picture, so all other mass is lost: −log p(x|z) could be lower by this "
+    "number. Without a context nothing is lost."
 )
 IN_GREY = (
-    "-grey: encoder and context see the grey levels that the bits were drawn from, as in the paper's code. Its "
-    "-ELBO is a "
-    "bound all the same; a decoder, which has the bits alone, could not compute such a posterior."
+    "In the systems with -grey, encoder and context see the grey levels that the bits were drawn from, as in the "
+    "paper's code. Their -ELBO is a bound all the same, but a decoder, which has only the bits, could not compute such "
+    "a posterior."
 )
 PUBLISHED = (
-    f"{systems.PUBLISHED}: for parity, with what the released code counts for a context. It is no bound; its table has "
-    "one."
+    f"{systems.PUBLISHED} counts for a context what the released code counts, to compare with print. Its -ELBO is no "
+    "bound; a table below has one."
 )
 UNITS = (
-    "Active units over the whole test set; activity is a covariance of two independent paths, so that noise of the "
-    "upper latents does not count. The printed ones are of batches of one path, and count the context's units."
+    "AU are the active units, counted over the whole test set. Activity is the covariance of two independent paths, so "
+    "that the noise of upper latents does not count. The printed numbers are of batches of one path, and count the "
+    "units of the context too."
 )
 INFORMATION = (
-    "MS-SSIM32 and PSNR of reconstructions from the top m latents, the context first, the rest from the prior."
+    "Reconstructions from the top m latents, of which the context is the first; all other latents are drawn from the "
+    "prior. m=1 is the first latent alone."
 )
-ATTACK = "MS-SSIM32 between reconstructions of a picture and of its attacked self; higher is more robust."
+ATTACK = (
+    "MS-SSIM32 between the reconstructions of a picture and of the same picture after an attack; a higher value is more "
+    "robust."
+)
 ACCOUNTS = (
-    "For parity: one net with the quantiser and the prior of the released code, and the same contexts under the "
-    "same noise "
-    "counted twice. As published, probabilities overlap and sum to up to 2, and the last step's divergence is "
-    "left out. "
-    "Properly, they sum to one and all is counted; the entropy of the quantiser's draw, which bits back regains, is "
-    "taken off. Nats of the test digits."
+    "The net has the quantiser and the prior of the released code, and the same contexts under the same noise are "
+    "counted twice. As published, the probabilities overlap and sum to up to 2, and the divergence of the last step is "
+    "left out. Counted properly, they sum to one and the last step counts; the entropy of the quantiser's draw, which "
+    "bits back regains, is taken off. Nats of the test digits."
 )
-SIZES = "Ours with a context have fewer than the VDVAE, for our diffusion prior is smaller than the paper's."
+SIZES = "Our nets with a context have fewer parameters than the paper's, since our diffusion prior is smaller."
