@@ -99,6 +99,16 @@ def test_it_reads_adaptations_as_we_do(codec: DctVaeCodec, weights: Path, adapta
     check_alike(file_of(codec, context, grey=False), weights, context)
 
 
+@pytest.mark.parametrize("spread", range(16))
+def test_it_reads_coefficients_of_every_spread_as_we_do(codec: DctVaeCodec, weights: Path, spread: int) -> None:
+    rng = np.random.default_rng(spread)
+    size = np.clip(rng.geometric(1 - max(1, 2 * spread) / 32, 64) - 1, 0, 40)
+    coefficients = np.where(rng.random(64) < 0.5, -size, size).astype(np.int32)
+    coefficients[-1] = 1
+    context = random_context((1, 1), 5, grey=False, adaptation=Adaptation(spread, coefficients))
+    check_alike(file_of(codec, context, grey=False), weights, context)
+
+
 @pytest.mark.parametrize("rows", [65, 130])
 def test_it_reads_slices_as_we_do(codec: DctVaeCodec, weights: Path, rows: int) -> None:
     context = random_context((rows, 2), rows, grey=False, adaptation=CHANGED)
