@@ -1,1 +1,1 @@
-"""Decoders written from docs/FORMAT.md alone. They import nothing of the package, so that its tests can rely on them."""
+"""Decoders written from the documents of the format alone; they import nothing of the package."""

@@ -17,7 +17,7 @@ FACTORS = np.round(2 ** (4.5 + np.arange(39) / 3)).astype(int)
 
 
 class Cursor:
-    """The fields of "The `.hvc` file": little-endian integers and varints."""
+    """The fields of "Layout of a file": little-endian integers and varints."""
 
     def __init__(self, data):
         self.data = data
@@ -35,7 +35,7 @@ class Cursor:
 
 
 def parse(data):
-    """The fields of "The `.hvc` file": colour, rows and columns of tiles, step index, the payload of level 0."""
+    """The fields of "Layout of a file": colour, rows and columns of tiles, step index, the payload of level 0."""
     head = Cursor(data)
     _magic, flags, _digests = head.take(4), head.integer(1), head.take(6)
     height, width, step = head.varint(), head.varint(), head.integer(2)
@@ -92,7 +92,7 @@ def decode_adaptation(decoder):
 
 
 def decode_diagonals(decoder, tables, grid, wanted, luma, first, base, less):
-    """Fills the wanted places of a grid, by "The shapes"."""
+    """Fills the wanted places of a grid, by "The shapes' stream"."""
 
     def at(r, c):
         return grid[r, c] if r >= 0 and c >= 0 else base - 1
@@ -105,7 +105,7 @@ def decode_diagonals(decoder, tables, grid, wanted, luma, first, base, less):
 
 
 def decode_shapes(decoder, arrays, rows, columns, step, colour):
-    """The maps of Y and of chroma, (2, 2 rows, 2 columns), by "The shapes"."""
+    """The maps of Y and of chroma, (2, 2 rows, 2 columns), by "The shapes' stream"."""
     maps, b = np.zeros((2, 2 * rows, 2 * columns), int), min(7, step // 100)
     luma_class, luma_shape = np.zeros((rows, columns), int), np.full(maps[0].shape, 7)
     for shapes in maps if colour else maps[:1]:
@@ -118,7 +118,7 @@ def decode_shapes(decoder, arrays, rows, columns, step, colour):
 
 
 def conv(arrays, name, x):
-    """A layer of one position, by "Layers of the network"; x is (inputs, positions)."""
+    """A layer of one position, by "The network"; x is (inputs, positions)."""
     weight, bias, shift = (arrays[f"{name}.{part}"].astype(np.int64) for part in ("weight", "bias", "shift"))
     return (weight[:, :, 0, 0] @ x + (bias + (1 << shift >> 1))[:, None]) >> shift[:, None]
 
@@ -144,7 +144,7 @@ def decode_chunk(decoder, arrays, i, g):
 
 
 def decode_phase(decoder, arrays, q, shapes, rate, colour, t, kind):
-    """One phase of the DCs q (3, rows, columns), filled in place, by "The DCs"."""
+    """One phase of the DCs q (3, rows, columns), filled in place, by "DCs"."""
     odd_r, odd_c = np.indices(q[0, ::t, ::t].shape) % 2
     r, c = t * np.array(np.nonzero(odd_r & odd_c if kind == "diagonal" else odd_r ^ odd_c))
     kappa, by_column = min(t.bit_length() - 1, 2), c // t % 2 == 1

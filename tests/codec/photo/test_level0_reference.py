@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 import numpy as np
@@ -137,3 +138,13 @@ def test_it_is_short_and_stands_alone() -> None:
     imported = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in nodes if isinstance(node, ast.ImportFrom)}
     assert imported == {"bisect", "zlib", "numpy", "safetensors.numpy"}
+
+
+def test_it_follows_sections_that_there_are() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+    headings = set(re.findall(r"^##+ (.+)$", page, re.MULTILINE))
+    tree = ast.parse(Path(stranger.__file__).read_text(encoding="utf-8"))
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    quoted = {name for node in nodes for name in re.findall(r'"([^"]+)"', ast.get_docstring(node) or "")}
+    assert len(quoted) >= 8
+    assert quoted <= headings

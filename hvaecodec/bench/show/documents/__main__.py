@@ -40,7 +40,7 @@ def write_documents(root: Path, finished: dict[str, FinishedRun]) -> Iterable[Pa
     Raises ValueError for a block in a document that nothing makes.
     """
     texts = documents.block_texts(document_runs.BLOCKS, document_runs.RUNS, finished)
-    texts[document_runs.NETS] = parts.nets()
+    texts |= {document_runs.NETS: parts.nets(), document_runs.FORMAT: parts.format_example()}
     for path in documents.documents(root):
         unknown = markers.blocks_in(path.read_text(encoding="utf-8")).keys() - document_runs.block_names()
         if unknown:

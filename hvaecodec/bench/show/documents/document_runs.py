@@ -102,8 +102,9 @@ BLOCKS = {
 }
 
 NETS = "nets.table"  # the classifiers of docs/METRICS.md: from the package's weights, without a run
+FORMAT = "format.example"  # the worked example of docs/FORMAT.md: from the photo codec's weights, without a run
 
 
 def block_names() -> set[str]:
     """Return the name of every block that a document may show."""
-    return {NETS, *BLOCKS, *(f"{run.name}.command" for run in RUNS)}
+    return {NETS, FORMAT, *BLOCKS, *(f"{run.name}.command" for run in RUNS)}
