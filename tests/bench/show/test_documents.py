@@ -114,7 +114,7 @@ def test_a_record_that_changes_changes_its_blocks_and_figures(recorded: Path) ->
 
 def test_what_has_no_record_says_how_it_is_measured(checkout: Path) -> None:
     texts = document_runs.block_texts({}, checkout / "records")
-    unrecorded = texts.keys() - {document_runs.NETS, document_runs.WEIGHTS, "papers.claims"}
+    unrecorded = texts.keys() - {document_runs.NETS, document_runs.WEIGHTS, document_runs.FORMAT, "papers.claims"}
     shown = {name for name in unrecorded if not name.endswith((".command", ".verdict"))}
     assert all(re.fullmatch(r"(- )?Not measured at this commit: `.+`(\n- Not .+)?", texts[name]) for name in shown)
     assert "--only hqa`" in texts["hqa.table"] and "`hvaecodec paper srvae --data DATA" in texts["srvae.table-1"]

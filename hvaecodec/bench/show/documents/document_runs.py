@@ -144,11 +144,12 @@ BLOCKS = {
 _COMMAND = "python -m hvaecodec.bench.show.documents"
 WEIGHTS = "weights.table"
 NETS = "nets.table"  # the classifiers of docs/METRICS.md: from the package's weights, without a run
+FORMAT = "format.example"  # the worked example of docs/FORMAT.md: from the photo codec's weights, without a run
 
 
 def block_names() -> set[str]:
     """Return the name of every block that a document may show."""
-    return {NETS, WEIGHTS, *BLOCKS, *(f"{run.name}.command" for run in RUNS), *paper_blocks.BLOCKS}
+    return {NETS, WEIGHTS, FORMAT, *BLOCKS, *(f"{run.name}.command" for run in RUNS), *paper_blocks.BLOCKS}
 
 
 def block_texts(finished: Mapping[str, FinishedRun], records: Path) -> dict[str, str]:
@@ -160,5 +161,5 @@ def block_texts(finished: Mapping[str, FinishedRun], records: Path) -> dict[str,
     for name, block in BLOCKS.items():
         run = finished.get(block.run)
         texts[name] = paper_blocks.not_measured(f"{_COMMAND} --only {block.run}") if run is None else block.text(run)
-    texts |= {NETS: parts.nets(), WEIGHTS: weights_table.weights()}
+    texts |= {NETS: parts.nets(), WEIGHTS: weights_table.weights(), FORMAT: parts.format_example()}
     return texts | {name: text(records) for name, text in paper_blocks.BLOCKS.items()}

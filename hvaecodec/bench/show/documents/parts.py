@@ -137,6 +137,14 @@ def nets() -> str:
     return "\n".join(lines)
 
 
+def format_example() -> str:
+    """Return the worked example of docs/FORMAT.md under the weights in the package, as Markdown."""
+    from hvaecodec.bench.show.documents import format_example as example
+    from hvaecodec.codec.photo.codec import DctVaeCodec
+
+    return example.text(DctVaeCodec.load())
+
+
 def _values(finished: FinishedRun, name: str) -> str:
     """The values that a field has in the records."""
     values = sorted({str(record[name]) for record in finished.records if record.get(name) is not None})

@@ -1,0 +1,1 @@
+"""Decoders written from the documents of the format alone; they import nothing of the package."""
