@@ -59,7 +59,7 @@ def text(codec: DctVaeCodec) -> str:
         f"{len(data)} bytes:",
         f"```text\n{_dump(data)}\n```",
         "These are its fields:",
-        _table("offset | bytes | field | value", _fields(data, generator)),
+        _table("field | offset | bytes | value", _fields(data, generator)),
         *_level0_parts(unpack(data).levels[0], level0_events(codec)),
         f"The other levels hold, in the tiles at (0, 0) and (0, 1), {_finer()}, and 0 elsewhere. All symbols of the "
         "file, 16 bits each, little endian, listed by (c, U, V, row, column), have this SHA-256:",
@@ -229,7 +229,7 @@ def _fields(data: bytes, generator: str) -> Iterator[tuple[Any, ...]]:
     ]
     at = 0
     for name, size, value in fields:
-        yield at, f"`{data[at : at + size].hex()}`" if size else "none", name, value
+        yield name, at, f"`{data[at : at + size].hex()}`" if size else "none", value
         at += size
 
 
