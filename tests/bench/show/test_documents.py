@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -227,6 +228,42 @@ def test_everything_is_made_from_scratch_and_reused(
     assert [one.records for one in again.values()] == [one.records for one in done.values()]
     assert [one.records for one in stored_runs_of(runs, tmp_path / "before")] == [one.records for one in done.values()]
     assert list(__main__.write_documents(checkout, again)) == [], "written once, nothing changes"
+
+
+def test_only_what_lacks_a_record_is_measured_and_a_failure_stops_nothing(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two runs without a record one cannot be measured here; the other and all records are written all the same."""
+    shutil.copytree(ROOT / "records", checkout / "records")
+    lost = stored_runs(checkout)["equal-bytes"]
+    lost.record.unlink()
+    (checkout / "records/bench/pictures.json").unlink()
+    asked = []
+
+    def measure(run: DocumentRun, *_: object) -> FinishedRun:
+        asked.append(run.name)
+        if run.name != "equal-bytes":
+            raise CodecError("no pictures here")
+        return replace(lost, records=[record | {"psnr_db": 12.0} for record in lost.records])
+
+    monkeypatch.setattr(__main__, "measure_run", measure)
+    monkeypatch.setattr(figures, "draw_figures", lambda *_: [])
+    words = ["documents", "--root", str(checkout), "--only", "equal-bytes", "pictures", "kodak"]
+    monkeypatch.setattr(sys, "argv", words)
+    assert __main__.main() == 1
+    assert asked == ["pictures", "equal-bytes"], "kodak has a record, and hqa is not asked for"
+    assert "error: pictures: no pictures here" in capsys.readouterr().err
+    readme = (checkout / "README.md").read_text(encoding="utf-8")
+    assert " | 12.00 | " in markers.blocks_in(readme)["equal-bytes.table"]
+    assert "--only pictures`" in markers.blocks_in(readme)["pictures.figure"]
+    asked.clear()
+    monkeypatch.setattr(sys, "argv", [*words[:3], "--records"])
+    assert __main__.main() == 0 and asked == []
+
+
+def test_make_results_knows_every_run() -> None:
+    (names,) = re.findall(r"^RUNS = \$\(or \$\(ONLY\),([a-z0-9 -]+)\)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert names.split() == [run.name for run in document_runs.RUNS]
 
 
 def test_a_command_is_one_that_can_be_typed() -> None:
