@@ -59,7 +59,9 @@ def write_circles(records: Path) -> None:
         for copy in store.copies(name, None):
             values = {"neg_elbo": 200.0 + (name == "R2") + copy.seed / 100, "error": 0.1, "correlation": 0.999}
             values |= {"kl": 2.0, "reconstruction": 198.0, "mse": 0.01, "batch": system.batch}
-            write(store.path(name, copy, "json"), asdict(copy) | values | {"system": name, "plan": store._plan(name)})
+            write(
+                store.path(name, copy, "json"), asdict(copy) | values | {"system": name, "plan": store.plan_stamp(name)}
+            )
     for pair in PAIRS:
         for at in settings_of(pair):
             fit = store.plan.fit_torus if "R4" in pair else store.plan.fit

@@ -46,11 +46,11 @@ class Store:
         """Return the record of a copy, or None where there is none or it is of another plan."""
         path = self.path(name, copy, "json")
         record = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        return record if record.get("plan") == self._plan(name) else None
+        return record if record.get("plan") == self.plan_stamp(name) else None
 
     def has_weights(self, name: str, copy: Copy) -> bool:
         """Say whether a copy's weights are there, trained by this plan."""
-        return self._metadata(name, copy).get("plan") == str(self._plan(name))
+        return self._metadata(name, copy).get("plan") == str(self.plan_stamp(name))
 
     def load(self, name: str, copies: Sequence[Copy]) -> LatentVae:
         """Load finished copies side by side, whatever their plan; raises FileNotFoundError if one is not there."""
@@ -69,10 +69,10 @@ class Store:
         for copy, measurement in zip(new, measurements, strict=True):
             record = {"system": name} | asdict(copy) | measurement
             record |= {"steps": self.plan.steps[system.points], "batch": system.batch, "hidden": system.net.hidden}
-            record |= {"start": int(self._metadata(name, copy)["start"]), "plan": self._plan(name), **origin()}
+            record |= {"start": int(self._metadata(name, copy)["start"]), "plan": self.plan_stamp(name), **origin()}
             _write(self.path(name, copy, "json"), json.dumps(record, indent=1).encode())
 
-    def _plan(self, name: str) -> int:
+    def plan_stamp(self, name: str) -> int:
         """Return the stamp that records and weights of a system must have: of the net, its data and its budget."""
         system = self.plan.systems[name]
         return stamp(system, self.plan.steps[system.points], LOOP)
@@ -92,7 +92,7 @@ class Store:
             own = {key: value[number : number + 1].contiguous() for key, value in vae.state_dict().items()}
             _write(
                 self.path(name, copy, "safetensors"),
-                save(own, {"start": str(start.seed), "plan": str(self._plan(name))}),
+                save(own, {"start": str(start.seed), "plan": str(self.plan_stamp(name))}),
             )
 
     def best_starts(
@@ -119,7 +119,7 @@ class Store:
         system = self.plan.systems[name]
         config = LatentTraining(system.net, copies, system.points, system.batch, anneal=system.anneal)
         loop = replace(LOOP, steps=max(1, round(part * self.plan.steps[system.points])))
-        kind = stamp(self._plan(name), copies, part, init is None)
+        kind = stamp(self.plan_stamp(name), copies, part, init is None)
         folder = self.folder / "train" / f"{name}-{kind:08x}"
         picture = shifted_picture() if system.points == "shifts" else None
         return train_copies(config, loop, folder, picture=picture, report=report, init=init)

@@ -51,14 +51,14 @@ def _per_photo(names: Sequence[str], records: Records) -> Table:
         "MS-SSIM", "drawn", "VDVAE", "VDVAE drawn", "JPEG", "seams", "whole", "of the photo",
     )  # fmt: skip
     note = (
-        "`file`: whole .hvc files, decoded again by the codec. `prior`: −log2 p of the same contexts under the net's own "
-        "prior, which the paper calls its rate. It is an estimate, and so is the KL of VDVAE's two top latents and, at "
-        "equal PSNR, of as many as that takes. `JPEG`: bytes of Pillow's files (4:2:0, optimised) at the PSNR of the "
-        "first column, interpolated between two qualities; its PSNR and MS-SSIM are those of the better one. The number "
-        f"of photos on which JPEG's quality 1 has a higher PSNR already is {coarsest}. `drawn`: latents at "
-        f"{TEMPERATURE:.3f} of their deviation, a tenth of the variance; all others are at their means. `seams`: the "
-        f"mean step across borders of tiles, over the mean step elsewhere. `whole`: {DEFAULT} at no less PSNR, another "
-        "model with other training photos, whose tiles know their neighbours."
+        "`file`: whole .hvc files, decoded again by the codec. `prior`: −log2 p of the same contexts under the net's "
+        "own prior, which the paper calls its rate. It is an estimate, and so is the KL of VDVAE's two top latents "
+        "and, at equal PSNR, of as many as that takes. `JPEG`: bytes of Pillow's files (4:2:0, optimised) at the "
+        "PSNR of the first column, interpolated between two qualities; its PSNR and MS-SSIM are those of the better "
+        f"one. The number of photos on which JPEG's quality 1 has a higher PSNR already is {coarsest}. `drawn`: "
+        f"latents at {TEMPERATURE:.3f} of their deviation, a tenth of the variance; all others are at their means. "
+        f"`seams`: the mean step across borders of tiles, over the mean step elsewhere. `whole`: {DEFAULT} at no "
+        "less PSNR, another model with other training photos, whose tiles know their neighbours."
     )
     return Table("Kodak from contexts alone (figures 5, 6 and 9)", header, rows, [note])
 

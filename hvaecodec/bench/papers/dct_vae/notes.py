@@ -35,8 +35,8 @@ INFORMATION = (
     "prior. m=1 is the first latent alone."
 )
 ATTACK = (
-    "MS-SSIM32 between the reconstructions of a picture and of the same picture after an attack; a higher value is more "
-    "robust."
+    "MS-SSIM32 between the reconstructions of a picture and of the same picture after an attack; a higher value is "
+    "more robust."
 )
 ACCOUNTS = (
     "The net has the quantiser and the prior of the released code, and the same contexts under the same noise are "

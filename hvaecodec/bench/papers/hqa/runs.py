@@ -67,7 +67,7 @@ class Runs:
             for system in self.choose():
                 path = self._record_path(system, seed)
                 training = find_recipe(self.names[system], self.settings.preset)
-                stages = stamp(*training.stages)
+                stages = self.recipe_stamp(system)
                 if path.exists() and json.loads(path.read_text(encoding="utf-8")).get("stages") == stages:
                     continue
                 label = f"{system} {seed}"
@@ -82,6 +82,10 @@ class Runs:
                 path.parent.mkdir(parents=True, exist_ok=True)
                 write_atomically(path, (json.dumps(record, indent=1) + "\n").encode(), force=True)
                 report(f"{label} measured", 1, "done")
+
+    def recipe_stamp(self, system: str) -> int:
+        """Return the stamp that a system's records must have: of the layers, their data and their budgets."""
+        return stamp(*find_recipe(self.names[system], self.settings.preset).stages)
 
     def records(self) -> list[dict[str, Any]]:
         """Return all records that the folder has, also those of other processes, by system and seed."""

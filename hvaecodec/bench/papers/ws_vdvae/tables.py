@@ -31,14 +31,14 @@ from hvaecodec.models.vdvae.net import Vdvae
 from hvaecodec.models.vdvae.presets import IMAGENET32, net, stacked, vdvae
 
 _BITS = (
-    "-ELBO is in nats, of one sample of the posterior; the digits of MNIST have a black border to 32 × 32, and the test "
-    "set is one fixed draw of bits. The printed numbers are those after a million iterations, and the paper does not "
-    "state how its digits were made binary. ± is the deviation over seeds, or for a single run the standard error over "
-    "pictures. `used` counts the latents with a KL above 0.1 nats in the first seed."
+    "-ELBO is in nats, of one sample of the posterior; the digits of MNIST have a black border to 32 × 32, and the "
+    "test set is one fixed draw of bits. The printed numbers are those after a million iterations, and the paper "
+    "does not state how its digits were made binary. ± is the deviation over seeds, or for a single run the standard "
+    "error over pictures. `used` counts the latents with a KL above 0.1 nats in the first seed."
 )
 _STATE = (
-    "L2 norms of the decoder's state after the first and the last layer, and medians over layers of its relative change "
-    "at both halves of a layer (figure 5)."
+    "L2 norms of the decoder's state after the first and the last layer, and medians over layers of its relative "
+    "change at both halves of a layer (figure 5)."
 )
 _USED = 0.1  # nats of KL
 _CHAIN = ("mnist-x1", "mnist-r2", "mnist-r3", "mnist-r5")  # ever more repeats of as many parameters
