@@ -66,7 +66,7 @@ def test_the_whole_recipe_resumes_in_the_middle_of_searched_symbols(photos, tmp_
     for stage in recipe.stages:
         whole, halves = (load_checkpoint(tmp_path / run / stage.name) for run in ("whole", "halves"))
         assert all(torch.equal(whole.tensors[key], halves.tensors[key]) for key in whole.tensors)
-    assert "task.0.0000.symbols" in whole.tensors
+    assert any(key.startswith("task.0.") and key.endswith(".symbols") for key in whole.tensors)
 
 
 def test_checkpoint_is_replaced_as_a_whole_or_not_at_all(tmp_path, monkeypatch):

@@ -253,8 +253,9 @@ def test_only_what_lacks_a_record_is_measured_and_a_failure_stops_nothing(
     assert __main__.main() == 1
     assert asked == ["pictures", "equal-bytes"], "kodak has a record, and hqa is not asked for"
     assert "error: pictures: no pictures here" in capsys.readouterr().err
+    results = (checkout / "docs/RESULTS.md").read_text(encoding="utf-8")
+    assert " | 12.00 | " in markers.blocks_in(results)["equal-bytes.table"]
     readme = (checkout / "README.md").read_text(encoding="utf-8")
-    assert " | 12.00 | " in markers.blocks_in(readme)["equal-bytes.table"]
     assert "--only pictures`" in markers.blocks_in(readme)["pictures.figure"]
     asked.clear()
     monkeypatch.setattr(sys, "argv", [*words[:3], "--records"])
