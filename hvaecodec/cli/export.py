@@ -10,7 +10,7 @@ from hvaecodec.cli.console import Debug, Force, check_output, errors, say, write
 
 EXAMPLES = """
 hvaecodec export onnx dct-vae-photo -o generator.onnx
-hvaecodec export onnx dct-vae-photo -o texture.onnx --part texture
+hvaecodec export onnx dct-vae-photo -o perceptual.onnx --part perceptual
 hvaecodec export onnx hqa-photo -o layer5.onnx --layer 5
 """
 

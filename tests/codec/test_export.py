@@ -93,8 +93,8 @@ def test_the_card_is_in_the_metadata(photo):
     assert (metadata["codec"], metadata["part"], metadata["digest"]) == ("dct-vae-photo", "generator", newest)
 
 
-def test_the_packages_texture_is_a_part_of_its_own():
-    run = session(export_onnx("dct-vae-photo", "texture"))
+def test_a_texture_is_a_part_of_its_own(photo, tmp_path):
+    run = session(export_onnx(tiny.write_texture(shutil.copytree(photo, tmp_path / "textured")), "texture"))
     assert [value.name for value in run.get_inputs()] == ["picture", "rate", "noise4", "noise2"]
 
 
