@@ -6,6 +6,8 @@ says it to the reader.
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -57,6 +59,25 @@ def ssim(x: np.ndarray, x_hat: np.ndarray) -> float:
     return float(skimage.structural_similarity(x, x_hat, channel_axis=None if x.ndim == 2 else 2, **options))
 
 
+class LastTwo:
+    """Remembers what a function returned for the last two tensors that differ, for tensors without gradients."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+        self.results: dict[bytes, Any] = {}
+
+    def __call__(self, x: Any) -> Any:
+        """Return what the function returns."""
+        if x.requires_grad:
+            return self.function(x)
+        key = hashlib.blake2b(np.ascontiguousarray(x.cpu().numpy()).data, key=str(tuple(x.shape)).encode()).digest()
+        result = self.results.pop(key) if key in self.results else self.function(x)
+        while len(self.results) > 1:
+            self.results.pop(next(iter(self.results)))
+        self.results[key] = result
+        return result
+
+
 @cache
 def load_dists() -> Any:
     """Return the DISTS network: VGG16's verified convolutions, α and β of the authors' package; loaded once.
@@ -78,6 +99,11 @@ def load_dists() -> Any:
                 parts = [part for name in ("alpha", "beta") for part in weights[name].split(channels, dim=1)]
                 options = {"replace_pooling": True, "allow_layers_weights_mismatch": True}
                 super(module.DISTS, self).__init__(features, layers=stages, weights=parts, **options)
+
+                self.seen = LastTwo(super().get_features)  # an original is compared with many decoded pictures
+
+            def get_features(self, x: Any) -> Any:
+                return self.seen(x)
 
             def forward(self, x: Any, y: Any) -> Any:
                 return 1 - super(module.DISTS, self).forward(x, y)

@@ -409,3 +409,21 @@ def test_input_range_and_network_stand_beside_every_perceptual_number() -> None:
     ]
     notes = " ".join(curve_tables.summary(records, ["ssim"], "c").notes)
     assert "scikit-image, RGB in 0..255" in notes
+
+
+def test_features_of_the_last_two_pictures_are_remembered() -> None:
+    """An original that is compared with many decoded pictures is looked at once."""
+    seen: list[float] = []
+
+    def look(x: torch.Tensor) -> float:
+        seen.append(float(x.sum()))
+        return 2 * seen[-1]
+
+    remembered = perceptual.LastTwo(look)
+    original, *decoded = (torch.full((1, 3, 2, 2), float(value)) for value in range(4))
+    assert [remembered(x) for other in decoded for x in (original, other)] == [0, 24, 0, 48, 0, 72]
+    assert seen == [0, 12, 24, 36]
+    assert remembered(decoded[0]) == 24 and seen[-1] == 12, "only two are kept"
+    assert remembered(torch.zeros(1, 3, 1, 4)) == 0 and len(seen) == 6, "another shape is another picture"
+    remembered(original.requires_grad_())
+    assert len(seen) == 7, "gradients need the whole way"

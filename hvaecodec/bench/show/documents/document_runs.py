@@ -18,6 +18,8 @@ from hvaecodec.bench.show.documents.parts import (
 )
 from hvaecodec.bench.show.documents.runs import Block, DocumentRun, FinishedRun
 
+_REAL = ("ms-illm", "hific", "dc-vic", "stablecodec")
+
 RUNS = (
     DocumentRun(
         "kodak",
@@ -41,9 +43,19 @@ RUNS = (
         ),
         quality=(1, 8, 18, 28, 40),
         baselines=("jpeg@quality=1/5/15/30/60", "webp@quality=1/10/30/60", "avif@quality=10/20/35/55"),
-        metrics=("psnr", "lpips", "dists", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
-        published=("ms-illm", "hific", "dc-vic", "stablecodec"),
+        metrics=("psnr", "lpips", "fd-cifar", "kd-cifar", "fd-cifar-check", "kd-cifar-check"),
+        published=_REAL,
         threads=1,
+    ),
+    DocumentRun(
+        "perception-vgg",
+        minutes=60,
+        effort=1,
+        codecs=("dct-vae-photo", "dct-vae-photo@temperature=0.5", "dct-vae-photo@temperature=1"),
+        quality=(1, 8, 18, 28, 40),
+        baselines=("avif@quality=10/20/35/55",),
+        metrics=("psnr", "dists", "lpips-vgg"),
+        published=_REAL,
     ),
     DocumentRun(
         "pictures",
@@ -108,7 +120,11 @@ BLOCKS = {
     "kodak.psnr": Block("kodak", MetricAtRates("psnr")),
     "perception.conditions": Block("perception", conditions),
     "perception.lpips": Block("perception", Figure("rd_lpips.png", _LPIPS, "lpips"), {"rd_lpips.png": "rd_lpips.png"}),
-    "perception.dists": Block("perception", Figure("rd_dists.png", _DISTS, "dists"), {"rd_dists.png": "rd_dists.png"}),
+    "perception-vgg.conditions": Block("perception-vgg", conditions),
+    "perception-vgg.dists": Block(
+        "perception-vgg", Figure("rd_dists.png", _DISTS, "dists"), {"rd_dists.png": "rd_dists.png"}
+    ),
+    "perception-vgg.table": Block("perception-vgg", every_setting),
     "perception.lpips-psnr": Block(
         "perception",
         Figure("tradeoff_lpips.png", "LPIPS against PSNR, each line one file at three temperatures", "lpips"),
