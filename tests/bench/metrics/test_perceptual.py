@@ -416,7 +416,7 @@ def test_features_of_the_last_two_pictures_are_remembered() -> None:
     seen: list[float] = []
 
     def look(x: torch.Tensor) -> float:
-        seen.append(float(x.sum()))
+        seen.append(float(x.detach().sum()))
         return 2 * seen[-1]
 
     remembered = perceptual.LastTwo(look)
