@@ -194,13 +194,13 @@ doors: install
 	$(PYTEST) -m "doors and not slow" $(CURDIR)/tests/integrations
 
 test-cluster:
-	@$(MAKE) --no-print-directory VENV=.venv-cluster EXTRAS=cluster,test,torch cluster
+	@$(MAKE) --no-print-directory VENV=.venv-cluster EXTRAS=cluster,test,bench cluster
 
 test-desktop: install
 	$(PYTEST) -m desktop $(CURDIR)/tests/integrations
 
 cluster: install
-	$(PYTEST) -m cluster $(CURDIR)/tests/integrations
+	$(PYTEST) -m cluster -s $(CURDIR)/tests/integrations/test_cluster.py
 
 # Damaged files with right checksums; `python -m fuzz --help` has more, such as several processes that share the work.
 fuzz: install
