@@ -1,15 +1,17 @@
 """Write a trained perceptual generator into a folder of weights of `dct-vae-photo`, and into its card.
 
-    python research/perceptual/export.py RUN WEIGHTS --data DATA
+    python research/perceptual/export.py RUN WEIGHTS --data DATA [--earlier RUN ...]
 
 RUN is the folder that `train.py` trained in; its averaged weights are taken. The net goes on top of the generator in
 WEIGHTS, whichever it began with, for it needs nothing of it. DATA holds the photo packs, whose terms the card names. A
-texture in WEIGHTS stays, unless its file is removed before.
+texture in WEIGHTS stays, unless its file is removed before. The runs that RUN began with, in their order, are named in
+the card too, so that it tells the whole time of training.
 """
 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,22 +21,33 @@ from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.weights import PERCEPTUAL
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.training import card
-from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
+from hvaecodec.training.checkpoint import NAME, Checkpoint, load_checkpoint, load_weights
 from hvaecodec.training.data import FREE_MORE_SOURCES
 from hvaecodec.training.perceptual.perceptual_run import KIND, LOSSES, perceptual_bytes
 from hvaecodec.training.recipes import perceptual
 from hvaecodec.training.weights_file import order_metadata
 
 
-def training_of(run: Path, data: Path) -> dict[str, Any]:
-    """Return what the card says of the run in a folder. Raises FileNotFoundError without a checkpoint."""
+def checkpoint_of(run: Path) -> Checkpoint:
+    """Return the checkpoint in a folder. Raises FileNotFoundError without one."""
     checkpoint = load_checkpoint(run)
     if checkpoint is None:
         raise FileNotFoundError(f"{run} has no checkpoint")
+    return checkpoint
+
+
+def stage_of(run: Path) -> dict[str, Any]:
+    """Return what the card says of how long a run was, and of its settings."""
+    checkpoint = checkpoint_of(run)
+    minutes = round(checkpoint.position.cpu_seconds / 60, 1)
+    return {"steps": checkpoint.position.step, "cpu_minutes": minutes, "training": checkpoint.run["task"]}
+
+
+def training_of(runs: Sequence[Path], data: Path) -> dict[str, Any]:
+    """Return what the card says of runs that began with each other. Raises FileNotFoundError without a checkpoint."""
     photos = card.data_and_terms(data, FREE_MORE_SOURCES)
     head = {"recipe": f"{perceptual.NAME}-free", "preset": "cpu", "seed": 0, "commit": card.commit()}
-    head |= {"training": checkpoint.run["task"], "steps": checkpoint.position.step}
-    head |= {"cpu_minutes": round(checkpoint.position.cpu_seconds / 60, 1), **checkpoint.about}
+    head |= {"stages": [stage_of(run) for run in runs], **checkpoint_of(runs[-1]).about}
     return head | {"losses": list(LOSSES), "data": photos, "licence": card.licence(photos, FREE_MORE_SOURCES)}
 
 
@@ -44,6 +57,9 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument(
+        "--earlier", type=Path, nargs="+", default=[], help="the runs that RUN began with, in their order"
+    )
     arguments = parser.parse_args()
     codec = DctVaeCodec.load(arguments.weights)
     base = codec.generators.base(codec.generators.newest, "texture", KIND)
@@ -51,7 +67,7 @@ def main() -> None:
     load_weights(net, arguments.run / NAME)
     content = order_metadata(perceptual_bytes(net, base))
     path = write_into_folder(arguments.weights / PERCEPTUAL, content, force=True)
-    training = {"base": base.hex()} | training_of(arguments.run, arguments.data)
+    training = {"base": base.hex()} | training_of([*arguments.earlier, arguments.run], arguments.data)
     card.write_card(arguments.weights, codec.name, {KIND: card.part(path, training)})
     print(path, path.stat().st_size)
 

@@ -65,6 +65,7 @@ def measure_deltas(store: Store, pair: tuple[str, str], at: Setting, seeds: int 
         return []
 
     def fit_pair() -> dict[str, Any]:
+        """Fit the reductors of the pair, and return their record."""
         report("reductors", PAIRS.index(pair) / len(PAIRS), f"{pair[0]} → {pair[1]}")
         first, second, data = _ends(store, pair, copies)
         reductor = fit(first, second, FAMILIES[pair], _config(store, pair))

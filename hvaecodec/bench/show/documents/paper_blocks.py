@@ -139,6 +139,7 @@ def _verdict(page: Page) -> Text:
     """Make three lines: what the paper claims, what we found, how sure we are."""
 
     def text(records: Path) -> str:
+        """Return the lines, of the records in a folder."""
         runs = [recorded.read_records(experiment, records) for experiment in page.experiments]
         counts = "; ".join(filter(None, (recorded.runs_of_each(of_one) for of_one in runs)))
         lines = [
