@@ -21,6 +21,7 @@ from hvaecodec.codec.registry import Codec
 from hvaecodec.codec.tiles.dct_vae_cifar10 import DctVaeCifarCodec
 from hvaecodec.codec.tiles.tiles32 import BATCH, SIDE, cut, join, to_pixels, to_tensor
 from hvaecodec.codec.torch_guard import without_autocast
+from hvaecodec.codec.weights import OVERLAYS
 from hvaecodec.models.latents import Gaussian, sigma_temperature, standard_noise
 from hvaecodec.models.vdvae.context import Context
 from hvaecodec.models.vdvae.net import Vdvae
@@ -49,8 +50,10 @@ class Nets:
         return f"{crc32(card):08x}-{weights_digest(self.dct)}-{weights_digest(self.vdvae)}"
 
     def whole_digest(self) -> str:
-        """Return the digest of the package's own codec, on which `measure_whole` depends too."""
-        return f"{crc32(json.dumps(self.whole[0].card, sort_keys=True).encode()):08x}"
+        """Return the digest of what `measure_whole` depends on too: the package's codec at temperature 0."""
+        codec: Any = self.whole[0]
+        smooth = codec.generators.base(codec.generators.newest, *OVERLAYS)
+        return f"{crc32(codec.bitstream.digest + smooth):08x}"
 
 
 def measure_photo(x: np.ndarray, nets: Nets) -> dict[str, Any]:

@@ -18,7 +18,7 @@ from hvaecodec.bench.metrics.features import load_features
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.hqa.figures import grid_picture, rate_curves
 from hvaecodec.bench.papers.hqa.runs import Runs, cell, code_pictures, is_stochastic, used_part
-from hvaecodec.bench.show.tables import Table, to_markdown
+from hvaecodec.bench.show.tables import Table
 from hvaecodec.models.hqa.stack import HqaStack
 from hvaecodec.training import small_images
 from hvaecodec.training.recipes.hqa_faces import FACES, SINGLES
@@ -43,10 +43,7 @@ def run_experiment(settings: PaperSettings, report: Report) -> Sequence[Table]:
     runs = Runs(settings, FACES)
     if runs.choose():
         _fill(runs, report)
-    tables = make_tables(runs.records())
-    runs.out.mkdir(parents=True, exist_ok=True)
-    (runs.out / "tables.md").write_text(to_markdown(tables), encoding="utf-8")
-    return tables
+    return runs.write_tables(make_tables(runs.records()))
 
 
 def make_tables(records: list[dict[str, Any]]) -> list[Table]:

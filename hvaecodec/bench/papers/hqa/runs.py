@@ -14,6 +14,7 @@ from torch import Tensor
 
 from hvaecodec.bench.papers import PaperSettings, Report
 from hvaecodec.bench.papers.records import RECORDED, origin, stamp
+from hvaecodec.bench.show.tables import Table, to_markdown
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.models.hqa.losses import perplexity
 from hvaecodec.models.hqa.stack import HqaStack
@@ -94,6 +95,12 @@ class Runs:
             paths = sorted((self.out / "runs").glob(f"{system}-seed*.json"))
             records += [json.loads(path.read_text(encoding="utf-8")) for path in paths]
         return records
+
+    def write_tables(self, tables: Sequence[Table]) -> Sequence[Table]:
+        """Write tables into the folder, and return them."""
+        self.out.mkdir(parents=True, exist_ok=True)
+        write_atomically(str(self.out / "tables.md"), to_markdown(tables).encode(), force=True)
+        return tables
 
     def _record_path(self, system: str, seed: int) -> Path:
         return self.out / "runs" / f"{system}-seed{seed}.json"

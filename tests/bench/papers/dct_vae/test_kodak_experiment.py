@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -46,7 +47,8 @@ def test_kodak_from_contexts(tmp_path, monkeypatch, quiet):
 class Whole:
     """Stands for the codec of whole pictures, whose search for a PSNR takes seconds."""
 
-    card = {"codec": "whole"}
+    bitstream = SimpleNamespace(digest=b"1234")
+    generators = SimpleNamespace(newest=b"ab", base=lambda digest, *kinds: digest)
 
     def encode(self, x, psnr, effort):
         return Jpeg().encode(x, quality=95)
