@@ -130,6 +130,28 @@ class Page:
         self.page.set_input_files("#file", {"name": "x.hvc", "mimeType": "", "buffer": data})
         return self._outcome("pixels in")
 
+    def show_at_once(self, *files: bytes) -> tuple[str | None, list[str]]:
+        """Choose files without waiting for the pictures of the first ones.
+
+        Return the last one's outcome, as of `show`, and all that the page called an error meanwhile.
+        """
+        self.page.evaluate(
+            """(files) => {
+                const [input, error] = ["file", "error"].map((id) => document.getElementById(id));
+                const errors = (globalThis.errors = []);
+                new MutationObserver(() => errors.push(error.textContent)).observe(error, { childList: true });
+                for (const bytes of files) {
+                    const dataTransfer = new DataTransfer();
+                    dataTransfer.items.add(new File([Uint8Array.from(bytes)], "x.hvc"));
+                    input.files = dataTransfer.files;
+                    input.dispatchEvent(new Event("change"));
+                }
+            }""",
+            [list(data) for data in files],
+        )
+        outcome = self._outcome("pixels in")
+        return outcome, [text for text in self.page.evaluate("globalThis.errors") if text]
+
     def set(self, **controls: float | str) -> str | None:
         """Move sliders and wait for the picture; return the line of an error, or None."""
         for name, value in controls.items():

@@ -265,6 +265,17 @@ def test_cut_files(page, codec):
         assert_close(page.pixels(), picture)
 
 
+def test_what_was_overtaken_is_not_shown(page, codec):
+    first, last = (codec.encode(photo[:64, :96], effort=0) for photo in (photos.chelsea(), photos.astronaut()))
+    page.show(first)
+    page.accept_cut_files(False)
+    assert page.show_at_once(first[:-9], first, first[:-9], last) == (None, [])
+    assert_close(page.pixels(), codec.decode(last))
+    refused = outcome(codec, first[:-9])
+    assert page.show_at_once(last, first[:-9]) == (refused, [f"error: {refused}"])
+    assert page.info() == {}
+
+
 def drawn_as_in_python(browser: Any, folder: Path, tmp_path: Path) -> None:
     """Temperatures and seeds of the page with a folder of tiny weights."""
     codec = hvaecodec.load(folder)

@@ -8,8 +8,10 @@ const WORKER_SOURCE = /** @type {any} */ (globalThis).HVAECODEC_WORKER;
 const WEIGHTS = "dct-vae-photo.weights";
 
 const client = new Client(WORKER_SOURCE);
-/** @type {{name: string, bytes: Uint8Array} | null} The file that was chosen last. */
+/** @type {{name: string, bytes: Promise<Uint8Array>} | null} The file that was chosen last. */
 let file = null;
+/** Counts how often a file was opened; what a later opening overtook is shown no more. */
+let openings = 0;
 /** Whether it is one that can be shown. */
 let opened = false;
 /** Whether its picture is out of date, and whether one is being drawn. */
@@ -54,25 +56,31 @@ function fail(error) {
 }
 
 /** @param {File} chosen */
-async function show(chosen) {
+function show(chosen) {
   say(`Reading ${chosen.name} …`);
-  file = { name: chosen.name, bytes: new Uint8Array(await chosen.arrayBuffer()) };
-  await open();
+  file = { name: chosen.name, bytes: chosen.arrayBuffer().then((buffer) => new Uint8Array(buffer)) };
+  void open();
 }
 
 /** Opens the file with what the checkbox says, and draws it. */
 async function open() {
   if (!file) return;
+  const opening = ++openings;
+  const { bytes } = file;
   opened = false;
   showInfo(null);
   showNotes([]);
   showPicture(null, "");
   try {
     await weights;
+    const read = await bytes;
+    if (opening !== openings) return;
     say("Checking the file …");
-    showInfo(await client.call("open", file.bytes, element("partial", HTMLInputElement).checked));
+    const info = await client.call("open", read, element("partial", HTMLInputElement).checked);
+    if (opening !== openings) return;
+    showInfo(info);
   } catch (error) {
-    fail(error);
+    if (opening === openings) fail(error);
     return;
   }
   opened = true;
@@ -87,13 +95,16 @@ async function draw() {
   drawing = true;
   while (stale && file && opened) {
     stale = false;
+    const opening = openings;
     say("Decoding …");
     try {
       const picture = await client.call("decode", settings());
+      if (opening !== openings) continue;
       showPicture(picture, file.name.replace(/\.hvc$/i, "") + ".png");
       showNotes(picture.notes);
       say(`${picture.width} × ${picture.height} pixels in ${picture.seconds.toFixed(2)} s`);
     } catch (error) {
+      if (opening !== openings) continue;
       showPicture(null, "");
       fail(error);
     }
@@ -106,7 +117,7 @@ function drop(event) {
   event.preventDefault();
   const chosen = event.dataTransfer?.files[0];
   if (chosen?.name.endsWith(".weights")) chooseWeights(chosen);
-  else if (chosen) void show(chosen);
+  else if (chosen) show(chosen);
 }
 
 /** @param {File} chosen */
@@ -130,7 +141,7 @@ function onFile(id, use) {
 }
 
 weights.catch(fail);
-onFile("file", (chosen) => void show(chosen));
+onFile("file", show);
 onFile("weights", chooseWeights);
 element("partial", HTMLInputElement).addEventListener("change", () => void open());
 for (const id of ["temperature", "scale", "seed"]) {
