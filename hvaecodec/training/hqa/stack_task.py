@@ -25,7 +25,7 @@ from hvaecodec.training.hqa.code_bits import code_bits
 from hvaecodec.training.hqa.codes import reset_rare
 from hvaecodec.training.hqa.stack_validation import StackValidation
 from hvaecodec.training.loop import Moment
-from hvaecodec.training.perceptual.lpips_loss import STRIDE, LpipsLoss
+from hvaecodec.training.perceptual.lpips_loss import LpipsLoss
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.hqa_perceptual import StackTraining
 
@@ -88,12 +88,11 @@ class StackTask:
         moved = self._reset(moment, values, rng)  # before the graph of this step has the codes
         decoded = self._decode(values, photo / 255, rng if drawn else None)
         x = 255 * decoded.picture
-        top, left = torch.randint(STRIDE, (2,), generator=rng).tolist()
-        lpips, halved = self.lpips(photo, x, (top, left))
+        lpips, shrunk = self.lpips(photo, x, rng)
         error = F.mse_loss(x, photo)
-        total = c.lpips * lpips + c.halved * halved + c.error * error + c.paper * decoded.paper
+        total = c.lpips * lpips + c.shrunk * shrunk + c.error * error + c.paper * decoded.paper
         total = total + c.rate * decoded.rate + c.use * decoded.use
-        logs = {"lpips": lpips, "halved": halved, "error": error, "paper": decoded.paper, "rate": decoded.rate}
+        logs = {"lpips": lpips, "shrunk": shrunk, "error": error, "paper": decoded.paper, "rate": decoded.rate}
         logs |= {"use": decoded.use, "moved": moved}
         return total, {name: value.detach().float() for name, value in logs.items()}
 

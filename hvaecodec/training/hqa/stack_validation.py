@@ -54,7 +54,7 @@ class StackValidation:
         for temperature in (0, 1):
             x = self._picture(stack, few, number, temperature)
             out[f"psnr_db_{temperature}"] = psnr_db(x, photo)
-            out[f"lpips_{temperature}"] = float(self.lpips(photo, x, (0, 0))[0])
+            out[f"lpips_{temperature}"] = float(self.lpips.plain(photo, x))
         return {name: round(value, 4) for name, value in out.items()}
 
     def _picture(self, stack: HqaStack, indices: Tensor, number: int, temperature: int) -> Tensor:

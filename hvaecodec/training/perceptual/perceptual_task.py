@@ -19,7 +19,7 @@ from hvaecodec.training.critic_trainer import CriticTrainer
 from hvaecodec.training.data import Crops, Photos, corners
 from hvaecodec.training.loop import Moment, learning_rate
 from hvaecodec.training.perceptual.coded_crops import CodedCrops, Coder, join
-from hvaecodec.training.perceptual.lpips_loss import STRIDE, LpipsLoss
+from hvaecodec.training.perceptual.lpips_loss import LpipsLoss
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.common import LoopConfig
 from hvaecodec.training.recipes.perceptual import PerceptualTraining
@@ -82,12 +82,11 @@ class PerceptualTask:
             self.critic.requires_grad_(False)
             score = self.critic(drawn[once], seen.smooth[once])[0].mean()
             self.critic.requires_grad_(True)
-        shift = torch.randint(STRIDE, (2,), generator=rng).tolist()
-        lpips, halved = self.lpips(seen.photo, drawn, (shift[0], shift[1]))
+        lpips, shrunk = self.lpips(seen.photo, drawn, rng)
         error = (seen.photo - drawn).square().mean()
         sample, apart = self._sample(seen, drawn)
-        total = c.lpips * lpips + c.halved * halved + c.error * error - c.score * score + c.sample * sample
-        logs = {"lpips": lpips, "halved": halved, "error": error, "score": score, "sample": sample, "apart": apart}
+        total = c.lpips * lpips + c.shrunk * shrunk + c.error * error - c.score * score + c.sample * sample
+        logs = {"lpips": lpips, "shrunk": shrunk, "error": error, "score": score, "sample": sample, "apart": apart}
         return total, {name: value.detach().float() for name, value in (logs | critic_logs).items()}
 
     @torch.no_grad()
@@ -103,7 +102,7 @@ class PerceptualTask:
             metrics: dict[str, float] = {}
             for name, picture in (("smooth", x.smooth.round().clamp(0, 255)), ("drawn", drawn[0])):
                 metrics[f"{name}_psnr_db"] = round(psnr_db(picture, x.photo), 2)
-                metrics[f"{name}_lpips"] = round(float(self.lpips(x.photo, picture, (0, 0))[0]), 4)
+                metrics[f"{name}_lpips"] = round(float(self.lpips.plain(x.photo, picture)), 4)
             metrics["apart"] = round(float((drawn[0] - drawn[1]).abs().mean()), 3)
             out[f"{float(x.bpp.mean()):.4f}"] = metrics
         return out

@@ -23,11 +23,11 @@ class StackTraining:
     crops, in pixels. drawn: how often a step draws codes, those of the top layer among them, as a decoder does at
     temperature 1; the other steps take the nearest ones.
 
-    Weights of the loss. lpips, halved: LPIPS (AlexNet) of the picture, and of the picture at half the size. error: its
-    squared error in grey levels. paper: the paper's loss, each layer's error in standardised values of the layer below
-    plus `probabilistic` times its two other terms, the mean over the layers. rate: bits a cell by the index priors that
-    the codec had, the mean over the layers from `rated` on, whose priors save least. use: what the use of codes
-    lacks of an even one, in nats, the mean over the layers.
+    Weights of the loss. lpips, shrunk: LPIPS (AlexNet) of the picture, and of the picture at 1/2 to 3/4 of its size.
+    error: its squared error in grey levels. paper: the paper's loss, each layer's error in standardised values of the
+    layer below plus `probabilistic` times its two other terms, the mean over the layers. rate: bits a cell by the index
+    priors that the codec had, the mean over the layers from `rated` on, whose priors save least. use: what the use of
+    codes lacks of an even one, in nats, the mean over the layers.
 
     reset_every, reset_below, reset_until: as in `LayerTraining`, for every layer.
     """
@@ -36,7 +36,7 @@ class StackTraining:
     side: int = 160
     drawn: float = 0.5
     lpips: float = 1.0
-    halved: float = 0.5
+    shrunk: float = 0.5
     error: float = 0.001
     paper: float = 0.3
     probabilistic: float = 0.001
@@ -52,8 +52,8 @@ class StackTraining:
 class PerceptualTexture(HqaTexture):
     """The texture's loss is that of the perceptual generator of `dct-vae-photo`: LPIPS beside error and critic.
 
-    lpips, halved: weights of LPIPS (AlexNet) at full and at half size. error: of the squared error in grey levels. The
-    terms `features` and `mean` are not used.
+    lpips, shrunk: weights of LPIPS (AlexNet) at full size and at 1/2 to 3/4 of it. error: of the squared error in grey
+    levels. The terms `features` and `mean` are not used.
     """
 
     score: float = 0.08
@@ -64,7 +64,7 @@ class PerceptualTexture(HqaTexture):
     layers: tuple[float, ...] = (0.1, 0.25, 0.25, 0.25, 0.15)
     pool: int = 256
     lpips: float = 1.0
-    halved: float = 0.5
+    shrunk: float = 0.5
 
 
 _LOOP = LoopConfig(

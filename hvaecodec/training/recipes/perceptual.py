@@ -18,10 +18,10 @@ class PerceptualTraining:
     pixel; the others have any. refined: the part that is coded at effort 2, with `passes` of refinement; the others are
     coded at effort 1.
 
-    Weights of the loss. lpips: LPIPS (AlexNet) at full size. halved: the same at half the size. error: squared error of
-    grey levels. score: the critic's. sample: of what the mean difference of two draws lacks, where it is less than
-    `difference` times the usual error of the first generator at the step. critic_rate: the critic's learning rate,
-    relative to the net's.
+    Weights of the loss. lpips: LPIPS (AlexNet) at full size. shrunk: the same at 1/2 to 3/4 of the size. error: squared
+    error of grey levels. score: the critic's. sample: of what the mean difference of two draws lacks, where it is less
+    than `difference` times the usual error of the first generator at the step. critic_rate: the critic's learning
+    rate, relative to the net's.
     """
 
     critic_width: int = 48
@@ -36,7 +36,7 @@ class PerceptualTraining:
     refined: float = 0.03
     passes: int = 3
     lpips: float = 1.0
-    halved: float = 0.5
+    shrunk: float = 0.5
     error: float = 0.0005
     score: float = 0.08
     sample: float = 0.2

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from hvaecodec.training.data import Photos
 from hvaecodec.training.loop import Moment, learning_rate
-from hvaecodec.training.perceptual.lpips_loss import STRIDE, LpipsLoss
+from hvaecodec.training.perceptual.lpips_loss import LpipsLoss
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.common import LoopConfig
 from hvaecodec.training.recipes.hqa_perceptual import PerceptualTexture
@@ -47,14 +47,13 @@ class PerceptualTextureTask(TextureTask):
             self.critic.requires_grad_(False)
             score = self.critic(drawn, smooth)[0].mean()
             self.critic.requires_grad_(True)
-        top, left = torch.randint(STRIDE, (2,), generator=rng).tolist()
-        lpips, halved = self.lpips(photo, drawn, (top, left))
+        lpips, shrunk = self.lpips(photo, drawn, rng)
         error = F.mse_loss(drawn, photo)
-        total = c.lpips * lpips + c.halved * halved + c.error * error - c.score * score
-        logs = {"lpips": lpips, "halved": halved, "error": error, "score": score, **critic_logs}
+        total = c.lpips * lpips + c.shrunk * shrunk + c.error * error - c.score * score
+        logs = {"lpips": lpips, "shrunk": shrunk, "error": error, "score": score, **critic_logs}
         return total, {name: value.detach().float() for name, value in logs.items()}
 
     def _metrics(self, photo: Tensor, picture: Tensor) -> dict[str, Any]:
         """Return also LPIPS of pictures in whole grey levels."""
-        distance = self.lpips(photo, picture.round().clamp(0, 255), (0, 0))[0]
+        distance = self.lpips.plain(photo, picture.round().clamp(0, 255))
         return super()._metrics(photo, picture) | {"lpips": round(float(distance), 4)}

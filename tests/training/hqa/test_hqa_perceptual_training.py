@@ -138,7 +138,7 @@ def test_the_loss_is_the_weighted_sum_of_what_is_logged(make_task):
     task = make_task(drawn=0.0)
     loss, logs = task.loss(Moment(0, 0.0), torch.Generator().manual_seed(1))
     c = task.config
-    names = ("lpips", "halved", "error", "paper", "rate", "use")
+    names = ("lpips", "shrunk", "error", "paper", "rate", "use")
     assert set(logs) == {*names, "moved"}
     expected = sum(getattr(c, name) * logs[name] for name in names)
     assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-4)

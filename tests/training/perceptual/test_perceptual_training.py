@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tiny
 import torch
+import torch.nn.functional as F
 from metric_stand_in import alexnet_stand_in
 from smooth import check_that_it_resumes, pictures, tiny_recipe, write_pictures
 
@@ -159,23 +160,33 @@ def test_a_step_moves_net_and_critic(task):
     loss.backward()
     assert task.net.scales[0].prior.weight.grad.abs().max() > 0, "what latents are drawn by is trained"
     assert not torch.equal(next(task.critic.parameters()), before[1])
-    assert set(logs) >= {"lpips", "halved", "error", "score", "sample", "apart", "critic", "real"}
+    assert set(logs) >= {"lpips", "shrunk", "error", "score", "sample", "apart", "critic", "real"}
     c = task.config
-    expected = c.lpips * logs["lpips"] + c.halved * logs["halved"] + c.error * logs["error"]
+    expected = c.lpips * logs["lpips"] + c.shrunk * logs["shrunk"] + c.error * logs["error"]
     expected = expected - c.score * logs["score"] + c.sample * logs["sample"]
     assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-4)
 
 
-def test_lpips_is_that_of_the_metric_at_every_shift(alexnet):
-    x, y = (255 * torch.rand(2, 3, 68, 68, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
+def test_lpips_is_that_of_the_metric_from_every_place(alexnet):
+    x, y = (255 * torch.rand(2, 3, 68, 72, generator=torch.Generator().manual_seed(seed)) for seed in (1, 2))
     loss = LpipsLoss(replace(HERE, bf16=False))
     net = lpips_net.load_lpips("alex")
-    for top, left in ((0, 0), (3, 1)):
-        full, half = loss(x, y, (top, left))
-        cut = [v[:, :, top : top + 68 - STRIDE, left : left + 68 - STRIDE] / 127.5 - 1 for v in (x, y)]
+    assert float(loss.plain(x, y)) == pytest.approx(float(net(x / 127.5 - 1, y / 127.5 - 1).mean()), rel=1e-4)
+    mirrored = [np.pad(v.numpy(), ((0, 0), (0, 0), (16, 16), (16, 16)), mode="reflect") for v in (x, y)]
+    shifts, sizes = set(), set()
+    for seed in range(6):
+        numbers = torch.Generator().manual_seed(seed)
+        top, left = torch.randint(STRIDE, (2,), generator=numbers).tolist()
+        size = 0.5 + float(torch.rand((), generator=numbers)) / 4
+        full, small = loss(x, y, torch.Generator().manual_seed(seed))
+        cut = [torch.tensor(v[:, :, top : top + 96, left : left + 100]) / 127.5 - 1 for v in mirrored]
         assert float(full) == pytest.approx(float(net(*cut).mean()), rel=1e-4)
-        halves = [torch.nn.functional.avg_pool2d(v, 2) / 127.5 - 1 for v in (x, y)]
-        assert float(half) == pytest.approx(float(net(*halves).mean()), rel=1e-4)
+        sides = round(100 * size), round(104 * size)
+        shrunk = [F.interpolate(torch.tensor(v), sides, mode="bilinear", antialias=True) / 127.5 - 1 for v in mirrored]
+        assert float(small) == pytest.approx(float(net(*shrunk).mean()), rel=1e-4)
+        shifts.add((top, left))
+        sizes.add(sides)
+    assert len(shifts) > 3 and len(sizes) > 3, "each step sees the pictures from another place"
 
 
 # -- what cannot work --------------------------------------------------------------------------------------------------
