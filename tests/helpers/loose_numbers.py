@@ -9,10 +9,9 @@ from __future__ import annotations
 import re
 
 from hvaecodec.bench.show.documents import markers
-from hvaecodec.bench.tools import limits
+from hvaecodec.bench.tools import pages
 
 _FENCE = re.compile(r"^( *)```.*?^\1```$", re.DOTALL | re.MULTILINE)
-_LIMITS = re.compile("(.*?)".join(map(re.escape, limits.MARKERS)), re.DOTALL)
 _NO_MEASUREMENT = re.compile(r"`[^`]*`|\]\([^)]*\)|https?://\S+|arXiv:\d{4}\.\d+")
 _DECIMAL = re.compile(r"(?<![\w.])\d*\.\d+(?!\w*\.\d)")
 _UNIT = (
@@ -28,7 +27,7 @@ _MEASURED = re.compile(
 def words_outside(text: str) -> str:
     """Return a document without its generated blocks, its code and what is no measurement by its form."""
     text = markers.replace_blocks(text, dict.fromkeys(markers.blocks_in(text), ""))
-    return _NO_MEASUREMENT.sub("", _FENCE.sub("", _LIMITS.sub("", text)))
+    return _NO_MEASUREMENT.sub("", _FENCE.sub("", pages.BLOCK.sub("", text)))
 
 
 def loose_rows(text: str) -> list[str]:

@@ -1,12 +1,14 @@
 """Compares the libraries that run the nets of a codec: `python -m hvaecodec.bench.tools.backends`.
 
 The commands themselves are timed, with all that they take to start, on a photo and on a mosaic of it; libraries take
-turns, so that a busy machine slows both. Memory is the command's resident high-water mark.
+turns, so that a busy machine slows both. Memory is the command's resident high-water mark. `--write docs/doors.md`
+puts the tables into that page.
 """
 
 from __future__ import annotations
 
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -23,6 +25,7 @@ from PIL import Image
 from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.measure.isolated import mosaic
 from hvaecodec.bench.show.table import Table, to_markdown
+from hvaecodec.bench.tools import pages
 from hvaecodec.codec import registry
 from hvaecodec.codec.backends import MAX_EFFORT, VARIABLE
 from hvaecodec.codec.images.alpha_and_grey import psnr_db
@@ -75,7 +78,8 @@ def by_library(folder: Path, codec: str, threads: list[int], rounds: int, qualit
             rows += [_cost_row(path.stem, n, library, costs) for library in LIBRARIES]
     header = ("picture, library", "threads", "encode s", "decode s", "encode peak GB", "decode peak GB")
     note = (
-        f"Quality {quality:g}, effort 1; the commands with all that they take to start, the fastest of {rounds} runs."
+        f"Quality {quality:g}, effort 1; the commands with all that they take to start, the fastest of {rounds} runs; "
+        f"processor: {platform.machine()}, {os.cpu_count()} cores."
     )
     return Table(f"{codec}: time and memory", header, rows, [note])
 
@@ -140,6 +144,7 @@ def main(
     threads: str = "1,2",
     rounds: int = 3,
     quality: float = 50,
+    write: pages.Page = None,
 ) -> None:
     """Compare torch and onnx: what they give, and what they take."""
     photo = next(item for item in load_dataset(dataset, data) if image in ("", item.name)).pixels()
@@ -150,7 +155,7 @@ def main(
         numbers = [int(n) for n in threads.split(",")]
         tables = [by_picture(folder, codec, quality) for codec in CODECS]
         tables += [by_library(folder, codec, numbers, rounds, quality) for codec in CODECS]
-    print(to_markdown(tables), end="")
+    pages.show("backends", to_markdown(tables), write)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 The pictures are squares of photos of a data set beside their mirror images, so that no border inside is sharper than
 the photos are. They are arrays in files, and each command runs in a process of its own, whose peak of resident memory
-counts.
+counts. `--write docs/large.md` puts the table into that page.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import typer
 
 from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.show.table import Table
+from hvaecodec.bench.tools import pages
 from hvaecodec.codec.images.colour import rgb
 
 _ROWS = 1024  # compared at once
@@ -111,6 +112,7 @@ def main(
     megapixels: str = "16,64,256,1024",
     quality: float = 50,
     folder: Path | None = None,
+    write: pages.Page = None,
 ) -> None:
     """Encode and decode squares of so many times 2**20 pixels, and print what each took."""
     photos = [rgb(image.pixels()) for image in load_dataset(dataset, data)]
@@ -124,8 +126,9 @@ def main(
     notes = [
         f"{dataset}, mirrored, at quality {quality:g} and effort 1; resident memory at its peak, of the whole process.",
         "A megapixel is 2**20 pixels here, and a MB 10**6 bytes.",
+        pages.machine(),
     ]
-    print(Table("Large pictures", header, rows, notes).markdown(), end="")
+    pages.show("gigapixel", Table("Large pictures", header, rows, notes).markdown(), write)
 
 
 if __name__ == "__main__":

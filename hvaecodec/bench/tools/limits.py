@@ -9,8 +9,6 @@ the two markers of that page.
 from __future__ import annotations
 
 import math
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -28,14 +26,12 @@ from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.measure import memory
 from hvaecodec.bench.measure.isolated import mosaic
 from hvaecodec.bench.show.table import Table, to_markdown
+from hvaecodec.bench.tools import pages
 from hvaecodec.codec import registry
-from hvaecodec.codec.backends import library_in_use
 from hvaecodec.codec.errors import CodecError
-from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.format.container import pack, unpack
 from hvaecodec.codec.format.limits import DECODED_PIXELS, MAX_PIXELS, pixels_in_tiles
 
-MARKERS = ("<!-- limits: written by python -m hvaecodec.bench.tools.limits -->", "<!-- end of limits -->")
 BOMB_SIDE = 16384
 CALLS: dict[str, Callable[..., Any]] = {  # what a server does with a file that it takes
     "symbols": hvaecodec.symbols,
@@ -156,21 +152,10 @@ def by_megapixel(samples: list[Sample], measure: Callable[[str, Sample], Cost | 
             rows.append((f"{sample.codec}, {sample.holds}, `{name}`", str(len(sample.data)), *cells))
     size = samples[0].pixels / 1e6 if samples else 0
     note = (
-        f"Files of {size:.2f} megapixels in whole tiles, one call each, on {os.environ.get('OMP_NUM_THREADS', 'all')} "
-        f"threads of {platform.machine()} with {library_in_use()}; memory is what the process took above what "
-        "it held with weights loaded."
+        f"Files of {size:.2f} megapixels in whole tiles, one call each; memory is what the process took above what "
+        f"it held with weights loaded. {pages.machine()}"
     )
     return Table("For each megapixel that a file declares", ("file and call", "bytes", "s", "MB"), rows, [note])
-
-
-def write_between_markers(path: Path, text: str) -> None:
-    """Put a text between the markers of a page. Raises ValueError unless each stands there once, in this order."""
-    page = path.read_text(encoding="utf-8")
-    begin, end = MARKERS
-    if page.count(begin) != 1 or page.count(end) != 1 or page.index(begin) > page.index(end):
-        raise ValueError(f"{path} does not hold {begin} and then {end}, each once")
-    before, after = page.partition(begin)[0], page.partition(end)[2]
-    write_atomically(path, f"{before}{begin}\n\n{text.strip()}\n\n{end}{after}".encode(), force=True)
 
 
 def main(
@@ -179,15 +164,12 @@ def main(
     megapixels: float = 1,
     dataset: str = "photos",
     data: Path | None = None,
-    write: Annotated[Path | None, typer.Option(help="Also put the tables between the markers of this page.")] = None,
+    write: pages.Page = None,
 ) -> None:
     """Measure seconds and memory of files that a stranger may send."""
     photo = load_dataset(dataset, data)[0].pixels()
     samples = [sample for name in codec or installed_codecs() for sample in samples_of(name, photo, megapixels)]
-    text = to_markdown([by_header(samples), by_megapixel(samples)])
-    print(text, end="")
-    if write is not None:
-        write_between_markers(write, text)
+    pages.show("limits", to_markdown([by_header(samples), by_megapixel(samples)]), write)
 
 
 if __name__ == "__main__":

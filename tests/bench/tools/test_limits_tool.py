@@ -51,13 +51,3 @@ def test_a_call_is_measured_with_its_memory(samples):
     assert cost is not None and cost.seconds > 0 and 0 <= cost.n_bytes < 2e9
     damaged = samples[0].data[:-1]
     assert limits.cost_of("symbols", damaged, samples[0].small) is None
-
-
-def test_the_page_keeps_what_is_around_the_table(tmp_path):
-    page = tmp_path / "page.md"
-    page.write_text("before\n" + "\nold\n".join(limits.MARKERS) + "\nafter\n")
-    limits.write_between_markers(page, "new\n")
-    assert page.read_text() == f"before\n{limits.MARKERS[0]}\n\nnew\n\n{limits.MARKERS[1]}\nafter\n"
-    page.write_text(limits.MARKERS[1] + limits.MARKERS[0])
-    with pytest.raises(ValueError, match="each once"):
-        limits.write_between_markers(page, "new")
