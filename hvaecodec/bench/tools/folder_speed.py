@@ -1,11 +1,14 @@
 """Compares how fast one and several workers convert a folder: `python -m hvaecodec.bench.tools.folder_speed`.
 
 The commands themselves are timed, with all that they take to start, over copies of the pictures of a data set; one and
-several workers take turns, so that a busy machine slows both, and the fastest run of each counts.
+several workers take turns, so that a busy machine slows both, and the fastest run of each counts. `--write
+docs/cluster.md` puts the table into that page.
 """
 
 from __future__ import annotations
 
+import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -17,6 +20,7 @@ from PIL import Image
 
 from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.show.table import Table
+from hvaecodec.bench.tools import pages
 
 
 def by_workers(folder: Path, jobs: list[int], *, effort: int = 1, rounds: int = 2) -> Table:
@@ -37,11 +41,15 @@ def by_workers(folder: Path, jobs: list[int], *, effort: int = 1, rounds: int = 
                 seconds[n].append(_time(folder, *words, "--jobs", str(n), "--force"))
         paces = [n_pictures / min(seconds[n]) for n in jobs]
         rows += [
-            (f"{name}, {n} at once", f"{pace:.3f}", f"{pace / paces[0]:.2f}")
+            (f"{name}, {n} at once", f"{pace:.3f}", f"{pace / paces[0]:.2f}", f"{1e6 / pace / 3600:.0f}")
             for n, pace in zip(jobs, paces, strict=True)
         ]
-    notes = [f"{n_pictures} pictures, effort {effort}, the fastest of {rounds} runs, starting included."]
-    return Table("Folders", ("", "pictures a second", f"times that of {jobs[0]}"), rows, notes)
+    notes = [
+        f"{n_pictures} pictures, effort {effort}, the fastest of {rounds} runs, starting included.",
+        f"One thread a worker; processor: {platform.machine()}, {os.cpu_count()} cores.",
+    ]
+    header = ("", "pictures a second", f"times that of {jobs[0]}", "hours for a million")
+    return Table("Folders", header, rows, notes)
 
 
 def _time(folder: Path, *words: str) -> float:
@@ -51,7 +59,13 @@ def _time(folder: Path, *words: str) -> float:
 
 
 def main(
-    *, dataset: str = "photos", data: Path | None = None, copies: int = 8, jobs: str = "1,2", rounds: int = 2
+    *,
+    dataset: str = "photos",
+    data: Path | None = None,
+    copies: int = 8,
+    jobs: str = "1,2",
+    rounds: int = 2,
+    write: pages.Page = None,
 ) -> None:
     """Measure how the pace of a folder grows with the number of workers."""
     with tempfile.TemporaryDirectory() as name:
@@ -61,7 +75,8 @@ def main(
             picture = Image.fromarray(image.pixels())
             for copy in range(copies):
                 picture.save(folder / "pictures" / f"{image.name}-{copy}.png")
-        print(by_workers(folder, [int(n) for n in jobs.split(",")], rounds=rounds).markdown(), end="")
+        table = by_workers(folder, [int(n) for n in jobs.split(",")], rounds=rounds)
+    pages.show("folder_speed", table.markdown(), write)
 
 
 if __name__ == "__main__":

@@ -19,10 +19,10 @@ def test_each_number_of_workers_has_a_row_and_its_pace(tmp_path, monkeypatch):
     monkeypatch.setattr(folder_speed, "_time", run)
     table = folder_speed.by_workers(tmp_path, [1, 2], effort=3)
     assert table.rows == [
-        ("encode, 1 at once", "0.500", "1.00"),
-        ("encode, 2 at once", "1.000", "2.00"),
-        ("decode, 1 at once", "0.400", "1.00"),
-        ("decode, 2 at once", "0.667", "1.67"),
+        ("encode, 1 at once", "0.500", "1.00", "556"),
+        ("encode, 2 at once", "1.000", "2.00", "278"),
+        ("decode, 1 at once", "0.400", "1.00", "694"),
+        ("decode, 2 at once", "0.667", "1.67", "417"),
     ]
     assert len(commands) == 8 and table.notes[0].startswith("2 pictures, effort 3")
     assert " ".join(commands[0][1:]) == "encode pictures --out files --effort 3 --jobs 1 --force"
