@@ -17,6 +17,7 @@ from hvaecodec.codec.photo.streams import Encoding
 
 MAX_REFINED = 2**26  # pixels; refining keeps five arrays of coefficients, which would not fit beside larger ones
 _STRIDES = (0.05, 2.0)  # least and most of a target's stride
+_LOST = 1.25  # times the lowest cost; beyond it a search that is on its way does not come back
 
 
 class Targets(NamedTuple):
@@ -58,6 +59,10 @@ class Strides:
         self.signs = signs
         return self.factors
 
+    def shorten(self, config: SearchConfig) -> None:
+        """Let all go less far, as those do that turned back."""
+        np.clip(self.factors * np.float32(config.turned), *_STRIDES, out=self.factors)
+
 
 @dataclass(frozen=True)
 class Refiner:
@@ -80,7 +85,9 @@ class Refiner:
     All coefficients move at once, which the sum over single coefficients does not foresee. So they go a part of the
     way, least where their own curvature is low beside what they share with others (`slowness`), less with every pass,
     and as far as their `Strides` say. Every walk goes on from the one before, whatever it cost: on the way from one
-    valley to a lower one most pictures pass higher ground. The cheapest is kept.
+    valley to a lower one most pictures pass higher ground. But one that costs far more than the cheapest is lost: the
+    adaptation of a small picture can grow without bound. Then the way goes on from the cheapest, with shorter strides
+    of the adaptation; symbols cannot go far. The cheapest is kept.
     """
 
     sources: list[Source]  # of all slices of the picture
@@ -95,6 +102,9 @@ class Refiner:
         trial = self.judge(start)
         best, lowest = trial.encodings, trial.cost
         for number, pace in enumerate(np.geomspace(*self.config.paces, passes).tolist(), 1):
+            if not trial.cost <= _LOST * lowest:  # it may be no number at all
+                trial, targets = self.judge(best), _targets_of(best)
+                adapting.shorten(self.config)
             moves = zip(self.sources, targets.symbols, trial.proposals.symbols, strides, strict=True)
             symbols = [self._moved(*move, pace) for move in moves]
             coefficients = self._adapted(targets.coefficients, trial.proposals.coefficients, adapting, pace)
@@ -176,3 +186,11 @@ class Refiner:
             rounder = Rounder(symbols, source.weight, source.weights.bitstream.tables, self.config)
             encodings.append(source.encode(rounder, adaptation))
         return encodings
+
+
+def _targets_of(encodings: list[Encoding]) -> Targets:
+    """Return targets that are rounded to what encodings of all slices have."""
+    found = encodings[0].context.adaptation.coefficients
+    coefficients = np.zeros(DIRECTIONS)
+    coefficients[: len(found)] = found
+    return Targets([encoding.context.symbols.astype(np.float32) for encoding in encodings], coefficients)

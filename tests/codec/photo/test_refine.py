@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
+from hvaecodec.codec.photo.adaptation import DIRECTIONS, curvature, unit
 from hvaecodec.codec.photo.context import join
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ErrorGradient
@@ -35,6 +36,18 @@ class Quadratic:
 
     def squared_error(self, context, pixels):
         return self.error_gradient(context, pixels).error
+
+
+class Cliff(Quadratic):
+    """Errors that are no numbers as soon as the adaptation goes far, and gradients that ask it to go there."""
+
+    def error_gradient(self, context, pixels):
+        found = super().error_gradient(context, pixels)
+        if np.abs(context.adaptation.coefficients).max(initial=0) > 2:
+            return ErrorGradient(np.nan, np.full_like(found.by_symbol, np.nan), np.full(DIRECTIONS, np.nan))
+        proposed = 100 * unit(context.adaptation.scale or 12)
+        curved = curvature(float(self.weights.bitstream.delta[STEP_INDEX]), PIXELS[..., 0].size)
+        return replace(found, by_row=np.full(DIRECTIONS, -2 * curved * proposed))
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +80,18 @@ def test_refinement_comes_nearer_to_the_ideal_and_never_back(source):
     refiner = Refiner([source], PIXELS, replace(CONFIG, reach=1e6))
     costs = [refiner.judge(refiner.refine([once], passes)).cost for passes in range(6)]
     assert costs == sorted(costs, reverse=True) and costs[-1] < 0.5 * costs[0]
+
+
+def test_an_adaptation_that_explodes_is_taken_back(source):
+    """The search goes on from the cheapest with shorter strides, and the symbols are refined all the same."""
+    nets = Cliff(source.weights.nets.weights, source.weights.nets.weight)
+    source = replace(source, weights=replace(source.weights, nets=nets))
+    once = source.encode(Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, CONFIG))
+    refiner = Refiner([source], PIXELS, replace(CONFIG, reach=1e6))
+    best = refiner.refine([once], 12)
+    assert refiner.judge(best).cost < 0.5 * refiner.judge([once]).cost
+    adaptation = best[0].context.adaptation.coefficients
+    assert len(adaptation) and np.abs(adaptation).max() <= 2
 
 
 def test_targets_stay_within_reach_of_the_coefficients(source):
