@@ -190,7 +190,7 @@ class Refiner:
 
 def _targets_of(encodings: list[Encoding]) -> Targets:
     """Return targets that are rounded to what encodings of all slices have."""
-    found = encodings[0].context.adaptation.coefficients
+    values = encodings[0].context.adaptation.coefficients
     coefficients = np.zeros(DIRECTIONS)
-    coefficients[: len(found)] = found
+    coefficients[: len(values)] = values
     return Targets([encoding.context.symbols.astype(np.float32) for encoding in encodings], coefficients)

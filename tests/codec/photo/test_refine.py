@@ -42,12 +42,12 @@ class Cliff(Quadratic):
     """Errors that are no numbers as soon as the adaptation goes far, and gradients that ask it to go there."""
 
     def error_gradient(self, context, pixels):
-        found = super().error_gradient(context, pixels)
+        usual = super().error_gradient(context, pixels)
         if np.abs(context.adaptation.coefficients).max(initial=0) > 2:
-            return ErrorGradient(np.nan, np.full_like(found.by_symbol, np.nan), np.full(DIRECTIONS, np.nan))
+            return ErrorGradient(np.nan, np.full_like(usual.by_symbol, np.nan), np.full(DIRECTIONS, np.nan))
         proposed = 100 * unit(context.adaptation.scale or 12)
         curved = curvature(float(self.weights.bitstream.delta[STEP_INDEX]), PIXELS[..., 0].size)
-        return replace(found, by_row=np.full(DIRECTIONS, -2 * curved * proposed))
+        return replace(usual, by_row=np.full(DIRECTIONS, -2 * curved * proposed))
 
 
 @pytest.fixture(scope="module")
