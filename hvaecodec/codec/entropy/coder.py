@@ -6,7 +6,7 @@ exact dyadic float64, and docs/FORMAT.md gives the integer CDF that results.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import constriction
@@ -16,6 +16,7 @@ from hvaecodec.codec.entropy.order import order_by_table
 from hvaecodec.codec.entropy.words import check_exhausted, decode_run, from_words, to_words
 from hvaecodec.models.integers import ESCAPE_BITS, TOTAL_BITS, radii
 
+_AT_ONCE = 1 << 18  # symbols that are looked up at once: a chunk may have six million, and indices take eight bytes
 _ESCAPE_OFFSET = 1 << (ESCAPE_BITS - 1)
 
 
@@ -54,6 +55,12 @@ class Tables:
         return float(self.flat_bits.take(self.starts.take(tables) + entries).sum(dtype=np.float64))
 
 
+def _pieces(count: int) -> Iterator[slice]:
+    """Cut so many symbols into pieces; there is one if there are none."""
+    for first in range(0, max(count, 1), _AT_ONCE):
+        yield slice(first, min(first + _AT_ONCE, count))
+
+
 class Encoder:
     """Writes one stream. Arrays are flat, in coding order before the sort by table. est_bits: of all written so far."""
 
@@ -65,22 +72,29 @@ class Encoder:
     def write(self, symbols: np.ndarray, tables: np.ndarray, means: np.ndarray, signs: np.ndarray) -> None:
         """Write one chunk: symbols with their tables, whole means and signs, int32 (N,)."""
         order, runs = order_by_table(tables)
-        tables = tables.astype(np.intp)  # indices of another kind are slow
-        radius = self.tables.radius.take(tables)
         entry = symbols - means
         entry *= signs
-        entry += radius
-        outside = entry.view(np.uint32) > (2 * radius).view(np.uint32)  # also what is negative
-        escapes = bool(outside.any())
-        if escapes:
-            entry[outside] = 2 * radius[outside] + 1
-        self.est_bits += self.tables.sum_of_bits(tables, entry)
+        parts = [some.start + self._enter(entry[some], tables[some]) for some in _pieces(len(entry))]
         entry = entry.take(order)
         for table, start, stop in runs:
             self.coder.encode(entry[start:stop], self.tables.models[table])
-        if escapes:
+        escapes = np.concatenate(parts)
+        if len(escapes):
+            outside = np.zeros(len(symbols), bool)
+            outside[escapes] = True
             values = symbols[order[outside[order]]] + _ESCAPE_OFFSET
             self.coder.encode(values, self.tables.escape)
+
+    def _enter(self, values: np.ndarray, tables: np.ndarray) -> np.ndarray:
+        """Make differences to means their entries in their tables, in place, and return where there are escapes."""
+        tables = tables.astype(np.intp)  # indices of another kind are slow
+        radius = self.tables.radius.take(tables)
+        values += radius
+        radius *= 2
+        outside = np.flatnonzero(values.view(np.uint32) > radius.view(np.uint32))  # also what is negative
+        values[outside] = radius[outside] + 1
+        self.est_bits += self.tables.sum_of_bits(tables, values)
+        return outside
 
     def bytes(self) -> bytes:
         """Return the stream of all that was written."""
@@ -104,18 +118,23 @@ class Decoder:
         entry = np.empty(len(tables), np.int32)
         for table, start, stop in runs:
             entry[start:stop] = decode_run(self.coder, self.tables.models[table], stop - start)
-        tables = tables.take(order).astype(np.intp)  # indices of another kind are slow
-        self.est_bits += self.tables.sum_of_bits(tables, entry)
-        radius = self.tables.radius.take(tables)
-        escapes = order[entry == 2 * radius + 1]
-        entry -= radius
         symbols = np.empty(len(tables), np.int32)
-        symbols[order] = entry
+        parts = [self._leave(symbols, tables, entry[some], order[some]) for some in _pieces(len(entry))]
         symbols *= signs
         symbols += means
+        escapes = np.concatenate(parts)
         if len(escapes):
             symbols[escapes] = decode_run(self.coder, self.tables.escape, len(escapes)) - _ESCAPE_OFFSET
         return symbols
+
+    def _leave(self, values: np.ndarray, tables: np.ndarray, entry: np.ndarray, order: np.ndarray) -> np.ndarray:
+        """Put differences to means where entries in their tables belong, and return where there are escapes."""
+        tables = tables.take(order).astype(np.intp)  # indices of another kind are slow
+        self.est_bits += self.tables.sum_of_bits(tables, entry)
+        radius = self.tables.radius.take(tables)
+        escapes: np.ndarray = order[entry == 2 * radius + 1]
+        values[order] = entry - radius
+        return escapes
 
     def check_exhausted(self) -> None:
         """Raise CorruptFile if the stream goes on after all that was read of it."""

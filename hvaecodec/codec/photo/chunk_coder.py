@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from hvaecodec.codec.free_memory import hand_back_memory
 from hvaecodec.codec.photo.chunk import Chunk, DcPlace, Place, StepPlace
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ExactPrior
 from hvaecodec.models.integers import N_SCALES, Coding, coding_of_heads, coding_of_quarters
-from hvaecodec.models.photo.layout import STEPS, TILE, Step
+from hvaecodec.models.photo.layout import N_LEVELS, STEPS, TILE, Step
 from hvaecodec.models.photo.prior_layers import MAX_LINEAR_LEVEL
+from hvaecodec.models.photo.prior_walk import Known
 
 CHUNK_TILES = 4096  # tiles of one coder call: a part of the format (docs/FORMAT.md)
+LARGE_SLICE = 1 << 14  # tiles; what a step of the finest level takes is hundreds of megabytes then
 
 Code = Callable[[Chunk], np.ndarray]  # writes or reads the symbols of a chunk and returns them, in its shape
 
@@ -48,18 +51,19 @@ class ChunkCoder:
         values = DcPlace(channels, tiles).take(self.symbols)
         return self.prior.tensor(values.astype(np.float32)[None, :, :, None])
 
-    def code_step(self, step: Step, prediction: Any, state: Any) -> Any:
+    def code_step(self, step: Step, prediction: Any, known: Known) -> Any:
         """Code a step, so many tiles at a time, and return its symbols, (1, n, rows, columns); None for the last."""
         (height, width), last = self.frame.grid, step is STEPS[-1]
+        if height * width >= LARGE_SLICE and step.stream_level == N_LEVELS - 1:
+            hand_back_memory()  # what the levels before took lies in pieces that the finest one cannot use
         values = None if last else np.zeros((1, step.size, height, width), np.float32)
         at_once = max(1, CHUNK_TILES // width)
         for top in range(0, 0 if self.frame.grey and step.bands[0].channel else height, at_once):
             rows = slice(top, min(top + at_once, height))
-            head = self._integers(self.prior.conv(f"{step.name}.head", state[:, :, rows]))[0]
-            own = None if prediction is None else self._integers(prediction[:, :, rows])[0]
-            symbols = self._code(StepPlace(step, rows), coding_of_heads(head[: step.size], head[step.size :], own))
+            symbols = self._code(StepPlace(step, rows), self._step_coding(step, rows, prediction, known))
             if values is not None:
                 values[0, :, rows] = symbols
+            del symbols  # as large as what the next ones come from
         return None if values is None else self.prior.tensor(values)
 
     def _code(self, place: Place, coding: Coding) -> np.ndarray:
@@ -67,6 +71,12 @@ class ChunkCoder:
         if self.keep or place.stream_level <= MAX_LINEAR_LEVEL:
             place.put(self.symbols, symbols)
         return symbols
+
+    def _step_coding(self, step: Step, rows: slice, prediction: Any, known: Known) -> Coding:
+        """How a step's symbols in some rows of tiles are coded."""
+        head = self._integers(self.prior.conv(f"{step.name}.head", known.joined(self.prior, rows)))[0]
+        own = None if prediction is None else self._integers(prediction[:, :, rows])[0]
+        return coding_of_heads(head[: step.size], head[step.size :], own)
 
     def _dc_coding(self, n_channels: int, n_tiles: int, prediction: Any, head: Any) -> Coding:
         """How DCs are coded: by the widest table around zero on the coarsest lattice, else as the network says."""

@@ -69,7 +69,7 @@ class PackedContext:
     """The context of a slice as it waits to be drawn: of its finest level a byte a symbol where that holds them all."""
 
     def __init__(self, context: Context) -> None:
-        self._about = replace(context, symbols=context.symbols[:, :0])
+        self._about = replace(context, symbols=context.symbols[:, :0].copy())  # a view would keep all of them
         planes = context.symbols.reshape(N_PLACES, *context.grid)
         self._coarse = planes[_COARSE]
         small = all(-128 <= planes[place].min() and planes[place].max() <= 127 for place in _FINEST)

@@ -11,17 +11,15 @@ from torch import Tensor
 from hvaecodec.models.integer_rounding import straight
 from hvaecodec.models.photo.fused_mass import fused_log2_mass
 from hvaecodec.models.photo.layout import N_LEVELS, Step
+from hvaecodec.models.photo.prior_walk import Arithmetic, Known
 
 MIN_LOG2_SCALE, PER_OCTAVE, N_SCALES = -4.5, 3, 39  # of the scales that tables exist for; see `models.integers`
 
 
-class Heads(Protocol):
-    """What a counter asks of a prior: its layers, and whether scales and means are rounded to what tables exist for."""
+class Rounding(Arithmetic, Protocol):
+    """A prior in floats. rounding: whether scales and means are rounded to what tables exist for."""
 
     rounding: bool
-
-    def conv(self, name: str, x: Tensor) -> Tensor:
-        """Apply the layer of that name."""
 
 
 class BitCounter:
@@ -30,7 +28,7 @@ class BitCounter:
     symbols: (B, 3, 32, 32, rows, columns).
     """
 
-    def __init__(self, net: Heads, symbols: Tensor) -> None:
+    def __init__(self, net: Rounding, symbols: Tensor) -> None:
         self.net, self.symbols = net, symbols.float()
         self.levels = [symbols.new_zeros((), dtype=torch.float32) for _ in range(N_LEVELS)]
 
@@ -49,10 +47,10 @@ class BitCounter:
             self._count(0, values, prediction, head)
         return values
 
-    def code_step(self, step: Step, prediction: Tensor | None, state: Tensor) -> Tensor:
+    def code_step(self, step: Step, prediction: Tensor | None, known: Known) -> Tensor:
         """Count the bits of a step's symbols and return them, (B, n, rows, columns)."""
         values = values_at(self.symbols, step)
-        self._count(step.stream_level, values, prediction, self.net.conv(f"{step.name}.head", state))
+        self._count(step.stream_level, values, prediction, self.net.conv(f"{step.name}.head", known.joined(self.net)))
         return values
 
     def _count(self, stream_level: int, values: Tensor, prediction: Tensor | None, head: Tensor) -> None:

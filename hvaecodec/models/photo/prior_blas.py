@@ -81,6 +81,13 @@ class BlasArithmetic:
             parts.append(_finish(matrix @ unfolded, half, scale).reshape(batch, len(matrix), -1, columns))
         return parts[0] if len(parts) == 1 else np.concatenate(parts, 2)
 
+    def embed(self, name: str, parts: list[np.ndarray]) -> np.ndarray:
+        """Apply a layer without neighbours to the features of symbols (B, n, rows, columns) each, joined, by rows."""
+        out = []
+        for rows in cut(parts[0].shape[2], -(-parts[0].size // VALUES_AT_ONCE)):
+            out.append(self.conv(name, self.join([self.features(part[:, :, rows]) for part in parts])))
+        return np.concatenate(out, 2) if len(out) > 1 else out[0]
+
     def relu(self, x: np.ndarray) -> np.ndarray:
         """Clamp to the range of activations, 0..255."""
         return np.clip(x, np.float32(0), np.float32(255))

@@ -123,6 +123,13 @@ class ExactArithmetic:
     def _finish(acc: Tensor, half: Tensor, scale: Tensor) -> Tensor:
         return acc.add_(half).mul_(scale).floor_()
 
+    def embed(self, name: str, parts: list[Tensor]) -> Tensor:
+        """Apply a layer without neighbours to the features of symbols (B, n, rows, columns) each, joined, by rows."""
+        out = []
+        for rows in cut(parts[0].shape[2], -(-parts[0].numel() // VALUES_AT_ONCE)):
+            out.append(self.conv(name, self.join([self.features(part[:, :, rows]) for part in parts])))
+        return torch.cat(out, 2) if len(out) > 1 else out[0]
+
     def relu(self, x: Tensor) -> Tensor:
         """Clamp to the range of activations, 0..255."""
         return x.clamp(0, 255)

@@ -52,6 +52,10 @@ class NumpyArithmetic:
         acc = correlate(weight, padded) + bias[:, None, None]
         return shift(acc, exponent.astype(np.int64)[:, None, None])
 
+    def embed(self, name: str, parts: list[np.ndarray]) -> np.ndarray:
+        """Apply a layer without neighbours to the features of symbols (B, n, rows, columns) each, joined."""
+        return self.conv(name, self.join([self.features(part) for part in parts]))
+
     def relu(self, x: np.ndarray) -> np.ndarray:
         """Clamp to the range of activations, 0..255."""
         return np.clip(x, 0, 255)

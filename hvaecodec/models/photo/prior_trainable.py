@@ -80,6 +80,10 @@ class PriorNet(nn.Module):
             weight = straight(weight, torch.round(weight / step).clamp(-127, 127) * step)
         return self._round(F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2))
 
+    def embed(self, name: str, parts: list[Tensor]) -> Tensor:
+        """Apply a layer without neighbours to the features of symbols (B, n, rows, columns) each, joined."""
+        return self.conv(name, self.join([self.features(part) for part in parts]))
+
     def relu(self, x: Tensor) -> Tensor:
         """Clamp to the range of activations, 0 to 255/32."""
         return x.clamp(0, TOP)

@@ -16,7 +16,7 @@ does with the symbols what is to be done: writes them, reads them, or counts the
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from hvaecodec.models.photo.layout import N_LEVELS, STEPS, Phase, Step, dc_base, dc_phases
 from hvaecodec.models.photo.prior_layers import MAX_LINEAR_LEVEL, PriorConfig
@@ -38,6 +38,9 @@ class Arithmetic(Protocol):
 
     def conv(self, name: str, x: Array) -> Array:
         """Apply the layer of that name to activations and requantise; the result has a sign."""
+
+    def embed(self, name: str, parts: list[Array]) -> Array:
+        """Apply a layer without neighbours to the features of symbols (B, n, rows, columns) each, joined."""
 
     def relu(self, x: Array) -> Array:
         """Clamp to the range of activations, 0..255 in 1/32."""
@@ -82,6 +85,23 @@ class Arithmetic(Protocol):
         """Return the differences of DCs to those of the eight tiles around, (B, 24, rows, columns)."""
 
 
+class Known(NamedTuple):
+    """What the tables of a step come from; its parts are joined some rows at a time, for together they are large.
+
+    state: activations, (B, width, rows, columns). tiles: the features of the shapes. first: the symbols of the first
+    half of the band, for its second half.
+    """
+
+    state: Array
+    tiles: Array
+    first: Array | None
+
+    def joined(self, a: Arithmetic, rows: slice = slice(None)) -> Array:
+        """Return the input of a step's head in some rows."""
+        first = [] if self.first is None else [a.features(self.first[:, :, rows])]
+        return a.join([self.state[:, :, rows], self.tiles[:, :, rows], *first])
+
+
 class Coder(Protocol):
     """What `walk` asks and tells about symbols. Symbols that it returns may be decoded or have been known before."""
 
@@ -97,12 +117,11 @@ class Coder(Protocol):
         prediction: quarter symbols; head: what the network says. Both are None on the coarsest lattice.
         """
 
-    def code_step(self, step: Step, prediction: Array | None, state: Array) -> Array:
+    def code_step(self, step: Step, prediction: Array | None, known: Known) -> Array:
         """Code the symbols of a step and return them, (B, n, rows, columns); None will do for the last step.
 
-        The layer "<step>.head" gives their tables from the state, to which the features of the shapes and, for a
-        second half, those of the first are joined; the coder applies it, in parts if it likes.
-        prediction: quarter symbols, None where there is no linear prediction.
+        The layer "<step>.head" gives their tables from what is known; the coder applies it, some rows at a time if it
+        likes. prediction: quarter symbols, None where there is no linear prediction.
         """
 
 
@@ -118,21 +137,19 @@ def walk(a: Arithmetic, step_index: Array, shapes: Array, coder: Coder, *, n_lev
     if n_levels == 1:
         return
     state = a.conv("start", a.features(a.dc_around(coder.known_dc())))
-    features: Array = None  # of the step before, where that was the first half of a band
+    first: Array = None  # the symbols of the step before, where that was the first half of a band
     for step in STEPS:
         if step.stream_level >= n_levels:
             return
         state = _refined(a, step, state, rate, tiles)
         low = step.stream_level <= MAX_LINEAR_LEVEL
         prediction = a.linear(step, coder.known_symbols(), shapes) if low else None
-        known = [a.relu(state), tiles, *([features] if step.half == 1 else [])]
-        symbols = coder.code_step(step, prediction, a.join(known))
+        symbols = coder.code_step(step, prediction, Known(a.relu(state), tiles, first))
         if step is not STEPS[-1]:
-            features = a.features(symbols)
-            parts = [features] if prediction is None else [features, a.features(symbols - a.nearest(prediction))]
-            state = a.add(state, a.conv(f"{step.name}.embed", a.join(parts)))
+            parts = [symbols] if prediction is None else [symbols, symbols - a.nearest(prediction)]
+            state = a.add(state, a.embed(f"{step.name}.embed", parts))
+            first = symbols if step.half == 0 else None
             del symbols, parts
-            features = features if step.half == 0 else None  # large, and of use to a second half alone
 
 
 def _refined(a: Arithmetic, step: Step, state: Array, rate: Array, tiles: Array) -> Array:

@@ -12,6 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference_decoder import ESCAPES, RangeEncoder, ReferenceDecoder, starts_of
 
+from hvaecodec.codec.entropy import coder
 from hvaecodec.codec.entropy.coder import Decoder, Encoder, Tables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.models.integers import N_TABLES, fit_tables, logistic_tables, radii
@@ -208,3 +209,19 @@ def test_damaged_streams_end(seed, cut, flip):
     for data in (bytes(damaged), bytes(damaged)[: int(cut * len(damaged))], b""):
         with suppress(CorruptFile):
             assert Decoder(tables, data).read(*coding).shape == symbols.shape
+
+
+@pytest.mark.parametrize("size", [0, 1, 20, 21, 500])
+def test_symbols_looked_up_in_pieces_are_the_same(monkeypatch, size):
+    rng = np.random.default_rng(5)
+    chunk, (tables, _) = random_chunk(rng, FREQUENCIES[1], size), SETS[1]
+    whole = Encoder(tables)
+    whole.write(*chunk)
+    monkeypatch.setattr(coder, "_AT_ONCE", 20)
+    parts = Encoder(tables)
+    parts.write(*chunk)
+    assert parts.bytes() == whole.bytes() and parts.est_bits == pytest.approx(whole.est_bits)
+    decoder = Decoder(tables, whole.bytes())
+    np.testing.assert_array_equal(decoder.read(*chunk[1:]), chunk[0])
+    decoder.check_exhausted()
+    assert decoder.est_bits == pytest.approx(whole.est_bits)

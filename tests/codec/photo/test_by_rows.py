@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -233,3 +234,11 @@ def test_a_target_of_another_shape_an_alpha_and_a_limit_of_pixels(codec):
 
 def test_the_command_goes_by_rows_where_nothing_is_refined_any_more():
     assert LARGE == MAX_REFINED
+
+
+def test_a_context_that_waits_holds_nothing_of_the_one_it_came_from():
+    symbols = np.zeros((3, 32, 32, 2, 3), np.int16)
+    packed = PackedContext(Context(symbols, np.zeros((2, 4, 6), np.int64), 300))
+    gone = weakref.ref(symbols)
+    del symbols
+    assert gone() is None and packed.below(1).rows == 1

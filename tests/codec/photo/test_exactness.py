@@ -184,8 +184,8 @@ class Recorder:
         flat = self.symbols[:, :, 0, 0].reshape(len(self.symbols), 3, -1)
         return self.a.tensor(flat[:, channels][:, :, index, None].astype(np.float32))
 
-    def code_step(self, step, prediction, state):
-        self._keep(prediction, self.a.conv(f"{step.name}.head", state))
+    def code_step(self, step, prediction, known):
+        self._keep(prediction, self.a.conv(f"{step.name}.head", known.joined(self.a)))
         values = np.stack([StepPlace(step, slice(None)).take(item) for item in self.symbols])
         return self.a.tensor(values.astype(np.float32))
 

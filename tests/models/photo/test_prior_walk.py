@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -44,10 +46,10 @@ def net() -> PriorNet:
 
 
 class Recorder:
-    """A coder for `walk` that keeps what it is told; `head` applies the step's head."""
+    """A coder for `walk` that keeps what it is told, with the numbers of an arithmetic."""
 
-    def __init__(self, symbols, head) -> None:
-        self.symbols, self.head, self.heads, self.means = symbols, head, [], []
+    def __init__(self, symbols, arithmetic) -> None:
+        self.symbols, self.arithmetic, self.heads, self.means = symbols, arithmetic, [], []
 
     def known_dc(self):
         return self.symbols[:, :, 0, 0]
@@ -62,20 +64,22 @@ class Recorder:
         flat = self.symbols[:, :, 0, 0].reshape(len(self.symbols), 3, -1)
         return flat[:, channels, tiles][..., None]
 
-    def code_step(self, step, prediction, state):
-        self.heads.append(np.asarray(self.head(f"{step.name}.head", state)))
+    def code_step(self, step, prediction, known):
+        self.heads.append(np.asarray(self.arithmetic.conv(f"{step.name}.head", known.joined(self.arithmetic))))
         self.means += [] if prediction is None else [np.asarray(prediction)]
         return self.symbols.reshape(len(self.symbols), 3072, *GRID)[:, step.places]
 
 
 def heads_of(arithmetic, symbols: np.ndarray, shapes: np.ndarray, index: np.ndarray) -> list[np.ndarray]:
-    coder = Recorder(arithmetic.tensor(symbols), arithmetic.conv)
+    coder = Recorder(arithmetic.tensor(symbols), arithmetic)
     walk(arithmetic, arithmetic.tensor(index), shapes, coder)
     return [np.asarray(part, np.int64) for part in (*coder.means, *coder.heads)]
 
 
+@pytest.mark.parametrize("at_once", [1 << 22, 300])
 @pytest.mark.parametrize("arithmetic", [ExactArithmetic, BlasArithmetic])
-def test_fast_arithmetics_agree_with_the_reference(net: PriorNet, arithmetic) -> None:
+def test_fast_arithmetics_agree_with_the_reference(net: PriorNet, arithmetic, at_once, monkeypatch) -> None:
+    monkeypatch.setattr(sys.modules[arithmetic.__module__], "VALUES_AT_ONCE", at_once)
     rng = np.random.default_rng(0)
     symbols, shapes, index = random_symbols(rng), random_shapes(rng), np.array([100, 640])
     arrays = export_integers(net)
@@ -103,7 +107,7 @@ def test_training_sees_the_roundings_of_the_integers(net: PriorNet) -> None:
     wanted = heads_of(ExactArithmetic(export_integers(net), net.config), symbols.astype(np.float32), shapes, index)
     net.rounding = True
     with torch.no_grad():
-        coder = Recorder(torch.from_numpy(symbols).float(), net.conv)
+        coder = Recorder(torch.from_numpy(symbols).float(), net)
         walk(net, torch.from_numpy(index), torch.from_numpy(shapes), coder)
     net.rounding = False
     for a, b in zip([*coder.means, *(32 * head for head in coder.heads)], wanted, strict=True):
@@ -120,7 +124,7 @@ def test_second_halves_see_the_first(net: PriorNet) -> None:
     other[:, first.places] += 3
     heads = []
     for part in (symbols, other.reshape(symbols.shape)):
-        coder = Recorder(torch.from_numpy(part).float(), net.conv)
+        coder = Recorder(torch.from_numpy(part).float(), net)
         with torch.no_grad():
             walk(net, index, torch.from_numpy(shapes), coder)
         heads.append(coder.heads)
