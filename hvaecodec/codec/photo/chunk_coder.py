@@ -12,12 +12,12 @@ from hvaecodec.codec.photo.chunk import Chunk, DcPlace, Place, StepPlace
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ExactPrior
 from hvaecodec.models.integers import N_SCALES, Coding, coding_of_heads, coding_of_quarters
-from hvaecodec.models.photo.layout import N_LEVELS, STEPS, TILE, Step
+from hvaecodec.models.photo.layout import STEPS, TILE, Step
 from hvaecodec.models.photo.prior_layers import MAX_LINEAR_LEVEL
 from hvaecodec.models.photo.prior_walk import Known
 
 CHUNK_TILES = 4096  # tiles of one coder call: a part of the format (docs/FORMAT.md)
-LARGE_SLICE = 1 << 14  # tiles; what a step of the finest level takes is hundreds of megabytes then
+LARGE_SLICE = 1 << 14  # tiles; their steps take hundreds of megabytes each
 
 Code = Callable[[Chunk], np.ndarray]  # writes or reads the symbols of a chunk and returns them, in its shape
 
@@ -54,8 +54,6 @@ class ChunkCoder:
     def code_step(self, step: Step, prediction: Any, known: Known) -> Any:
         """Code a step, so many tiles at a time, and return its symbols, (1, n, rows, columns); None for the last."""
         (height, width), last = self.frame.grid, step is STEPS[-1]
-        if height * width >= LARGE_SLICE and step.stream_level == N_LEVELS - 1:
-            hand_back_memory()  # what the levels before took lies in pieces that the finest one cannot use
         values = None if last else np.zeros((1, step.size, height, width), np.float32)
         at_once = max(1, CHUNK_TILES // width)
         for top in range(0, 0 if self.frame.grey and step.bands[0].channel else height, at_once):
@@ -64,6 +62,8 @@ class ChunkCoder:
             if values is not None:
                 values[0, :, rows] = symbols
             del symbols  # as large as what the next ones come from
+        if height * width >= LARGE_SLICE:
+            hand_back_memory()  # what this step took lies in pieces that the next one cannot use
         return None if values is None else self.prior.tensor(values)
 
     def _code(self, place: Place, coding: Coding) -> np.ndarray:
