@@ -19,7 +19,7 @@ from hvaecodec.training.critic_trainer import CriticTrainer
 from hvaecodec.training.data import Crops, Photos, corners
 from hvaecodec.training.loop import Moment, learning_rate
 from hvaecodec.training.perceptual.coded_crops import CodedCrops, Coder, join
-from hvaecodec.training.perceptual.lpips_loss import LpipsLoss
+from hvaecodec.training.perceptual.lpips_loss import STRIDE, LpipsLoss
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.recipes.common import LoopConfig
 from hvaecodec.training.recipes.perceptual import PerceptualTraining
@@ -85,8 +85,11 @@ class PerceptualTask:
         lpips, shrunk = self.lpips(seen.photo, drawn, rng)
         error = (seen.photo - drawn).square().mean()
         sample, apart = self._sample(seen, drawn)
+        mesh = mesh_of(drawn - seen.photo)
         total = c.lpips * lpips + c.shrunk * shrunk + c.error * error - c.score * score + c.sample * sample
+        total = total + c.mesh * mesh
         logs = {"lpips": lpips, "shrunk": shrunk, "error": error, "score": score, "sample": sample, "apart": apart}
+        logs["mesh"] = mesh
         return total, {name: value.detach().float() for name, value in (logs | critic_logs).items()}
 
     @torch.no_grad()
@@ -150,6 +153,18 @@ class PerceptualTask:
             return []
         photos = corners(self.valid_photos, self.config.pool_side).byte()
         return [join([self.coder.code(photo, index, 1) for photo in photos]) for index in VALID_INDICES]
+
+
+def mesh_of(error: Tensor) -> Tensor:
+    """Return the mean square of what repeats every four pixels in each tile of an error, (B, 3, H, W) of whole tiles.
+
+    AlexNet's first layer looks at every fourth pixel, and the generator makes pictures from folds of four. Means of
+    four pixels hold nothing of a mesh; without them a slope is none either.
+    """
+    error = error - F.avg_pool2d(F.pad(error, (1, 2, 1, 2), mode="reflect"), STRIDE, 1)
+    tiles = error.unflatten(3, (-1, TILE // STRIDE, STRIDE)).unflatten(2, (-1, TILE // STRIDE, STRIDE))
+    phases = tiles.mean((3, 6))  # (B, 3, rows, 4, columns, 4)
+    return (phases - phases.mean((3, 5), keepdim=True)).square().mean()
 
 
 def _draws(rng: torch.Generator) -> Draw:

@@ -20,8 +20,8 @@ class PerceptualTraining:
 
     Weights of the loss. lpips: LPIPS (AlexNet) at full size. shrunk: the same at 1/2 to 3/4 of the size. error: squared
     error of grey levels. score: the critic's. sample: of what the mean difference of two draws lacks, where it is less
-    than `difference` times the usual error of the first generator at the step. critic_rate: the critic's learning
-    rate, relative to the net's.
+    than `difference` times the usual error of the first generator at the step. mesh: of what repeats every four pixels
+    in the error, squared. critic_rate: the critic's learning rate, relative to the net's.
     """
 
     critic_width: int = 48
@@ -41,6 +41,7 @@ class PerceptualTraining:
     score: float = 0.08
     sample: float = 0.2
     difference: float = 0.15
+    mesh: float = 0.01
     critic_rate: float = 1.0
 
 

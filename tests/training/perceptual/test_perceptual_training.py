@@ -29,7 +29,7 @@ from hvaecodec.models.photo.quality import quality_of
 from hvaecodec.training.data import Photos
 from hvaecodec.training.loop import Moment
 from hvaecodec.training.perceptual.lpips_loss import STRIDE, LpipsLoss
-from hvaecodec.training.perceptual.perceptual_task import PerceptualTask, drawing_net
+from hvaecodec.training.perceptual.perceptual_task import PerceptualTask, drawing_net, mesh_of
 from hvaecodec.training.place import HERE
 from hvaecodec.training.run import Settings, train_recipe
 
@@ -132,6 +132,15 @@ def test_draws_that_agree_cost_what_they_lack(task):
         assert float(apart) == pytest.approx(float(share * task.config.difference * usual.mean()), rel=1e-4, abs=1e-4)
 
 
+def test_a_mesh_is_what_repeats_every_four_pixels():
+    columns = torch.arange(64.0)
+    for period, share in ((4, 1.0), (2, 1.0), (8, 0.0), (16, 0.0), (64, 0.0)):
+        waves = (3 * torch.cos(2 * torch.pi * columns / period)).expand(2, 3, 64, 64)
+        energy = float(waves[0, 0, 0].square().mean())  # a slope is no mesh either
+        for error in (waves, waves.transpose(2, 3)):
+            assert float(mesh_of(error + columns)) == pytest.approx(share * energy, abs=0.06 * energy)
+
+
 def test_a_crop_is_cut_alike_in_all_that_is_seen_of_it(task):
     whole = task.pool.window(0)[0]
     part = whole.cut(1, 0, 2)
@@ -163,7 +172,7 @@ def test_a_step_moves_net_and_critic(task):
     assert set(logs) >= {"lpips", "shrunk", "error", "score", "sample", "apart", "critic", "real"}
     c = task.config
     expected = c.lpips * logs["lpips"] + c.shrunk * logs["shrunk"] + c.error * logs["error"]
-    expected = expected - c.score * logs["score"] + c.sample * logs["sample"]
+    expected = expected - c.score * logs["score"] + c.sample * logs["sample"] + c.mesh * logs["mesh"]
     assert float(loss.detach()) == pytest.approx(float(expected), rel=1e-4)
 
 
