@@ -20,11 +20,12 @@ class Run(NamedTuple):
 def order_by_table(tables: np.ndarray) -> tuple[np.ndarray, list[Run]]:
     """Return a stable order of symbols by their table, and the runs of one table in that order.
 
-    tables: the number of each symbol's table, 0..255, (N,) integers.
+    tables: the number of each symbol's table, (N,) integers, all between one multiple of 256 and the next.
     """
-    small = tables.astype(np.uint8)
-    order = np.argsort(small, kind="stable")
-    pieces = np.array_split(small, -(-len(small) // _AT_ONCE) or 1)
-    ends = np.cumsum(np.sum([np.bincount(piece, minlength=256) for piece in pieces], axis=0)).tolist()
+    order = np.argsort(tables.astype(np.uint8), kind="stable")
+    counts = np.zeros(int(tables.max(initial=0)) + 1, np.int64)
+    for first in range(0, len(tables), _AT_ONCE):
+        counts += np.bincount(tables[first : first + _AT_ONCE], minlength=len(counts))
+    ends = np.cumsum(counts).tolist()
     starts = [0, *ends[:-1]]
     return order, [Run(t, a, b) for t, (a, b) in enumerate(zip(starts, ends, strict=True)) if b > a]

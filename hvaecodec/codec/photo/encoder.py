@@ -29,8 +29,8 @@ def encode_picture(
     """Encode a uint8 (H, W) or (H, W, 3) picture at a step index, and return its streams and context.
 
     effort 0 rounds plainly (for comparison). 1 rounds by rate and distortion in one pass. 2 and 3 refine that and adapt
-    the generator, through the newest generator, which is loaded only then; 3 also chooses the DCT blocks by what the
-    prior asks for them. Pictures above 64 megapixels are not refined.
+    the generator, through the newest generator, which is loaded only then. Pictures above 64 megapixels are not refined;
+    3 chooses their DCT blocks by what the prior asks for them.
     """
     frame = Frame.of(pixels.shape[0], pixels.shape[1], step_index, grey=pixels.ndim == 2)
     encoder = SliceEncoder(weights, effort, config, refined=is_refined(pixels.shape, effort, config))
@@ -61,7 +61,7 @@ class SliceEncoder:
 
     def encode(self, pixels: np.ndarray, frame: Frame, *, keep: bool = True) -> tuple[Source, Encoding]:
         """Encode the rows of a slice, uint8 (H, W) or (H, W, 3). frame: of the slice. keep: its context's symbols."""
-        priced = self.effort > 0 and self.config.priced[self.effort - 1]
+        priced = self.effort > 0 and not self.refined and self.config.priced[self.effort - 1]
         shapes = choose_by_price(self.weights, pixels, frame, self.config) if priced else None
         source = Source.of(self.weights, frame, self._analysis(pixels, frame, shapes), self.config)
         return source, encode_once(source, self.config, plain=self.effort == 0, refined=self.refined, keep=keep)

@@ -37,7 +37,8 @@ class SearchConfig:
     alone: tuple[float, float] = (0.15, 0.4)
     start: float = 0.5
     passes: tuple[int, int, int] = (0, 5, 24)  # refinements through the generator, by effort
-    priced: tuple[bool, bool, bool] = (False, False, True)  # whether DCT blocks are chosen by the prior's prices
+    # Whether DCT blocks are chosen by the prior's prices where nothing is refined: refined ones are the worse for it.
+    priced: tuple[bool, bool, bool] = (False, False, True)
     trust: float = 1.0  # exponent of the generator's curvature in the weights; 0 leaves the generator out
     floor: float = 0.15  # least curvature: a large step costs more than the local curvature says
     paces: tuple[float, float] = (0.6, 0.12)  # how far targets move to where the gradient points, first pass and last

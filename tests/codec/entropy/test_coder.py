@@ -12,7 +12,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from reference_decoder import ESCAPES, RangeEncoder, ReferenceDecoder, starts_of
 
-from hvaecodec.codec.entropy import coder
+from hvaecodec.codec.entropy import coder, order
 from hvaecodec.codec.entropy.coder import Decoder, Encoder, Tables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.models.integers import N_TABLES, fit_tables, logistic_tables, radii
@@ -225,3 +225,14 @@ def test_symbols_looked_up_in_pieces_are_the_same(monkeypatch, size):
     np.testing.assert_array_equal(decoder.read(*chunk[1:]), chunk[0])
     decoder.check_exhausted()
     assert decoder.est_bits == pytest.approx(whole.est_bits)
+
+
+@pytest.mark.parametrize("first", [0, 256, 1024])
+def test_symbols_are_ordered_by_their_tables(monkeypatch, first):
+    monkeypatch.setattr(order, "_AT_ONCE", 7)
+    tables = first + np.random.default_rng(6).integers(0, 30, 100).astype(np.int32)
+    places, runs = order.order_by_table(tables)
+    np.testing.assert_array_equal(places, np.argsort(tables, kind="stable"))
+    assert [run for run in runs if (tables[places[run.start : run.stop]] != run.table).any()] == []
+    assert [run.start for run in runs] == [0, *(run.stop for run in runs[:-1])] and runs[-1].stop == 100
+    assert order.order_by_table(tables[:0])[1] == []

@@ -13,8 +13,8 @@ from promises import PHOTO
 from hvaecodec.codec.bands import RollingParts
 from hvaecodec.codec.errors import CodecError, CorruptFile
 from hvaecodec.codec.format.container import pack, unpack
+from hvaecodec.codec.photo import encoder, late_coefficients, render
 from hvaecodec.codec.photo import frame as frames
-from hvaecodec.codec.photo import late_coefficients, render
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.photo.context import Context, PackedContext
 from hvaecodec.codec.photo.refine import MAX_REFINED
@@ -100,6 +100,16 @@ def test_a_large_picture_is_not_refined_by_rows_either(codec, thin, monkeypatch)
     source = Recorded(TALL)
     assert codec.encode_rows(source, effort=2) == codec.encode(TALL, effort=2)
     assert max(past - first for first, past in source.rows) == 64
+
+
+@pytest.mark.parametrize("refined", [True, False])
+def test_blocks_are_chosen_by_their_price_only_where_nothing_is_refined(codec, monkeypatch, refined):
+    chosen = []
+    monkeypatch.setattr(encoder, "choose_by_price", lambda *_: chosen.append(1))  # None: the fast rule
+    monkeypatch.setattr(encoder, "MAX_REFINED", 2**26 if refined else 1)
+    for effort in (1, 2, 3):
+        codec.encode(TALL[:40], effort=effort)
+    assert len(chosen) == (0 if refined else 1)
 
 
 def test_a_slice_at_a_time_is_read_on_the_callers_thread(codec, thin):
