@@ -69,9 +69,11 @@ def served(folder: Path, headers: dict[str, str] | None = None) -> Iterator[str]
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=folder)) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/index.html"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/index.html"
+        finally:  # or a test that fails leaves a thread that no process ends without
+            server.shutdown()
+            thread.join()
 
 
 @contextmanager
