@@ -29,8 +29,8 @@ def encode_picture(
     """Encode a uint8 (H, W) or (H, W, 3) picture at a step index, and return its streams and context.
 
     effort 0 rounds plainly (for comparison). 1 rounds by rate and distortion in one pass. 2 and 3 refine that and adapt
-    the generator, through the newest generator, which is loaded only then. Pictures above 64 megapixels are not refined;
-    3 chooses their DCT blocks by what the prior asks for them.
+    the generator, through the newest generator, which is loaded only then. Pictures above 64 megapixels are not
+    refined; 3 chooses their DCT blocks by what the prior asks for them.
     """
     frame = Frame.of(pixels.shape[0], pixels.shape[1], step_index, grey=pixels.ndim == 2)
     encoder = SliceEncoder(weights, effort, config, refined=is_refined(pixels.shape, effort, config))
