@@ -1,8 +1,8 @@
 """Print what settings of the encoder's search are worth, on validation crops.
 
-    python research/adaptive-blocks/search.py WEIGHTS --data DATA [--effort 2] [--photos 8] "paces=(0.4, 0.1)" ...
+    python research/adaptive-blocks/search.py WEIGHTS --data DATA [--effort 2] [--photos 8] "paces=[0.4, 0.1]" ...
 
-Each argument has fields of `SearchConfig`, as in a call. Of every setting the cost that the search minimises is printed,
+Each argument sets a field of `SearchConfig`, KEY=VALUE. Of every setting the cost that the search minimises is printed,
 squared error over what a bit is worth plus bits, as a difference to the usual settings in per cent of their bits, for
 four step indices; negative is better. WEIGHTS is a folder of weights of `dct-vae-photo`; DATA holds `photos/valid.tar`.
 """
@@ -10,10 +10,8 @@ four step indices; negative is better. WEIGHTS is a folder of weights of `dct-va
 from __future__ import annotations
 
 import argparse
-import ast
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,15 +21,9 @@ from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.codec.photo.search import SearchConfig
 from hvaecodec.codec.photo.weights import PhotoWeights
 from hvaecodec.training.data import VALID_TAR, tar_photos
+from hvaecodec.training.limited_loop import setting
 
 INDICES = (160, 300, 440, 580)
-
-
-def settings(text: str) -> dict[str, Any]:
-    """Return the fields of a text such as `start=0.3, passes=(0, 8, 24)`."""
-    call = ast.parse(f"dict({text})", mode="eval").body
-    assert isinstance(call, ast.Call)
-    return {str(keyword.arg): ast.literal_eval(keyword.value) for keyword in call.keywords}
 
 
 def crops(photos: list[np.ndarray], count: int, side: int) -> list[np.ndarray]:
@@ -70,7 +62,7 @@ def main() -> None:
     usual = costs(weights, pictures, arguments.effort, SearchConfig())
     print("per cent of bits at step indices " + ", ".join(map(str, INDICES)) + "; mean")
     for text in arguments.settings:
-        ours = costs(weights, pictures, arguments.effort, replace(SearchConfig(), **settings(text)))
+        ours = costs(weights, pictures, arguments.effort, replace(SearchConfig(), **dict([setting(text)])))
         gains = 100 * ((ours[..., 0] - usual[..., 0]) / usual[..., 1]).mean(1)
         print(f"{text}: " + ", ".join(f"{gain:+.2f}" for gain in gains) + f"; {gains.mean():+.2f}", flush=True)
 

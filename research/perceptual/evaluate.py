@@ -56,7 +56,7 @@ def load_codec(weights: Path, run: Path | None) -> DctVaeCodec:
         return codec
 
 
-def mesh_of(error: np.ndarray) -> float:
+def mesh_ratio(error: np.ndarray) -> float:
     """Return the mean energy of an error (H, W, 3) at periods of four pixels, over the median of that around them.
 
     Frequencies nearer than three steps are left out of what is around, since a window blurs them.
@@ -83,7 +83,7 @@ def measure(codec: DctVaeCodec, photo: np.ndarray, quality: float) -> Row:
         row[f"psnr {temperature:g}"] = psnr_db(photo, picture)
         row[f"lpips {temperature:g}"] = lpips(photo, picture, net="alex")
         if temperature in (0, 1):
-            row[f"mesh {temperature:g}"] = mesh_of(picture.astype(float) - photo)
+            row[f"mesh {temperature:g}"] = mesh_ratio(picture.astype(float) - photo)
     other = codec.decode(data, temperature=1.0, seed=1)
     row["apart"] = float(np.abs(picture.astype(float) - other).mean())
     return row

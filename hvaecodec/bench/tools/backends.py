@@ -1,29 +1,26 @@
 """Compares the libraries that run the nets of a codec: `python -m hvaecodec.bench.tools.backends`.
 
 The commands themselves are timed, with all that they take to start, on a photo and on a mosaic of it; libraries take
-turns, so that a busy machine slows both. Memory is the command's resident high-water mark. `--write docs/doors.md`
+turns, so that a busy machine slows both. Memory is the command's peak of resident memory. `--write docs/doors.md`
 puts the tables into that page.
 """
 
 from __future__ import annotations
 
 import os
-import platform
-import subprocess
-import sys
 import tempfile
-import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import typer
 from PIL import Image
 
 from hvaecodec.bench.data.datasets import load_dataset
+from hvaecodec.bench.measure.command_cost import Cost, command_cost
 from hvaecodec.bench.measure.isolated import mosaic
+from hvaecodec.bench.measure.machine import processor
 from hvaecodec.bench.show.table import Table, to_markdown
 from hvaecodec.bench.tools import pages
 from hvaecodec.codec import registry
@@ -32,13 +29,6 @@ from hvaecodec.codec.images.alpha_and_grey import psnr_db
 
 LIBRARIES = tuple(MAX_EFFORT)
 CODECS = ("dct-vae-photo", "hqa-photo")
-
-
-class Cost(NamedTuple):
-    """What a command took: seconds of wall clock, and bytes of memory at its peak."""
-
-    seconds: float
-    peak_bytes: int
 
 
 @dataclass
@@ -55,7 +45,7 @@ class Costs:
     @property
     def gigabytes(self) -> float:
         """The largest round's memory."""
-        return max(cost.peak_bytes for cost in self.rounds) / 1e9
+        return max(cost.n_bytes for cost in self.rounds) / 1e9
 
 
 def by_library(folder: Path, codec: str, threads: list[int], rounds: int, quality: float) -> Table:
@@ -79,7 +69,7 @@ def by_library(folder: Path, codec: str, threads: list[int], rounds: int, qualit
     header = ("picture, library", "threads", "encode s", "decode s", "encode peak GB", "decode peak GB")
     note = (
         f"Quality {quality:g}, effort 1; the commands with all that they take to start, the fastest of {rounds} runs; "
-        f"processor: {platform.machine()}, {os.cpu_count()} cores."
+        f"processor: {processor()}, {os.cpu_count()} cores."
     )
     return Table(f"{codec}: time and memory", header, rows, [note])
 
@@ -126,13 +116,7 @@ def _load(codec: str, library: str) -> registry.Codec:
 def _run(folder: Path, library: str, threads: int, *words: str) -> Cost:
     """Run the command with a library and a number of threads."""
     environment = os.environ | {VARIABLE: library, "OMP_NUM_THREADS": str(threads)}
-    start = time.perf_counter()
-    process = subprocess.Popen([sys.executable, "-m", "hvaecodec", *words], cwd=folder, env=environment)
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
-        raise RuntimeError(f"hvaecodec {' '.join(words)} ended with status {process.returncode}")
-    return Cost(time.perf_counter() - start, usage.ru_maxrss * 1024)
+    return command_cost(*words, folder=folder, environment=environment)
 
 
 def main(

@@ -8,7 +8,6 @@ docs/cluster.md` puts the table into that page.
 from __future__ import annotations
 
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import typer
 from PIL import Image
 
 from hvaecodec.bench.data.datasets import load_dataset
+from hvaecodec.bench.measure.machine import processor
 from hvaecodec.bench.show.table import Table
 from hvaecodec.bench.tools import pages
 
@@ -46,7 +46,7 @@ def by_workers(folder: Path, jobs: list[int], *, effort: int = 1, rounds: int = 
         ]
     notes = [
         f"{n_pictures} pictures, effort {effort}, the fastest of {rounds} runs, starting included.",
-        f"One thread a worker; processor: {platform.machine()}, {os.cpu_count()} cores.",
+        f"One thread a worker; processor: {processor()}, {os.cpu_count()} cores.",
     ]
     header = ("", "pictures a second", f"times that of {jobs[0]}", "hours for a million")
     return Table("Folders", header, rows, notes)

@@ -7,38 +7,22 @@ counts. `--write docs/large.md` puts the table into that page.
 
 from __future__ import annotations
 
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from itertools import cycle
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import typer
 
 from hvaecodec.bench.data.datasets import load_dataset
+from hvaecodec.bench.measure.command_cost import command_cost
 from hvaecodec.bench.show.table import Table
 from hvaecodec.bench.tools import pages
 from hvaecodec.codec.images.colour import rgb
 
 _ROWS = 1024  # compared at once
-_COMMAND = """
-import atexit
-from hvaecodec.bench.measure.memory import process_peak
-from hvaecodec.cli.main import main
-atexit.register(lambda: print(process_peak()))
-main()
-"""  # the command, which prints the peak of its memory at its end
-
-
-class Cost(NamedTuple):
-    """What one command took: seconds, and bytes of resident memory at its peak."""
-
-    seconds: float
-    n_bytes: int
 
 
 def side_of(megapixels: int) -> int:
@@ -86,20 +70,16 @@ def psnr_of_files(first: Path, second: Path) -> float:
     return float(10 * np.log10(255**2 * a.size / squares)) if squares else float("inf")
 
 
-def _run(*words: str) -> Cost:
-    start = time.perf_counter()
-    done = subprocess.run([sys.executable, "-c", _COMMAND, *words], check=True, stdout=subprocess.PIPE, text=True)
-    return Cost(time.perf_counter() - start, int(done.stdout.split()[-1]))
-
-
 def measure(folder: Path, photos: list[np.ndarray], megapixels: int, quality: float) -> tuple[str, ...]:
     """Encode a picture at effort 1 and decode it, and return the row of the table. folder: for its files."""
     side = side_of(megapixels)
     picture, file, decoded = (folder / name for name in ("picture.npy", "picture.hvc", "decoded.npy"))
     write_mosaic(picture, photos, side)
-    encoding = _run("encode", str(picture), "-o", str(file), "--effort", "1", "--quality", f"{quality:g}", "--force")
+    encoding = command_cost(
+        "encode", str(picture), "-o", str(file), "--effort", "1", "--quality", f"{quality:g}", "--force"
+    )
     limit = str(2 * side * side)  # above half of it there is a warning
-    decoding = _run("decode", str(file), "-o", str(decoded), "--max-pixels", limit, "--force")
+    decoding = command_cost("decode", str(file), "-o", str(decoded), "--max-pixels", limit, "--force")
     bpp = 8 * file.stat().st_size / side**2
     costs = [f"{part:.0f}" for cost in (encoding, decoding) for part in (cost.seconds, cost.n_bytes / 1e6)]
     return str(megapixels), f"{side} × {side}", f"{bpp:.3f}", f"{psnr_of_files(picture, decoded):.2f}", *costs

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from hvaecodec.bench.measure.machine import processor
 from hvaecodec.codec.backends import library_in_use
 from hvaecodec.codec.files import write_atomically
 
@@ -44,4 +44,4 @@ def write_between(page: Path, tool: str, text: str) -> None:
 def machine() -> str:
     """Return a sentence on what this process computes: threads, processor and library."""
     threads = os.environ.get("OMP_NUM_THREADS", "as many as there are")
-    return f"Threads: {threads}; processor: {platform.machine()}, {os.cpu_count()} cores; library: {library_in_use()}."
+    return f"Threads: {threads}; processor: {processor()}, {os.cpu_count()} cores; library: {library_in_use()}."
