@@ -8,7 +8,8 @@ import floors
 import pytest
 import torch
 
-from hvaecodec.codec import backends, torch_guard
+from hvaecodec.codec import backends
+from hvaecodec.models import processor
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,11 +32,9 @@ def test_pins_are_not_below_the_floors():
 
 def test_pytorch_2_4_has_no_word_for_bfloat16(monkeypatch):
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    monkeypatch.delattr(torch.cpu, "_is_avx512_bf16_supported")
-    assert torch_guard.has_bfloat16() is False
-    for answer in (False, True):
-        monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda answer=answer: answer, raising=False)
-        assert torch_guard.has_bfloat16() is answer
+    for word in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"):
+        monkeypatch.delattr(torch.cpu, word)
+    assert processor.bfloat16_is_faster() is False
 
 
 def test_golden_files_of_other_versions_are_compared(monkeypatch, capsys):

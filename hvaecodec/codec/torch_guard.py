@@ -82,9 +82,3 @@ def without_autocast() -> Iterator[None]:
     """Run nets without gradients, and without the caller's autocast."""
     with torch.no_grad(), torch.autocast("cpu", enabled=False):
         yield
-
-
-def has_bfloat16() -> bool:
-    """Return whether the processor has instructions for bfloat16 matrix products and PyTorch may use them."""
-    supported: bool = getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()  # not in PyTorch 2.4
-    return torch.backends.cpu.get_cpu_capability() == "AVX512" and supported

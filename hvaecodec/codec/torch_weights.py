@@ -13,8 +13,8 @@ from torch.overrides import TorchFunctionMode
 
 from hvaecodec.codec.add_texture import DrawTexture, Noise
 from hvaecodec.codec.config_fields import config_from
-from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.codec.weight_folders import config_of
+from hvaecodec.models.processor import bfloat16_is_faster
 from hvaecodec.models.texture import Texture
 from hvaecodec.models.texture_config import TextureConfig
 
@@ -104,7 +104,7 @@ def texture_drawer(net: Texture, rate: torch.Tensor) -> DrawTexture:
     """Return what runs a texture's net at a rate, (1, 8); in bfloat16 where the processor multiplies it."""
 
     def draw(picture: np.ndarray, noise: Noise) -> np.ndarray:
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_faster()):
             texture = net(torch.from_numpy(picture), rate, lambda *place: torch.from_numpy(noise(*place)))
         return np.asarray(texture.numpy())
 

@@ -96,6 +96,17 @@ def duration(checkpoint: Checkpoint) -> dict[str, Any]:
     return {"steps": checkpoint.position.step, "minutes": round(checkpoint.position.seconds / 60, 1)}
 
 
+def stages_of(folder: Path, kind: str) -> list[dict[str, Any]]:
+    """Return what the card in a folder of weights says of the stages that one of its parts was trained in.
+
+    A run that begins with these weights goes on from there. Raises FileNotFoundError without a card, KeyError if the
+    card has no such part.
+    """
+    entry = json.loads((folder / CARD).read_text(encoding="utf-8"))["parts"][kind]
+    stages: list[dict[str, Any]] = entry["stages"]
+    return stages
+
+
 def part(path: Path, training: dict[str, Any]) -> dict[str, Any]:
     """Return what a card says of one file of weights. training: how it was trained."""
     return {"file": path.name, "bytes": path.stat().st_size, "sha256": _sha256(path)} | training

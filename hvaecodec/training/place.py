@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from hvaecodec.models.processor import bfloat16_is_faster
+
 _CPU = torch.device("cpu")
 
 
@@ -20,8 +22,8 @@ class Place:
     """Tells a task where and as whom it trains; a run hands one to each of its tasks.
 
     seed: same seed, same weights to begin with and same draws. rank: the number of this process among those that train
-    the net; each draws data of its own. device: holds the net. bf16: run nets in bfloat16 autocast. workers: threads
-    that make batches ahead, 0 for none. compiled: fuse the loss where the machine can.
+    the net; each draws data of its own. device: holds the net. bf16: run nets in bfloat16 autocast, on a CPU where
+    that is faster. workers: threads that make batches ahead, 0 for none. compiled: fuse the loss where the machine can.
     """
 
     seed: int = 0
@@ -33,7 +35,8 @@ class Place:
 
     def autocast(self, enabled: bool = True) -> torch.autocast:
         """Return the context to run a net in: bfloat16 if the place has it and it is `enabled`, else float32."""
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16 and enabled)
+        faster = self.device.type != "cpu" or bfloat16_is_faster()
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16 and enabled and faster)
 
     def rng(self, kind: int, *numbers: int) -> np.random.Generator:
         """Return the generator of this rank for a kind of random draws and, say, the number of a batch."""

@@ -1,9 +1,10 @@
 """Write a folder of weights from the averaged weights of both runs: both nets, the generator's curvature, the card.
 
-    python research/adaptive-blocks/export.py PRIOR GENERATOR OUT --data DATA
+    python research/adaptive-blocks/export.py PRIOR GENERATOR OUT --data DATA [--earlier WEIGHTS]
 
-PRIOR and GENERATOR are folders with checkpoints, DATA holds the photo packs. A texture in OUT stays there and in the
-card, as going on top of the new generator: it sees decoded pictures alone.
+PRIOR and GENERATOR are folders with checkpoints, DATA holds the photo packs. WEIGHTS is the folder of exported weights
+that both runs began with, if they did: the card tells of its stages too. A texture in OUT stays there and in the card, as
+going on top of the new generator: it sees decoded pictures alone.
 """
 
 from __future__ import annotations
@@ -40,15 +41,16 @@ CODEC = "dct-vae-photo"
 _OF_FILES = ("file", "bytes", "sha256")
 
 
-def training_of(folder: Path, recipe: str, net: Any, data: Path) -> dict[str, Any]:
-    """Return what the card says of the run in a folder."""
+def training_of(folder: Path, recipe: str, net: Any, data: Path, before: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what the card says of the run in a folder. before: the stages of the weights that it began with."""
     checkpoint = load_checkpoint(folder)
     if checkpoint is None:
         raise FileNotFoundError(f"{folder} has no checkpoint")
     photos = card.data_and_terms(data, FREE_MORE_SOURCES)
     minutes = round(checkpoint.position.cpu_seconds / 60, 1)
-    stage = {"steps": checkpoint.position.step, "cpu_minutes": minutes, "symbols": "plain", "net": asdict(net)}
-    head = {"recipe": recipe, "preset": "cpu", "seed": 0, "commit": card.commit(), "stages": [stage]}
+    symbols = checkpoint.run.get("symbols", "plain")
+    stage = {"steps": checkpoint.position.step, "cpu_minutes": minutes, "symbols": symbols, "net": asdict(net)}
+    head = {"recipe": recipe, "preset": "cpu", "seed": 0, "commit": card.commit(), "stages": [*before, stage]}
     return head | {"data": photos, "licence": card.licence(photos, FREE_MORE_SOURCES)}
 
 
@@ -74,9 +76,11 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=64, help="that the entropy tables are fitted on")
     parser.add_argument("--batches", type=int, default=64, help="of crops that the tables of shapes are fitted on")
     parser.add_argument("--search", type=Path, help="weights whose encoder chooses the symbols for entropy tables")
+    parser.add_argument("--earlier", type=Path, help="the folder of exported weights that both runs began with")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    data, out = arguments.data, arguments.out
+    data, out, earlier = arguments.data, arguments.out, arguments.earlier
+    before = {kind: card.stages_of(earlier, kind) if earlier else [] for kind in ("generator", "bitstream")}
     train, _ = load_photos(data, FREE_MORE_SOURCES)
 
     net = Generator()
@@ -89,11 +93,11 @@ def main() -> None:
     parts = {
         "generator": card.part(
             export_generator(net, out, force=True),
-            training_of(arguments.generator, "dct-vae-photo-generator", net.config, data),
+            training_of(arguments.generator, "dct-vae-photo-generator", net.config, data, before["generator"]),
         ),
         "bitstream": card.part(
             export_bitstream(prior, tables, shape_tables_for(train, arguments.batches), out, force=True),
-            training_of(arguments.prior, "dct-vae-photo-prior", prior.config, data),
+            training_of(arguments.prior, "dct-vae-photo-prior", prior.config, data, before["bitstream"]),
         ),
     }
     parts |= move_texture(out, parts["generator"]["sha256"][:4])

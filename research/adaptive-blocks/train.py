@@ -59,7 +59,7 @@ def main() -> None:
     parser.add_argument("settings", nargs="*", type=setting)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cpu-minutes", type=float, default=0.0)
-    parser.add_argument("--init", type=Path, help="a folder with the checkpoint to begin with")
+    parser.add_argument("--init", type=Path, help="a folder with the checkpoint or exported weights to begin with")
     parser.add_argument("--search", type=Path, help="weights whose encoder chooses the symbols, at efforts 1 and 2")
     arguments = parser.parse_intermixed_args()
     torch.set_num_threads(1)
@@ -67,7 +67,7 @@ def main() -> None:
     photos = Photos(photos.train, photos.valid[:VALID])
     task = make_task(arguments.kind, photos, arguments)
     config = replace(LOOP, **dict(arguments.settings))
-    loop = LimitedLoop(task, config, arguments.folder, run={"kind": arguments.kind})
+    loop = LimitedLoop(task, config, arguments.folder, run={"kind": arguments.kind, "symbols": task.config.symbols})
     loop.cpu_minutes = arguments.cpu_minutes
     loop.train()
 

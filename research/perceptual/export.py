@@ -5,7 +5,8 @@
 RUN is the folder that `train.py` trained in; its averaged weights are taken. The net goes on top of the generator in
 WEIGHTS, whichever it began with, for it needs nothing of it. DATA holds the photo packs, whose terms the card names. A
 texture in WEIGHTS stays, unless its file is removed before. The runs that RUN began with, in their order, are named in
-the card too, so that it tells the whole time of training.
+the card too, so that it tells the whole time of training. Where the first of them began with an exported net, the folder
+of that net's weights is named before it.
 """
 
 from __future__ import annotations
@@ -43,11 +44,16 @@ def stage_of(run: Path) -> dict[str, Any]:
     return {"steps": checkpoint.position.step, "cpu_minutes": minutes, "training": checkpoint.run["task"]}
 
 
+def stages_in(folder: Path) -> list[dict[str, Any]]:
+    """Return the stages of a folder: the one of a run, or those that a card tells of exported weights."""
+    return card.stages_of(folder, KIND) if (folder / card.CARD).is_file() else [stage_of(folder)]
+
+
 def training_of(runs: Sequence[Path], data: Path) -> dict[str, Any]:
     """Return what the card says of runs that began with each other. Raises FileNotFoundError without a checkpoint."""
     photos = card.data_and_terms(data, FREE_MORE_SOURCES)
     head = {"recipe": f"{perceptual.NAME}-free", "preset": "cpu", "seed": 0, "commit": card.commit()}
-    head |= {"stages": [stage_of(run) for run in runs], **checkpoint_of(runs[-1]).about}
+    head |= {"stages": [stage for run in runs for stage in stages_in(run)], **checkpoint_of(runs[-1]).about}
     return head | {"losses": list(LOSSES), "data": photos, "licence": card.licence(photos, FREE_MORE_SOURCES)}
 
 
@@ -57,9 +63,7 @@ def main() -> None:
     parser.add_argument("run", type=Path)
     parser.add_argument("weights", type=Path)
     parser.add_argument("--data", type=Path, required=True)
-    parser.add_argument(
-        "--earlier", type=Path, nargs="+", default=[], help="the runs that RUN began with, in their order"
-    )
+    parser.add_argument("--earlier", type=Path, nargs="+", default=[], help="what RUN began with, in their order")
     arguments = parser.parse_args()
     codec = DctVaeCodec.load(arguments.weights)
     base = codec.generators.base(codec.generators.newest, "texture", KIND)

@@ -5,7 +5,8 @@
 KEY=VALUE sets fields of `PerceptualTraining` or `LoopConfig`. DATA holds the photo packs, of which those under free
 licences are read. GENERATOR is a checkpoint or a file of the first generator, WEIGHTS the folder of the codec whose
 encoder chooses the symbols. --begin names the folder of an earlier run, whose averaged net and critic a new one begins
-with: for other settings, such as the cosine of its last part. A folder with a checkpoint is gone on with; GENERATOR is
+with: for other settings, such as the cosine of its last part. It may also name the file of an exported perceptual
+generator, which has no critic: a new one learns from the start. A folder with a checkpoint is gone on with; GENERATOR is
 needed then too, for it makes the pictures that the critic sees. LPIPS needs its weights, see docs/METRICS.md.
 """
 
@@ -30,7 +31,13 @@ from hvaecodec.training.recipes.perceptual import PerceptualTraining
 
 
 def begin_with(task: PerceptualTask, run: Path) -> None:
-    """Give a task the averaged net and the critic of a run. Raises FileNotFoundError if it has no checkpoint."""
+    """Give a task the averaged net and the critic of a run, or the net of an exported file.
+
+    Raises FileNotFoundError if a run has no checkpoint.
+    """
+    if run.is_file():
+        load_weights(task.net, run)
+        return
     checkpoint = load_checkpoint(run)
     if checkpoint is None:
         raise FileNotFoundError(f"{run} has no checkpoint")
@@ -55,7 +62,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--init", type=Path, required=True, help="a folder with the first generator")
     parser.add_argument("--search", type=Path, required=True, help="weights whose encoder chooses the symbols")
-    parser.add_argument("--begin", type=Path, help="a folder with the run whose net and critic this one begins with")
+    parser.add_argument("--begin", type=Path, help="the run whose net and critic this one begins with, or a file")
     parser.add_argument("--cpu-minutes", type=float, default=0.0)
     arguments = parser.parse_intermixed_args()
     torch.set_num_threads(1)

@@ -137,7 +137,7 @@ SETTINGS = ({}, {"temperature": 0.8, "seed": 5}, {"scale": 0.5}, {"scale": 0.125
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 def test_pictures_of_dct_vae_photo_are_alike(monkeypatch, folders, settings):
     torch, onnx = (loaded(monkeypatch, folders["dct-vae-photo"], library) for library in ("torch", "onnx"))
-    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.has_bfloat16", lambda: False)
+    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.bfloat16_is_faster", lambda: False)
     for data in (torch.encode(PHOTO, quality=30, effort=1), torch.encode(PHOTO, quality=60, effort=2)):
         apart = np.abs(torch.decode(data, **settings).astype(int) - onnx.decode(data, **settings))
         assert apart.max() <= 1 and (apart == 0).mean() > 0.999

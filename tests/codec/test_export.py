@@ -35,7 +35,7 @@ def session(data: bytes) -> onnxruntime.InferenceSession:
 
 @pytest.mark.parametrize("shape", [(96, 130), (33, 20)])
 def test_a_generator_of_dct_vae_photo_draws_what_the_codec_draws(photo, shape, monkeypatch):
-    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.has_bfloat16", lambda: False)
+    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.bfloat16_is_faster", lambda: False)
     codec = hvaecodec.load(photo)
     pixels = PHOTO[: shape[0], : shape[1]]
     data = codec.encode(pixels, quality=40, effort=1)
@@ -55,7 +55,7 @@ def test_a_generator_of_dct_vae_photo_draws_what_the_codec_draws(photo, shape, m
 
 
 def test_a_perceptual_generator_is_a_part_of_its_own(photo, tmp_path, monkeypatch):
-    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.has_bfloat16", lambda: False)
+    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.bfloat16_is_faster", lambda: False)
     folder = tiny.write_perceptual(shutil.copytree(photo, tmp_path / "perceptual"))
     codec = hvaecodec.load(folder)
     data = codec.encode(PHOTO, quality=40, effort=1)

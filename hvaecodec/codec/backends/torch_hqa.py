@@ -15,7 +15,7 @@ from hvaecodec.codec.add_texture import Texture, add_texture
 from hvaecodec.codec.hqa.pictures import indices_to_picture, picture_to_indices
 from hvaecodec.codec.hqa.weights import HqaBitstream, layers_in, load_sampler
 from hvaecodec.codec.settings import Decoding
-from hvaecodec.codec.torch_guard import has_bfloat16, without_autocast
+from hvaecodec.codec.torch_guard import without_autocast
 from hvaecodec.codec.torch_weights import build_net, build_texture, float_tensors, texture_drawer
 from hvaecodec.codec.weight_folders import usable
 from hvaecodec.codec.weights import Generators
@@ -24,6 +24,7 @@ from hvaecodec.models.hqa.index_prior import IndexPriorConfig
 from hvaecodec.models.hqa.index_sampler import IndexSampler
 from hvaecodec.models.hqa.layer_config import LayerConfig
 from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, choose
+from hvaecodec.models.processor import bfloat16_is_faster
 from hvaecodec.models.texture import layer_features
 
 
@@ -115,7 +116,7 @@ class TorchLayer:
         The picture itself needs no more than half precision; what codes are chosen by is float32.
         """
         patch = torch.from_numpy(indices.astype(np.int64))[None]
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.net.bottom and has_bfloat16()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.net.bottom and bfloat16_is_faster()):
             decoded = self.net.decode(self.net.lookup(patch))
         return self.net.unstandardise(decoded.float())
 

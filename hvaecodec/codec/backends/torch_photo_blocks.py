@@ -15,8 +15,8 @@ from hvaecodec.codec.photo.adaptation import unit
 from hvaecodec.codec.photo.context import Context, Windows
 from hvaecodec.codec.photo.nets import ErrorGradient
 from hvaecodec.codec.photo.render import Block, Draws, Picture, cut_blocks
-from hvaecodec.codec.torch_guard import has_bfloat16
 from hvaecodec.models.photo.generator import Draw, Generator
+from hvaecodec.models.processor import bfloat16_is_faster
 
 
 def picture_of(generator: Generator, steps: Tensor, draws: Draws | None = None) -> Picture:
@@ -100,7 +100,7 @@ def run_generator(
     changed = len(rows) and (rows.requires_grad or bool(rows.any()))
     offsets = rows[None] @ generator.basis if changed else None
     shapes, step_index = torch.from_numpy(context.shapes)[None], torch.tensor([context.step_index])
-    with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_faster()):
         picture: Tensor = generator(dequantised, shapes, step_index, draw, offsets)
         return picture
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from itertools import pairwise
 from typing import Literal
 
@@ -13,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.parametrizations import weight_norm
 
 from hvaecodec.models.latents import Gaussian
+from hvaecodec.models.processor import has_amx
 
 _SMALLEST_RAW = -20.0  # softplus underflows far below, and its logarithm has no gradient there
 
@@ -68,17 +68,11 @@ class Depthwise(nn.Conv2d):
         """Map (B, channels, h, w) to the same shape."""
         if x.is_cuda or not (torch.is_grad_enabled() and torch.is_autocast_enabled("cpu")):
             return super().forward(x)
-        if not _has_amx():
+        if not has_amx():
             with torch.autocast("cpu", enabled=False):
                 return super().forward(x.float()).to(x.dtype)
         dense = torch.diag_embed(self.weight[:, 0].permute(1, 2, 0)).permute(2, 3, 0, 1)
         return F.conv2d(x, dense, self.bias, padding=2)
-
-
-@cache
-def _has_amx() -> bool:
-    has_tiles: bool = getattr(torch.cpu, "_is_amx_tile_supported", bool)()  # not in PyTorch 2.4
-    return has_tiles
 
 
 class Cell(nn.Module):

@@ -12,6 +12,7 @@ from torch import Tensor
 from hvaecodec.codec.photo.adaptation import DIRECTIONS, REFERENCE_PIXELS, REFERENCE_STEP
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.quantiser import step_table
+from hvaecodec.models.processor import bfloat16_is_faster
 from hvaecodec.training.data import Crops
 from hvaecodec.training.photo.coding import code_plainly
 from hvaecodec.training.place import counter_rng
@@ -88,6 +89,6 @@ def _error_of(net: Generator, x: Tensor, i: int, offsets: Tensor) -> tuple[Tenso
     """The squared error in squared luma steps, a scalar, and the picture in luma steps, both with gradients."""
     delta = step_table()[i : i + 1]
     coded = code_plainly(x, delta, torch.tensor([DEAD]))
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_faster()):
         y = net(coded.dequantised, coded.shapes, torch.tensor([i]), offsets=offsets)
     return (y - x).square().sum() / delta**2, y / delta

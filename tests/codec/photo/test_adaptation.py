@@ -157,7 +157,7 @@ def test_a_file_brings_it_to_the_decoder(codec) -> None:
 
 
 def test_the_gradient_by_rows_is_that_of_the_error(codec, monkeypatch) -> None:
-    monkeypatch.setattr(torch_photo_blocks, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(torch_photo_blocks, "bfloat16_is_faster", lambda: False)
     context, nets = encode_picture(codec.weights, PHOTO, 500, 1).context, codec.weights.nets
     gradient = nets.error_gradient(context, PHOTO).by_row
     up = np.where(gradient > 0, 1, -1)

@@ -169,7 +169,7 @@ def test_threads_do_not_change_a_draw(codec):
 
 @pytest.mark.parametrize("temperature", [0.3, 1.0])
 def test_both_backends_draw_alike(folders, monkeypatch, temperature):
-    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.has_bfloat16", lambda: False)
+    monkeypatch.setattr("hvaecodec.codec.backends.torch_photo_blocks.bfloat16_is_faster", lambda: False)
     pictures = []
     for library in ("torch", "onnx"):
         monkeypatch.setenv(backends.VARIABLE, library)

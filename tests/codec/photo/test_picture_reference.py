@@ -40,7 +40,7 @@ def codec(folder: Path) -> DctVaeCodec:
 
 @pytest.fixture(autouse=True)
 def in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch_photo_blocks, "has_bfloat16", lambda: False)
+    monkeypatch.setattr(torch_photo_blocks, "bfloat16_is_faster", lambda: False)
 
 
 def random_context(grid: tuple[int, int], step_index: int, adaptation: Adaptation = NONE) -> Context:

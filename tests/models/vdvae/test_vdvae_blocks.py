@@ -14,7 +14,7 @@ from hvaecodec.models.vdvae.blocks import REZERO, Cell, Depthwise
 def test_what_is_faster_than_depthwise_kernels_in_bf16_has_their_gradients(
     amx: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blocks, "_has_amx", lambda: amx)
+    monkeypatch.setattr(blocks, "has_amx", lambda: amx)
     torch.manual_seed(0)
     conv = Depthwise(6)
     assert conv.bias is not None
