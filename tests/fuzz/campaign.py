@@ -51,6 +51,11 @@ def mutant_rng(check: str, codec: str, seed: int, number: int) -> random.Random:
     return random.Random(f"{check} {codec} {seed} {number}")
 
 
+def _clocks() -> tuple[float, float]:
+    """Seconds of the wall and of the processor."""
+    return time.monotonic(), time.process_time()
+
+
 @dataclass(frozen=True)
 class Campaign:
     """One check on files of one codec. part: of `parts`, which share the numbers among them. folder: of findings."""
@@ -71,18 +76,14 @@ class Campaign:
     def run(self, count: int, until: float = float("inf")) -> Progress:
         """Check mutants up to number `count` - 1, or until a time of `time.monotonic`; goes on where it was stopped."""
         progress, results = self._begin()
-        saved = begin = time.monotonic()
-        before, cpu = memory.resident(), time.process_time()
-        while progress.after < count and (now := time.monotonic()) < until:
+        before, clocks = memory.resident(), _clocks()
+        while progress.after < count and time.monotonic() < until:
             results[self._one(progress, before)] += 1
             progress.after += self.parts
-            if now - saved > _SAVE_EVERY:
-                saved = now
-                self._save(progress, results)
-        progress.seconds += time.monotonic() - begin
-        progress.cpu_seconds += time.process_time() - cpu
+            if _clocks()[0] - clocks[0] > _SAVE_EVERY:
+                clocks = self._save(progress, results, clocks)
         progress.peak_bytes = max(progress.peak_bytes, memory.process_peak() - before)
-        self._save(progress, results)
+        self._save(progress, results, clocks)
         return progress
 
     def _begin(self) -> tuple[Progress, Counter[str]]:
@@ -91,11 +92,16 @@ class Campaign:
             progress = Progress(**json.loads(self._state.read_text()))
         return progress, Counter(progress.results)
 
-    def _save(self, progress: Progress, results: Counter[str]) -> None:
+    def _save(self, progress: Progress, results: Counter[str], clocks: tuple[float, float]) -> tuple[float, float]:
+        """Write down how far it is, with the time since `clocks`, and return the clocks of now."""
+        now = _clocks()
+        progress.seconds += now[0] - clocks[0]
+        progress.cpu_seconds += now[1] - clocks[1]
         progress.results = dict(results)
         if self._state is not None:
             self._state.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(self._state, json.dumps(asdict(progress)).encode(), force=True)
+        return now
 
     def _one(self, progress: Progress, before: int) -> str:
         """Check the next mutant, and write down what it does that nothing may do."""

@@ -1,5 +1,6 @@
 """The fuzzer with a fixed seed, as much as fits into a minute; `make fuzz` goes on with a fresh one."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,27 @@ def test_a_campaign_goes_on_where_it_was_stopped_and_has_parts(seeds, tmp_path, 
     parts = [Campaign("container", "any", 1, files, part, 3).run(30) for part in range(3)]
     assert [sum(part.results.values()) for part in parts] == [10, 10, 10]
     assert {key: sum(part.results.get(key, 0) for part in parts) for key in whole.results} == whole.results
+
+
+def test_a_campaign_that_is_killed_keeps_its_time(tmp_path, monkeypatch):
+    """What it had saved: mutants and seconds of the same ones."""
+    from fuzz import campaign
+
+    def check(rng, files):
+        if next(numbers) == 3:
+            raise KeyboardInterrupt
+        return "picture"
+
+    numbers, times = iter(range(9)), iter(range(0, 1000, 10))
+    monkeypatch.setitem(campaign.CHECKS, "decode", check)
+    monkeypatch.setattr(campaign, "_clocks", lambda: (now := next(times), now / 2))
+    monkeypatch.setattr(campaign, "_SAVE_EVERY", 5.0)
+    with pytest.raises(KeyboardInterrupt):
+        Campaign("decode", "hqa-photo", 7, [], folder=tmp_path).run(8)
+    (state,) = (json.loads(path.read_text()) for path in tmp_path.glob("*.json"))
+    assert (state["after"], state["seconds"], state["cpu_seconds"]) == (3, 60, 30)
+    done = Campaign("decode", "hqa-photo", 7, [], folder=tmp_path).run(8)
+    assert done.after == 8 and done.seconds > 60
 
 
 def test_what_nothing_may_do_is_written_down(seeds, tmp_path: Path, monkeypatch, capsys):
