@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tiny
 
+from hvaecodec.codec.photo import refine
 from hvaecodec.codec.photo.adaptation import DIRECTIONS, curvature, unit
 from hvaecodec.codec.photo.context import join
 from hvaecodec.codec.photo.frame import Frame
@@ -80,6 +81,37 @@ def test_refinement_comes_nearer_to_the_ideal_and_never_back(source):
     refiner = Refiner([source], PIXELS, replace(CONFIG, reach=1e6))
     costs = [refiner.judge(refiner.refine([once], passes)).cost for passes in range(6)]
     assert costs == sorted(costs, reverse=True) and costs[-1] < 0.5 * costs[0]
+
+
+@pytest.mark.parametrize(
+    ("costs", "pixels", "index", "unseen"),
+    [
+        ((3.0, 2.0), 60 * 64, STEP_INDEX, True),
+        ((3.0, 3.1), 60 * 64, STEP_INDEX, False),  # the last walk goes on from a dearer one
+        ((3.0, 2.0), 60 * 64 + 1, STEP_INDEX, False),
+        ((3.0, 2.0), 60 * 64, STEP_INDEX + 1, False),
+    ],
+)
+def test_a_last_walk_is_judged_unless_it_is_sure_to_be_the_cheapest(source, monkeypatch, costs, pixels, index, unseen):
+    """Which holds of no small picture, and not at the coarsest steps."""
+    once = source.encode(Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, CONFIG))
+    judge, walk, judged, walks = Refiner.judge, Refiner._walk, [], []
+
+    def judge_as_planned(self, encodings, last=False):
+        judged.append(last)
+        return judge(self, encodings, last=last)._replace(cost=(*costs, 9.0)[len(judged) - 1])
+
+    def remember(self, targets):
+        walks.extend(walk(self, targets))
+        return walks[-1:]
+
+    monkeypatch.setattr(Refiner, "judge", judge_as_planned)
+    monkeypatch.setattr(Refiner, "_walk", remember)
+    monkeypatch.setattr(refine, "_SURE_PIXELS", pixels)
+    monkeypatch.setattr(refine, "_SURE_INDEX", index)
+    (refined,) = Refiner([source], PIXELS, replace(CONFIG, reach=1e6)).refine([once], 2)
+    assert judged == [False, False] + [True] * (not unseen)
+    assert (refined is walks[-1]) == unseen, "where it is judged it is dear, and one before it is taken"
 
 
 def test_an_adaptation_that_explodes_is_taken_back(source):
