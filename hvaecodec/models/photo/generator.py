@@ -91,13 +91,15 @@ class Scale(nn.Module):
 
     def _entered_at_mean(self, *inputs: Tensor) -> Tensor:
         h = self._entered(*inputs)
-        return h + self.project(self.prior_of(h)[0].to(h.dtype))
+        mean = self.project(self.prior_of(h)[0].to(h.dtype))
+        return h + mean if torch.is_grad_enabled() else h.add_(mean)
 
     def _entered(self, rate: Tensor, picture: Tensor, shapes: Tensor, h: Tensor | None = None) -> Tensor:
-        new = self.context(F.pixel_unshuffle(picture, self.config.fold)) + rate
+        new: Tensor = self.context(F.pixel_unshuffle(picture, self.config.fold))
+        new += rate  # in place, for these are the largest maps there are
         if h is not None and self.up is not None:
-            new = new + F.pixel_shuffle(self.up(h), 2)
-        return new if self.shape is None else new + self.shape(shape_maps(shapes, self.config.fold))
+            new += F.pixel_shuffle(self.up(h), 2)
+        return new if self.shape is None else new.add_(self.shape(shape_maps(shapes, self.config.fold)))
 
     @property
     def _entry_cost(self) -> int:
