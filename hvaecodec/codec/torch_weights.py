@@ -101,7 +101,7 @@ def build_texture(metadata: Mapping[str, str], arrays: Mapping[str, np.ndarray])
 
 
 def texture_drawer(net: Texture, rate: torch.Tensor) -> DrawTexture:
-    """Return what runs a texture's net at a rate, (1, 8); in bfloat16 where the processor multiplies it."""
+    """Return what runs a texture's net at a rate, (1, 8); in bfloat16 where that is faster."""
 
     def draw(picture: np.ndarray, noise: Noise) -> np.ndarray:
         with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_is_faster()):

@@ -81,7 +81,7 @@ def _by_moved(d: Tensor, y: Tensor, moved: Tensor) -> Tensor:
 def _through(d: Tensor, weight: Tensor) -> Tensor:
     """Return the gradient by the input of a convolution, which is one with the weight turned around.
 
-    oneDNN takes up to twice as long for what PyTorch asks it as a gradient.
+    oneDNN takes longer for what PyTorch asks it as a gradient.
     """
     turned = weight.flip(2, 3).transpose(0, 1).contiguous(memory_format=torch.channels_last)
     return F.conv2d(d, turned, padding=weight.shape[2] // 2)

@@ -28,8 +28,8 @@ def has_amx() -> bool:
 def bfloat16_is_faster() -> bool:
     """Return whether matrices of bfloat16 are multiplied faster than those of float32.
 
-    They are with AMX tiles, and with AVX-512 on AMD's processors, at about twice the speed. Without the tiles, Intel's
-    processors multiply as many values of bfloat16 in AVX-512 as of float32, and the conversions take time besides.
+    They are with AMX tiles, and with AVX-512 on AMD's processors. Without the tiles, Intel's processors multiply as
+    many values of bfloat16 in AVX-512 as of float32, and the conversions take time besides.
     """
     if torch.backends.cpu.get_cpu_capability() != "AVX512":
         return False

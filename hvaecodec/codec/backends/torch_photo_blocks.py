@@ -90,7 +90,7 @@ class Varied(NamedTuple):
 def run_generator(
     generator: Generator, context: Context, steps: Tensor, *, draw: Draw | None = None, varied: Varied | None = None
 ) -> Tensor:
-    """Run the generator once, in bfloat16 where the processor multiplies it, whatever autocast the caller is in.
+    """Run the generator once, in bfloat16 where that is faster, whatever autocast the caller is in.
 
     The result is RGB (1, 3, 32 rows, 32 columns) float.
     """
