@@ -15,10 +15,10 @@ from hvaecodec.codec.images import LoadedImage
 from hvaecodec.codec.images.alpha_and_grey import Origin
 from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.codec.photo.adaptation import NONE
-from hvaecodec.codec.photo.context import PackedContext, RollingContext, Windows
+from hvaecodec.codec.photo.context import FineSymbols, PackedContext, RollingContext, Windows
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import PhotoNets
-from hvaecodec.codec.photo.slices import decode_each_slice, decode_slices, join_streams
+from hvaecodec.codec.photo.slices import decode_each_slice, decode_slices, join_streams, streams_of_slices
 from hvaecodec.codec.photo.streams import SliceCoder
 from hvaecodec.codec.rows import Progress, RowSource, read_rows
 from hvaecodec.models.photo.layout import TILE
@@ -84,9 +84,11 @@ def context_of(coder: SliceCoder, container: Container, *, adapted: bool) -> Win
         return context if adapted else replace(context, adaptation=NONE)
 
     def parts() -> Iterator[PackedContext]:
-        for context, _ in decode_each_slice(coder, frame, container.levels):
-            packed = PackedContext(context if adapted else replace(context, adaptation=NONE))
-            del context  # which is large: it should not be there while others are drawn or decoded
+        for part, streams in streams_of_slices(frame, container.levels):
+            fine = FineSymbols(part.grid)
+            context, _ = coder.decode(part, streams, fine)
+            packed = PackedContext(context if adapted else replace(context, adaptation=NONE), fine)
+            del context, fine  # which are large: they should not be there while others are drawn or decoded
             hand_back_memory()
             yield packed
             del packed

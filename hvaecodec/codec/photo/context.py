@@ -12,10 +12,11 @@ import numpy as np
 from hvaecodec.codec.bands import RollingParts
 from hvaecodec.codec.photo.adaptation import NONE, Adaptation
 from hvaecodec.models.photo.layout import N_PLACES, TILE
+from hvaecodec.models.photo.prior_layers import MAX_LINEAR_LEVEL
 
 _PLACES = np.arange(N_PLACES).reshape(3, TILE, TILE)
-_COARSE = _PLACES[:, : TILE // 2, : TILE // 2].ravel()
-_FINEST = np.setdiff1d(_PLACES, _COARSE)  # three quarters of all
+_COARSE = _PLACES[:, : 1 << MAX_LINEAR_LEVEL, : 1 << MAX_LINEAR_LEVEL].ravel()
+_FINE = np.setdiff1d(_PLACES, _COARSE)  # fifteen sixteenths of all
 
 
 class Windows(Protocol):
@@ -65,17 +66,30 @@ def join(parts: Sequence[Context]) -> Context:
     return replace(parts[0], symbols=symbols, shapes=np.concatenate([part.shapes for part in parts], 1))
 
 
-class PackedContext:
-    """The context of a slice as it waits to be drawn: of its finest level a byte a symbol where that holds them all."""
+class FineSymbols:
+    """The symbols of a slice's two finest levels, (2880, rows, columns), a byte each where that holds them all."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, grid: tuple[int, int]) -> None:
+        self.array = np.zeros((len(_FINE), *grid), np.int8)
+
+    def put(self, places: np.ndarray, rows: slice, symbols: np.ndarray) -> None:
+        """Write symbols, (n, rows, columns), at n flat places (channel, u, v) in a tile, in some rows of tiles."""
+        byte = np.iinfo(np.int8)
+        if symbols.size and (symbols.min() < byte.min or symbols.max() > byte.max):
+            self.array = self.array.astype(np.int16, copy=False)
+        self.array[np.searchsorted(_FINE, places), rows] = symbols
+
+
+class PackedContext:
+    """The context of a slice as it waits to be drawn, in about half the memory.
+
+    context: of the slice; its two finest levels are not looked at. fine: has these.
+    """
+
+    def __init__(self, context: Context, fine: FineSymbols) -> None:
         self._about = replace(context, symbols=context.symbols[:, :0].copy())  # a view would keep all of them
-        planes = context.symbols.reshape(N_PLACES, *context.grid)
-        self._coarse = planes[_COARSE]
-        small = all(-128 <= planes[place].min() and planes[place].max() <= 127 for place in _FINEST)
-        self._finest = np.empty((len(_FINEST), *context.grid), np.int8 if small else np.int16)
-        for own, place in zip(self._finest, _FINEST, strict=True):
-            own[:] = planes[place]
+        self._coarse = context.symbols.reshape(N_PLACES, *context.grid)[_COARSE]
+        self._fine = fine.array
 
     @property
     def rows(self) -> int:
@@ -85,7 +99,7 @@ class PackedContext:
     def below(self, rows: int) -> PackedContext:
         """Return what is left without so many rows at the top, and nothing of these."""
         left = copy(self)
-        left._coarse, left._finest = self._coarse[:, rows:].copy(), self._finest[:, rows:].copy()
+        left._coarse, left._fine = self._coarse[:, rows:].copy(), self._fine[:, rows:].copy()
         left._about = replace(self._about, shapes=self._about.shapes[:, 2 * rows :])
         return left
 
@@ -93,7 +107,7 @@ class PackedContext:
         """Return the context of some rows and columns of tiles."""
         coarse = self._coarse[:, rows, columns]
         planes = np.empty((N_PLACES, *coarse.shape[1:]), np.int16)
-        planes[_COARSE], planes[_FINEST] = coarse, self._finest[:, rows, columns]
+        planes[_COARSE], planes[_FINE] = coarse, self._fine[:, rows, columns]
         quadrants = (slice(2 * part.start, 2 * part.stop) for part in (rows, columns))
         shapes = self._about.shapes[(slice(None), *quadrants)]
         return replace(self._about, symbols=planes.reshape(3, TILE, TILE, *coarse.shape[1:]), shapes=shapes)

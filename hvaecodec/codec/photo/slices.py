@@ -45,10 +45,16 @@ def decode_each_slice(
     coder: SliceCoder, frame: Frame, levels: Sequence[bytes]
 ) -> Iterator[tuple[Context, list[float]]]:
     """Decode the slices of a picture as `decode_slices` does, one after the other as they are asked for."""
+    for part, streams in streams_of_slices(frame, levels):
+        yield coder.decode(part, streams)
+
+
+def streams_of_slices(frame: Frame, levels: Sequence[bytes]) -> Iterator[tuple[Frame, tuple[bytes, ...]]]:
+    """Give the frame and the level streams of every slice of a picture. Raises CorruptFile as `unpack_level` does."""
     rows = frame.slices
     streams = [unpack_level(payload, len(rows), f"level {number}") for number, payload in enumerate(levels)]
     for part, own in zip(rows, zip(*streams, strict=True), strict=True):
-        yield coder.decode(frame.within(part), own)
+        yield frame.within(part), own
 
 
 def pack_level(streams: Sequence[bytes]) -> bytes:

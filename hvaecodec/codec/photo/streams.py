@@ -12,13 +12,14 @@ from hvaecodec.codec.entropy.coder import Decoder, Encoder, Tables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.photo import adaptation as adaptations
 from hvaecodec.codec.photo.adaptation import Adaptation
-from hvaecodec.codec.photo.chunk import Chunk
+from hvaecodec.codec.photo.chunk import Chunk, StepPlace
 from hvaecodec.codec.photo.chunk_coder import ChunkCoder
-from hvaecodec.codec.photo.context import Context
+from hvaecodec.codec.photo.context import Context, FineSymbols
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.nets import ExactPrior
 from hvaecodec.codec.photo.shape_stream import ShapeCoder
 from hvaecodec.models.photo.layout import N_LEVELS
+from hvaecodec.models.photo.prior_layers import MAX_LINEAR_LEVEL
 from hvaecodec.models.photo.prior_walk import walk
 
 Decide = Callable[[Chunk], np.ndarray]  # chooses the symbols of a chunk, in its shape
@@ -71,11 +72,13 @@ class SliceCoder:
         streams, est_bits = [each.bytes() for each in encoders], [each.est_bits for each in encoders]
         return Encoding(streams, est_bits, Context(symbols, shapes, frame.step_index, adaptation))
 
-    def decode(self, frame: Frame, streams: Sequence[bytes]) -> tuple[Context, list[float]]:
+    def decode(
+        self, frame: Frame, streams: Sequence[bytes], fine: FineSymbols | None = None
+    ) -> tuple[Context, list[float]]:
         """Decode a slice's shapes and the symbols of as many levels as there are streams, zero below.
 
-        Also returns the model's estimate of their bits, by level. Raises CorruptFile for streams that no encoder
-        writes.
+        Also returns the model's estimate of their bits, by level. fine: takes the symbols of the two finest levels,
+        which then are zero in the context. Raises CorruptFile for streams that no encoder writes.
         """
         decoders = [Decoder(self.tables, stream) for stream in streams]
         adaptation = adaptations.NONE
@@ -83,16 +86,8 @@ class SliceCoder:
             adaptation, decoders[0].est_bits = adaptations.decode(decoders[0].coder)
         shapes, bits = self.shape_coder.decode(decoders[0].coder, frame)
         decoders[0].est_bits += bits
-
-        def read(chunk: Chunk) -> np.ndarray:
-            values = decoders[chunk.stream_level].read(*chunk.flat())
-            if values.size and max(-int(values.min()), int(values.max())) > 32767:
-                raise CorruptFile(
-                    f"level {chunk.stream_level} holds a symbol outside 16 bits; the file was made by something else"
-                )
-            return values.reshape(chunk.coding.tables.shape)
-
-        symbols = self._walk(ChunkCoder(self.prior, frame, read), shapes, len(streams))
+        coder = ChunkCoder(self.prior, frame, _reader(decoders, fine), keep=fine is None)
+        symbols = self._walk(coder, shapes, len(streams))
         for decoder in decoders:
             decoder.check_exhausted()
         context = Context(symbols, shapes, frame.step_index, adaptation)
@@ -108,3 +103,20 @@ class SliceCoder:
 def repeat(symbols: np.ndarray) -> Decide:
     """Return the `Decide` of plain encoding, for symbols int16 (3, 32, 32, rows, columns) that there are already."""
     return lambda chunk: chunk.place.take(symbols)
+
+
+def _reader(decoders: Sequence[Decoder], fine: FineSymbols | None) -> Decide:
+    """Return what gives the symbols of a chunk from its level's decoder, and those of the finest levels to `fine`."""
+
+    def read(chunk: Chunk) -> np.ndarray:
+        values = decoders[chunk.stream_level].read(*chunk.flat())
+        if values.size and max(-int(values.min()), int(values.max())) > 32767:
+            raise CorruptFile(
+                f"level {chunk.stream_level} holds a symbol outside 16 bits; the file was made by something else"
+            )
+        values = values.reshape(chunk.coding.tables.shape)
+        if fine is not None and isinstance(chunk.place, StepPlace) and chunk.stream_level > MAX_LINEAR_LEVEL:
+            fine.put(chunk.place.step.places, chunk.place.rows, values)
+        return values
+
+    return read

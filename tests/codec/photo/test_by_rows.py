@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,11 +16,12 @@ from hvaecodec.codec.errors import CodecError, CorruptFile
 from hvaecodec.codec.format.container import pack, unpack
 from hvaecodec.codec.photo import encoder, late_coefficients, render
 from hvaecodec.codec.photo import frame as frames
+from hvaecodec.codec.photo.chunk import StepPlace
 from hvaecodec.codec.photo.codec import DctVaeCodec
-from hvaecodec.codec.photo.context import Context, PackedContext
+from hvaecodec.codec.photo.context import Context, FineSymbols, PackedContext
 from hvaecodec.codec.photo.refine import MAX_REFINED
 from hvaecodec.codec.rows import LARGE
-from hvaecodec.models.photo.layout import N_PLACES
+from hvaecodec.models.photo.layout import N_PLACES, STEPS
 
 TALL = np.concatenate([PHOTO, PHOTO[::-1]])[:150, 40:90]  # 5 x 2 tiles, the last row and column not whole
 
@@ -159,9 +161,9 @@ def test_slices_are_decoded_when_their_rows_are_due(codec, thin, monkeypatch):
     data, order = codec.encode(TALL, quality=60, effort=1), []
     decode = type(codec.bitstream.coder).decode
 
-    def noted(self, frame, streams):
+    def noted(self, frame, streams, fine):
         order.append(f"slice of {frame.grid[0]}")
-        return decode(self, frame, streams)
+        return decode(self, frame, streams, fine)
 
     monkeypatch.setattr(type(codec.bitstream.coder), "decode", noted)
     target = np.zeros_like(TALL)
@@ -183,12 +185,23 @@ def test_parts_are_forgotten_when_only_later_rows_are_asked_for():
     assert [top for top, _ in rolling.parts] == [3, 5]
 
 
+def packed_from(context):
+    """Pack a context as a decoder does, whose steps leave the two finest levels out of the context itself."""
+    fine, coarse = FineSymbols(context.grid), replace(context, symbols=context.symbols.copy())
+    for step in (step for step in STEPS if step.stream_level > 3):
+        for rows in (slice(0, 1), slice(1, None)):
+            place = StepPlace(step, rows)
+            fine.put(step.places, rows, place.take(context.symbols))
+            place.put(coarse.symbols, np.int16(9))
+    return PackedContext(coarse, fine)
+
+
 @pytest.mark.parametrize("largest", [0, 127, 128, -129, 32767])
 def test_a_packed_context_gives_its_windows_whatever_symbols_it_has(largest):
     symbols = np.random.default_rng(3).integers(-3, 4, (3, 32, 32, 5, 4)).astype(np.int16)
     symbols[2, 31, 0, 3, 2] = symbols[0, 0, 0, 3, 2] = largest
     context = Context(symbols, np.arange(2 * 10 * 8).reshape(2, 10, 8), 300)
-    packed = PackedContext(context).below(1)
+    packed = packed_from(context).below(1)
     assert packed.rows == 4
     for rows, columns in ((slice(0, 4), slice(0, 4)), (slice(2, 3), slice(1, 3))):
         ours, window = packed.window(rows, columns), context.window(slice(rows.start + 1, rows.stop + 1), columns)
@@ -248,7 +261,7 @@ def test_the_command_goes_by_rows_where_nothing_is_refined_any_more():
 
 def test_a_context_that_waits_holds_nothing_of_the_one_it_came_from():
     symbols = np.zeros((3, 32, 32, 2, 3), np.int16)
-    packed = PackedContext(Context(symbols, np.zeros((2, 4, 6), np.int64), 300))
+    packed = packed_from(Context(symbols, np.zeros((2, 4, 6), np.int64), 300))
     gone = weakref.ref(symbols)
     del symbols
     assert gone() is None and packed.below(1).rows == 1
