@@ -2,9 +2,9 @@
 
     python research/adaptive-blocks/export.py PRIOR GENERATOR OUT --data DATA [--earlier WEIGHTS]
 
-PRIOR and GENERATOR are folders with checkpoints, DATA holds the photo packs. WEIGHTS is the folder of exported weights
-that both runs began with, if they did: the card tells of its stages too. A texture in OUT stays there and in the card, as
-going on top of the new generator: it sees decoded pictures alone.
+PRIOR and GENERATOR are folders with checkpoints, DATA holds the photo packs; `-` for one of them leaves that net as OUT has
+it. WEIGHTS is the folder of exported weights that the runs began with, if they did: the card tells of its stages too. A
+texture in OUT stays there and in the card, as going on top of the new generator: it sees decoded pictures alone.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from safetensors.numpy import save
 
@@ -38,6 +39,7 @@ from hvaecodec.training.recipes.photo import PriorTraining
 from hvaecodec.training.weights_file import order_metadata
 
 CODEC = "dct-vae-photo"
+KEPT = Path("-")
 _OF_FILES = ("file", "bytes", "sha256")
 
 
@@ -67,8 +69,33 @@ def move_texture(out: Path, base: str) -> dict[str, dict[str, Any]]:
     return {"texture": card.part(path, {k: v for k, v in entry.items() if k not in _OF_FILES} | {"base": base})}
 
 
+def new_generator(
+    arguments: argparse.Namespace, train: list[np.ndarray], before: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Export the averaged generator of a run, and return its part of the card and that of a texture on top of it."""
+    net = Generator()
+    load_weights(net, arguments.generator / NAME)
+    net.basis = measure_basis(net.requires_grad_(False), train, count=100, side=320)
+    about = training_of(arguments.generator, f"{CODEC}-generator", net.config, arguments.data, before)
+    entry = card.part(export_generator(net, arguments.out, force=True), about)
+    return {"generator": entry} | move_texture(arguments.out, entry["sha256"][:4])
+
+
+def new_bitstream(
+    arguments: argparse.Namespace, train: list[np.ndarray], before: list[dict[str, Any]]
+) -> dict[str, Any]:
+    """Export the averaged prior of a run, with tables for it, and return its part of the card."""
+    prior = PriorNet()
+    load_weights(prior, arguments.prior / NAME)
+    search = EncoderSearch(arguments.search) if arguments.search else None
+    tables = tables_for(prior, PriorTraining(), train, count=arguments.crops, search=search)
+    about = training_of(arguments.prior, f"{CODEC}-prior", prior.config, arguments.data, before)
+    shapes = shape_tables_for(train, arguments.batches)
+    return {"bitstream": card.part(export_bitstream(prior, tables, shapes, arguments.out, force=True), about)}
+
+
 def main() -> None:
-    """Export both nets."""
+    """Export one of the nets, or both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for name in ("prior", "generator", "out"):
         parser.add_argument(name, type=Path)
@@ -76,31 +103,16 @@ def main() -> None:
     parser.add_argument("--crops", type=int, default=64, help="that the entropy tables are fitted on")
     parser.add_argument("--batches", type=int, default=64, help="of crops that the tables of shapes are fitted on")
     parser.add_argument("--search", type=Path, help="weights whose encoder chooses the symbols for entropy tables")
-    parser.add_argument("--earlier", type=Path, help="the folder of exported weights that both runs began with")
+    parser.add_argument("--earlier", type=Path, help="the folder of exported weights that the runs began with")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    data, out, earlier = arguments.data, arguments.out, arguments.earlier
-    before = {kind: card.stages_of(earlier, kind) if earlier else [] for kind in ("generator", "bitstream")}
-    train, _ = load_photos(data, FREE_MORE_SOURCES)
-
-    net = Generator()
-    load_weights(net, arguments.generator / NAME)
-    net.basis = measure_basis(net.requires_grad_(False), train, count=100, side=320)
-    prior = PriorNet()
-    load_weights(prior, arguments.prior / NAME)
-    search = EncoderSearch(arguments.search) if arguments.search else None
-    tables = tables_for(prior, PriorTraining(), train, count=arguments.crops, search=search)
-    parts = {
-        "generator": card.part(
-            export_generator(net, out, force=True),
-            training_of(arguments.generator, "dct-vae-photo-generator", net.config, data, before["generator"]),
-        ),
-        "bitstream": card.part(
-            export_bitstream(prior, tables, shape_tables_for(train, arguments.batches), out, force=True),
-            training_of(arguments.prior, "dct-vae-photo-prior", prior.config, data, before["bitstream"]),
-        ),
-    }
-    parts |= move_texture(out, parts["generator"]["sha256"][:4])
+    out, earlier = arguments.out, arguments.earlier
+    train, _ = load_photos(arguments.data, FREE_MORE_SOURCES)
+    exports = {"generator": (arguments.generator, new_generator), "bitstream": (arguments.prior, new_bitstream)}
+    parts: dict[str, dict[str, Any]] = {}
+    for kind, (run, export) in exports.items():
+        if run != KEPT:
+            parts |= export(arguments, train, card.stages_of(earlier, kind) if earlier else [])
     card.write_card(out, CODEC, parts)
     export_curvature(out, train, count=8, side=256, seed=0, force=True)
     print(*sorted(path.name for path in out.iterdir()))
