@@ -48,6 +48,9 @@ def encode_picture(picture: ArrayFile | TiffRows | LoadedImage, work: EncodeWork
     if isinstance(picture, LoadedImage):
         with moving_bar(f"encoding {source}"):
             return work.encode(picture)
+    from hvaecodec.codec.free_memory import share_one_pool
+
+    share_one_pool()
     with rows_bar(f"encoding {source}") as progress:
         return work.encode_rows(picture, progress)
 
@@ -82,8 +85,10 @@ def _decode_by_rows(
 ) -> tuple[int, ...]:
     from hvaecodec.codec.files import new_file
     from hvaecodec.codec.format.wire_ids import EXIF, ICC
+    from hvaecodec.codec.free_memory import share_one_pool
     from hvaecodec.codec.images.row_files import begin_rows
 
+    share_one_pool()
     header, size = container.header, work.settings.size
     shape = *(-(-side * size // 32) for side in (header.height, header.width)), *((3,) if header.mode == "RGB" else ())
     icc, exif = (container.extra(kind) if work.metadata else None for kind in (ICC, EXIF))
