@@ -31,16 +31,16 @@ class SearchConfig:
     rate, 2 ln 2 / 12 = 0.116 balances exactly).
     """
 
-    lagrangian: float = 0.06
+    lagrangian: float = 0.04
     # Part of the lagrangian where symbols are rounded once, from the coarsest step to the finest: errors cost more
     # together than each alone. And where refinement begins: from fewer symbols it does not come back in its passes.
-    alone: tuple[float, float] = (0.15, 0.4)
+    alone: tuple[float, float] = (0.3, 0.6)
     start: float = 0.5
     passes: tuple[int, int, int] = (0, 5, 24)  # refinements through the generator, by effort
     # Whether DCT blocks are chosen by the prior's prices where nothing is refined: refined ones are the worse for it.
     priced: tuple[bool, bool, bool] = (False, False, True)
     trust: float = 1.0  # exponent of the generator's curvature in the weights; 0 leaves the generator out
-    floor: float = 0.15  # least curvature: a large step costs more than the local curvature says
+    floor: float = 0.45  # least curvature: a large step costs more than the local curvature says
     paces: tuple[float, float] = (0.6, 0.12)  # how far targets move to where the gradient points, first pass and last
     onward: float = 1.2  # factor of a target's stride after it went on in one direction
     turned: float = 0.5  # and after it turned back
