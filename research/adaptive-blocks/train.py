@@ -27,7 +27,7 @@ VALID = 10  # pictures: a validation at every checkpoint is to be cheap; evaluat
 LOOP = LoopConfig(minutes=2880, schedule="constant", save_minutes=5, log_every=50, warm_up=100, ema=0.999)
 
 
-PRIOR_POOL = PoolConfig(32, 8, 24)  # renewing it takes as long as two thirds of the training
+PRIOR_POOL = PoolConfig(32, 8, 4)  # what a prior sees more often it knows by heart
 
 
 def make_task(kind: str, photos: Photos, arguments: argparse.Namespace) -> PriorTask | GeneratorTask:
@@ -35,7 +35,7 @@ def make_task(kind: str, photos: Photos, arguments: argparse.Namespace) -> Prior
 
     Where the folder has no checkpoint it begins with the weights of --init, or a prior with fitted linear predictions.
     """
-    search = EncoderSearch(arguments.search) if arguments.search else None
+    search = EncoderSearch(arguments.search, arguments.share) if arguments.search else None
     symbols: Symbols = "searched" if search else "plain"
     task: PriorTask | GeneratorTask
     if kind == "generator":
@@ -61,6 +61,7 @@ def main() -> None:
     parser.add_argument("--cpu-minutes", type=float, default=0.0)
     parser.add_argument("--init", type=Path, help="a folder with the checkpoint or exported weights to begin with")
     parser.add_argument("--search", type=Path, help="weights whose encoder chooses the symbols, at efforts 1 and 2")
+    parser.add_argument("--share", type=float, default=0.6, help="of the pictures that effort 2 is for")
     arguments = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     photos = load_photos(arguments.data, FREE_MORE_SOURCES)
