@@ -17,6 +17,7 @@ from hvaecodec.codec.files import printable
 
 _COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
 _GREYS = ("-", "--", "-.", ":")
+_HEIGHT, _LEGEND_ROW = 6.2, 0.19  # inches
 
 
 class NotebookFigure(Figure):
@@ -27,11 +28,10 @@ class NotebookFigure(Figure):
 
     def savefig(self, *args: Any, **options: Any) -> None:
         """Write the picture as matplotlib's `Figure.savefig` does."""
-        for axes in self.axes:
-            legend = axes.get_legend()
-            for text in [axes.title, *axes.texts, *(legend.get_texts() if legend else ())]:
-                text.set_parse_math(False)
-                text.set_text("\n".join(printable(line) for line in text.get_text().split("\n")))
+        texts = [text for axes in self.axes for text in (axes.title, *axes.texts)]
+        for text in [*texts, *(text for legend in self.legends for text in legend.get_texts())]:
+            text.set_parse_math(False)
+            text.set_text("\n".join(printable(line) for line in text.get_text().split("\n")))
         super().savefig(*args, **options)
 
     def _repr_png_(self) -> bytes:
@@ -78,6 +78,7 @@ def distortion_figure(
         if name in estimates and apart(files[name], estimates[name]):
             _draw(axes, estimates[name], colour, ours=False)
     _label(axes, records, metric, max_bpp)
+    _put_legend(figure)
     return figure
 
 
@@ -104,8 +105,7 @@ def perception_figure(sets: Sequence[dict[str, Any]], metric: str, *, max_bpp: f
     axes.set_ylabel(f"{set_metrics.SET_METRICS[metric].label} (lower is better)")
     axes.set_xlim(right=max_bpp)
     axes.grid(alpha=0.3, which="both")
-    if by_codec:
-        axes.legend(fontsize=8.5, framealpha=0.9)
+    _put_legend(figure)
     return figure
 
 
@@ -149,14 +149,22 @@ def tradeoff_figure(
     axes.set_xlabel(across[1])
     axes.set_ylabel(up[1])
     axes.grid(alpha=0.3)
-    if files:
-        axes.legend(fontsize=8.5, framealpha=0.9)
+    _put_legend(figure)
     return figure
 
 
 def _empty() -> tuple[NotebookFigure, Any]:
-    figure = NotebookFigure(figsize=(9, 6.2), dpi=140, layout="constrained")
+    figure = NotebookFigure(figsize=(9, _HEIGHT), dpi=140, layout="constrained")
     return figure, figure.add_subplot()
+
+
+def _put_legend(figure: NotebookFigure) -> None:
+    """Name all lines below the axes, where nothing lies under the names, in a figure that grows by them."""
+    (axes,) = figure.axes
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        figure.set_figheight(_HEIGHT + _LEGEND_ROW * -(-len(handles) // 2))
+        figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=8.5, frameon=False)
 
 
 def apart(files: Curve, estimates: Curve) -> bool:
@@ -201,6 +209,3 @@ def _label(axes: Any, records: Sequence[dict[str, Any]], metric: str, max_bpp: f
         margin = 0.5 if image_metrics.get(metric).unit else 0.03 * (max(inside) - min(inside)) or 0.5
         axes.set_ylim(min(inside) - margin, max(inside) + margin)
     axes.grid(alpha=0.3)
-    if axes.lines:
-        place = "lower right" if image_metrics.get(metric).higher_is_better else "best"
-        axes.legend(loc=place, fontsize=8.5, framealpha=0.9)
