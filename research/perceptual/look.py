@@ -4,8 +4,8 @@
 
 WEIGHTS is a folder of weights of `dct-vae-photo`; with --net the averaged net of the folder that `train.py` trains in
 draws. Of every rate OUT gets one PNG, with a row for each crop: the photo, ours at temperatures 0, 0.5 and 1, and the AVIF
-whose file is nearest in bytes. A crop is photo:left:top, counted from 0 in `photos/valid.tar`; without any the middle of
-six photos is shown. Rates are those of whole files, at effort 1.
+whose file is nearest in bytes. Rates are those of whole files, at effort 1; a photo that needs more has its smallest file.
+A crop is photo:left:top, counted from 0 in `photos/valid.tar`; without any the middle of six photos is shown.
 """
 
 from __future__ import annotations
@@ -40,7 +40,9 @@ def nearest_avif(photo: np.ndarray, n_bytes: int) -> bytes:
 
 def row_of(codec: DctVaeCodec, photo: np.ndarray, corner: tuple[int, int], rate: float) -> Image.Image:
     """Return a row of crops, each under its name."""
-    data = codec.encode(photo, bpp=rate, effort=1)
+    smallest = codec.encode(photo, quality=1, effort=1)
+    reached = bpp(len(smallest), *photo.shape[:2]) < rate
+    data = codec.encode(photo, bpp=rate, effort=1) if reached else smallest
     avif = nearest_avif(photo, len(data))
     shown = [("photo", photo)]
     size = f"{bpp(len(data), *photo.shape[:2]):.3f} bpp"
