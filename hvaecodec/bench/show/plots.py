@@ -16,7 +16,7 @@ from hvaecodec.bench.show.curves import Curve
 from hvaecodec.codec.files import printable
 
 _COLOURS = ("#d1495b", "#00798c", "#edae49", "#5f4bb6", "#30638e", "#52a447", "#8c5e3c", "#e377c2", "#17becf")
-_GREYS = ("-", "--", "-.", ":")
+_DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (9, 3)), (0, (1, 3)), (0, (4, 1, 1, 1, 1, 1)), (0, (9, 2, 3, 2)))
 _HEIGHT, _LEGEND_ROW = 6.2, 0.19  # inches
 
 
@@ -188,8 +188,8 @@ def _draw_published(axes: Any, curve: Curve, index: int) -> None:
 
 def _draw_grey(axes: Any, points: Sequence[tuple[float, float]], label: str, index: int) -> None:
     """A line behind, as what was published is drawn."""
-    grey = str(0.45 + 0.08 * (index % 4))
-    style = {"color": grey, "linewidth": 1.0, "linestyle": _GREYS[index % len(_GREYS)], "zorder": 2}
+    grey = f"{0.35 + 0.06 * (index % 7):.2f}"
+    style = {"color": grey, "linewidth": 1.0, "linestyle": _DASHES[index % len(_DASHES)], "zorder": 2}
     axes.plot(*zip(*points, strict=True), label=label, **style)
 
 

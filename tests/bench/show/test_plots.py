@@ -17,3 +17,9 @@ def test_names_of_lines_cover_none_of_them():
     assert [text.get_text() for text in legend.get_texts()] == codecs
     assert legend.get_window_extent().y1 <= axes.get_window_extent().y0
     assert axes.get_window_extent().height > 4 * figure.dpi
+
+
+def test_published_curves_are_drawn_each_in_its_own_way():
+    names = ("factorized", "hyperprior", "bpg", "qarv", "vtm", "hpcm", "cool-chic")
+    (axes,) = plots.distortion_figure([], "psnr", published=names).axes
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == len(names)
