@@ -17,6 +17,7 @@ from hvaecodec.codec.photo.streams import Encoding
 
 MAX_REFINED = 2**26  # pixels; refining keeps five arrays of coefficients, which would not fit beside larger ones
 _STRIDES = (0.05, 2.0)  # least and most of a target's stride
+_SHORTENED = 0.5  # factor of the strides of a search that was lost
 # A last walk that goes on from the cheapest is cheaper still, but for small pictures and the coarsest steps.
 _SURE_PIXELS, _SURE_INDEX = 1 << 17, 100
 _LOST = 1.25  # times the lowest cost; beyond it a search that is on its way does not come back
@@ -42,10 +43,10 @@ class Trial(NamedTuple):
 
 
 class Strides:
-    """How far every target of a slice moves, relative to the pace: farther where it goes on, less where it turns back.
+    """How far every target of a slice moves, relative to the pace: farther where it goes on in one direction.
 
-    What a coefficient gains alone it may lose with its neighbours, and it then swings around where they are best
-    together. That is seen in the sign of its way, as in Rprop (Riedmiller and Braun, 1993).
+    That is seen in the sign of its way, as in Rprop (Riedmiller and Braun, 1993). Less where it turns back, as there, is
+    of no use beside paces that fall by themselves.
     """
 
     def __init__(self, size: tuple[int, ...]) -> None:
@@ -56,14 +57,13 @@ class Strides:
         signs = np.sign(way).astype(np.int8)
         turns = signs * self.signs
         self.factors[turns > 0] *= np.float32(config.onward)
-        self.factors[turns < 0] *= np.float32(config.turned)
         np.clip(self.factors, *_STRIDES, out=self.factors)
         self.signs = signs
         return self.factors
 
-    def shorten(self, config: SearchConfig) -> None:
-        """Let all go less far, as those do that turned back."""
-        np.clip(self.factors * np.float32(config.turned), *_STRIDES, out=self.factors)
+    def shorten(self) -> None:
+        """Let all go less far."""
+        np.clip(self.factors * np.float32(_SHORTENED), *_STRIDES, out=self.factors)
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ class Refiner:
         for number, pace in enumerate(np.geomspace(*self.config.paces, passes).tolist(), 1):
             if not trial.cost <= _LOST * lowest:  # it may be no number at all
                 trial, targets = self.judge(best), _targets_of(best)
-                adapting.shorten(self.config)
+                adapting.shorten()
             moves = zip(self.sources, targets.symbols, trial.proposals.symbols, strides, strict=True)
             symbols = [self._moved(*move, pace) for move in moves]
             coefficients = self._adapted(targets.coefficients, trial.proposals.coefficients, adapting, pace)

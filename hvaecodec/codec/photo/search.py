@@ -43,7 +43,6 @@ class SearchConfig:
     floor: float = 0.45  # least curvature: a large step costs more than the local curvature says
     paces: tuple[float, float] = (0.6, 0.12)  # how far targets move to where the gradient points, first pass and last
     onward: float = 1.2  # factor of a target's stride after it went on in one direction
-    turned: float = 0.5  # and after it turned back
     reach: float = 1.0  # how far from its coefficient a target may go, in steps
     adapted: float = 0.2  # pace of the adaptation's coefficients relative to the symbols'; 0 leaves them out
 

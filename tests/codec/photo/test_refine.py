@@ -135,11 +135,13 @@ def test_targets_stay_within_reach_of_the_coefficients(source):
     assert away.max() <= 1.1 + 1e-3  # a target within 0.1 of the coefficient, and the farther of its two neighbours
 
 
-def test_strides_grow_on_the_way_and_shrink_where_it_turns_back():
-    config, strides = replace(CONFIG, onward=1.5, turned=0.25), Strides((3,))
+def test_strides_grow_on_the_way_and_are_shortened():
+    config, strides = replace(CONFIG, onward=1.5), Strides((3,))
     ways = [(1, 1, 0), (2, -1, 1), (1, -1, 1), (1, 1, -1)]
     factors = [strides.update(np.array(way, np.float32), config).copy() for way in ways]
-    assert np.array_equal(factors, [[1, 1, 1], [1.5, 0.25, 1], [2, 0.375, 1.5], [2, 0.09375, 0.375]])  # 2 is the most
+    assert np.array_equal(factors, [[1, 1, 1], [1.5, 1, 1], [2, 1.5, 1.5], [2, 1.5, 1.5]])  # 2 is the most
+    strides.shorten()
+    assert np.array_equal(strides.factors, [1, 0.75, 0.75])
 
 
 def test_slices_move_as_one_picture(source):

@@ -28,11 +28,10 @@ OFF = {
     "floor": 0.0,  # the curvature is believed however low it is
     "paces": (1e-9, 1e-9),  # targets never move
     "onward": 1.0,  # strides never grow
-    "turned": 1.0,  # nor shrink
     "reach": 0.0,  # targets stay where the coefficients are
     "adapted": 0.0,  # the generator is the same for every picture
 }
-STEPS = {"floor": (COARSE,), "onward": (FINE,)}  # where a term has work to do, if that is not everywhere
+STEPS = {"floor": (COARSE,), "onward": (FINE,), "adapted": (FINE,)}  # where a term has work to do, if that is not everywhere
 
 
 @cache
