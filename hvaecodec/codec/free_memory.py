@@ -13,8 +13,9 @@ _ARENA_MAX = -8  # of malloc.h
 def share_one_pool() -> None:
     """Have glibc serve all threads from one arena; with another allocator do nothing.
 
-    Of arenas of their own, each keeps what it once had, where the others cannot use it. This holds for the whole process
-    from then on, and only if no thread has asked for memory yet, so it is for a command and not for the library.
+    Of arenas of their own, each keeps what it once had, where the others cannot use it. This holds for the whole
+    process from then on, and only if no thread has asked for memory yet, so it is for a command and not for the
+    library.
     """
     glibc = _glibc()
     if glibc is not None:

@@ -45,8 +45,8 @@ class Trial(NamedTuple):
 class Strides:
     """How far every target of a slice moves, relative to the pace: farther where it goes on in one direction.
 
-    That is seen in the sign of its way, as in Rprop (Riedmiller and Braun, 1993). Less where it turns back, as there, is
-    of no use beside paces that fall by themselves.
+    That is seen in the sign of its way, as in Rprop (Riedmiller and Braun, 1993). Less where it turns back, as there,
+    is of no use beside paces that fall by themselves.
     """
 
     def __init__(self, size: tuple[int, ...]) -> None:

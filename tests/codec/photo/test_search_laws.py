@@ -31,7 +31,8 @@ OFF = {
     "reach": 0.0,  # targets stay where the coefficients are
     "adapted": 0.0,  # the generator is the same for every picture
 }
-STEPS = {"floor": (COARSE,), "onward": (FINE,), "adapted": (FINE,)}  # where a term has work to do, if that is not everywhere
+# Where a term has work to do, if that is not everywhere.
+STEPS = {"floor": (COARSE,), "onward": (FINE,), "adapted": (FINE,)}
 
 
 @cache
