@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from search import crops
 
 from hvaecodec.bench.show.curves import Curve, bd_rate
 from hvaecodec.codec.photo.codec import DctVaeCodec
@@ -24,14 +25,6 @@ from hvaecodec.training.data import VALID_TAR, tar_photos
 from hvaecodec.training.limited_loop import setting
 
 INDICES = (90, 160, 260, 360, 460, 560)
-
-
-def crops(photos: list[np.ndarray], count: int, side: int, first: int) -> list[np.ndarray]:
-    """Return a crop of the middle of so many photos."""
-    chosen = photos[first :: max(1, len(photos) // count)][:count]
-    corners = [(max(0, photo.shape[0] - side) // 2, max(0, photo.shape[1] - side) // 2) for photo in chosen]
-    cut = (photo[y : y + side, x : x + side] for photo, (y, x) in zip(chosen, corners, strict=True))
-    return [np.ascontiguousarray(crop) for crop in cut]
 
 
 def points(folder: Path, pictures: list[np.ndarray], effort: int, config: SearchConfig) -> np.ndarray:

@@ -26,10 +26,10 @@ from hvaecodec.training.limited_loop import setting
 INDICES = (160, 300, 440, 580)
 
 
-def crops(photos: list[np.ndarray], count: int, side: int) -> list[np.ndarray]:
-    """Return a crop of the middle of so many photos, which lie far apart in their list."""
-    chosen = photos[:: max(1, len(photos) // count)][:count]
-    corners = [((photo.shape[0] - side) // 2, (photo.shape[1] - side) // 2) for photo in chosen]
+def crops(photos: list[np.ndarray], count: int, side: int, first: int = 0) -> list[np.ndarray]:
+    """Return a crop of the middle of so many photos, which lie far apart in their list, from number `first` on."""
+    chosen = photos[first :: max(1, len(photos) // count)][:count]
+    corners = [(max(0, photo.shape[0] - side) // 2, max(0, photo.shape[1] - side) // 2) for photo in chosen]
     cut = (photo[y : y + side, x : x + side] for photo, (y, x) in zip(chosen, corners, strict=True))
     return [np.ascontiguousarray(crop) for crop in cut]
 
