@@ -1,8 +1,7 @@
-"""What the allocator is told, in processes of their own: it holds for all that a process does afterwards."""
+"""What glibc's allocator is told, in processes of their own: it holds for all that a process does afterwards."""
 
 from __future__ import annotations
 
-import platform
 import subprocess
 import sys
 
@@ -28,7 +27,6 @@ libc.fflush(stdout)
 """
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="arenas are glibc's")
 @pytest.mark.parametrize(("how", "several"), [("alone", True), ("shared", False)])
 def test_all_threads_share_one_pool_of_memory(how, several):
     done = subprocess.run([sys.executable, "-c", ARENAS, how], capture_output=True, text=True, check=True, timeout=60)

@@ -12,7 +12,7 @@ from hvaecodec.codec.format.container import unpack
 from hvaecodec.codec.format.wire_ids import CODECS
 
 SEED = 26
-N_PARSED, N_DECODED, N_ALL = 3000, 150, 40  # counts, not times: a busy machine checks the same
+N_PARSED, N_DECODED, N_ALL = 3000, 150, 80  # counts, not times: a busy machine checks the same
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +60,7 @@ def test_codecs(check, count, name, codecs, seeds):
     with oracles.serving(codecs):
         done = Campaign(check, name, SEED, seeds[name]).run(count)
     assert "FINDING" not in done.results and sum(done.results.values()) == count
-    assert done.results["picture"] >= count / 20 and done.results["CorruptFile"] >= count / 20
+    assert done.results["picture"] > count / 20 and done.results["CorruptFile"] > count / 20
 
 
 def test_a_campaign_goes_on_where_it_was_stopped_and_has_parts(seeds, tmp_path, monkeypatch):

@@ -84,6 +84,7 @@ def context_of(coder: SliceCoder, container: Container, *, adapted: bool) -> Win
         return context if adapted else replace(context, adaptation=NONE)
 
     def parts() -> Iterator[PackedContext]:
+        """Decode slice by slice, each when it is asked for."""
         for part, streams in streams_of_slices(frame, container.levels):
             fine = FineSymbols(part.grid)
             context, _ = coder.decode(part, streams, fine)

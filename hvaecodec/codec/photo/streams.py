@@ -109,6 +109,7 @@ def _reader(decoders: Sequence[Decoder], fine: FineSymbols | None) -> Decide:
     """Return what gives the symbols of a chunk from its level's decoder, and those of the finest levels to `fine`."""
 
     def read(chunk: Chunk) -> np.ndarray:
+        """Decode the symbols of a chunk. Raises CorruptFile for one that does not fit into 16 bits."""
         values = decoders[chunk.stream_level].read(*chunk.flat())
         if values.size and max(-int(values.min()), int(values.max())) > 32767:
             raise CorruptFile(
