@@ -61,29 +61,25 @@ def _pieces(count: int) -> Iterator[slice]:
         yield slice(first, min(first + _AT_ONCE, count))
 
 
-class Encoder:
-    """Writes one stream. Arrays are flat, in coding order before the sort by table. est_bits: of all written so far."""
+class BitCounter:
+    """Counts what an `Encoder` would write. Arrays are flat, in coding order. est_bits: of all counted so far."""
 
     def __init__(self, tables: Tables) -> None:
         self.tables = tables
-        self.coder = constriction.stream.queue.RangeEncoder()
         self.est_bits = 0.0
 
     def write(self, symbols: np.ndarray, tables: np.ndarray, means: np.ndarray, signs: np.ndarray) -> None:
-        """Write one chunk: symbols with their tables, whole means and signs, int32 (N,)."""
-        order, runs = order_by_table(tables)
+        """Count one chunk: symbols with their tables, whole means and signs, int32 (N,)."""
+        self._entries(symbols, tables, means, signs)
+
+    def _entries(
+        self, symbols: np.ndarray, tables: np.ndarray, means: np.ndarray, signs: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Count a chunk, and return its symbols' entries in their tables, and where there are escapes."""
         entry = symbols - means
         entry *= signs
         parts = [some.start + self._enter(entry[some], tables[some]) for some in _pieces(len(entry))]
-        entry = entry.take(order)
-        for table, start, stop in runs:
-            self.coder.encode(entry[start:stop], self.tables.models[table])
-        escapes = np.concatenate(parts)
-        if len(escapes):
-            outside = np.zeros(len(symbols), bool)
-            outside[escapes] = True
-            values = symbols[order[outside[order]]] + _ESCAPE_OFFSET
-            self.coder.encode(values, self.tables.escape)
+        return entry, np.concatenate(parts)
 
     def _enter(self, values: np.ndarray, tables: np.ndarray) -> np.ndarray:
         """Make differences to means their entries in their tables, in place, and return where there are escapes."""
@@ -95,6 +91,27 @@ class Encoder:
         values[outside] = radius[outside] + 1
         self.est_bits += self.tables.sum_of_bits(tables, values)
         return outside
+
+
+class Encoder(BitCounter):
+    """Writes one stream. Arrays are flat, in coding order before the sort by table. est_bits: of all written so far."""
+
+    def __init__(self, tables: Tables) -> None:
+        super().__init__(tables)
+        self.coder = constriction.stream.queue.RangeEncoder()
+
+    def write(self, symbols: np.ndarray, tables: np.ndarray, means: np.ndarray, signs: np.ndarray) -> None:
+        """Write one chunk: symbols with their tables, whole means and signs, int32 (N,)."""
+        order, runs = order_by_table(tables)
+        entry, escapes = self._entries(symbols, tables, means, signs)
+        entry = entry.take(order)
+        for table, start, stop in runs:
+            self.coder.encode(entry[start:stop], self.tables.models[table])
+        if len(escapes):
+            outside = np.zeros(len(symbols), bool)
+            outside[escapes] = True
+            values = symbols[order[outside[order]]] + _ESCAPE_OFFSET
+            self.coder.encode(values, self.tables.escape)
 
     def bytes(self) -> bytes:
         """Return the stream of all that was written."""

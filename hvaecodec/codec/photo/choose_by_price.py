@@ -12,6 +12,7 @@ from hvaecodec.codec.photo.chunk import Chunk
 from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.search import Rounder, SearchConfig, once
 from hvaecodec.codec.photo.source import Source
+from hvaecodec.codec.photo.streams import Wanted
 from hvaecodec.codec.photo.weights import PhotoWeights
 from hvaecodec.models.photo.block_shapes import DIVIDED_BITS, NAME_BITS, SHAPES, WHOLE
 
@@ -72,7 +73,7 @@ def _quadrant_costs(
     shapes = np.full((2, 2 * frame.grid[0], 2 * frame.grid[1]), number, np.int64)
     source = Source.of(weights, frame, weights.nets.analyse(pixels, frame.step_index, shapes), config)
     pricing = PricingRounder(Rounder(source.coefficients, source.weight, weights.bitstream.tables, config))
-    source.encode(pricing)
+    source.encode(pricing, wanted=Wanted.SYMBOLS)
     rows, columns = frame.grid
     by_quadrant = pricing.costs.reshape(3, 16, 2, 16, 2, rows, columns).sum((1, 3), dtype=np.float64)
     quadrants = by_quadrant.transpose(0, 3, 1, 4, 2).reshape(3, 2 * rows, 2 * columns)

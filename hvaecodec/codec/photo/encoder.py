@@ -16,7 +16,7 @@ from hvaecodec.codec.photo.search import Rounder, SearchConfig, once
 from hvaecodec.codec.photo.slices import join_encodings
 from hvaecodec.codec.photo.source import Source
 from hvaecodec.codec.photo.streams import Encoding as Encoding
-from hvaecodec.codec.photo.streams import repeat
+from hvaecodec.codec.photo.streams import Wanted, repeat
 from hvaecodec.codec.photo.weights import PhotoWeights
 from hvaecodec.models.photo.layout import TILE
 
@@ -59,12 +59,16 @@ class SliceEncoder:
     config: SearchConfig = _DEFAULT
     refined: bool = False
 
-    def encode(self, pixels: np.ndarray, frame: Frame, *, keep: bool = True) -> tuple[Source, Encoding]:
-        """Encode the rows of a slice, uint8 (H, W) or (H, W, 3). frame: of the slice. keep: its context's symbols."""
+    def encode(self, pixels: np.ndarray, frame: Frame, wanted: Wanted = Wanted.BOTH) -> tuple[Source, Encoding]:
+        """Encode the rows of a slice, uint8 (H, W) or (H, W, 3). frame: of the slice. A beginning has no streams."""
         priced = self.effort > 0 and not self.refined and self.config.priced[self.effort - 1]
         shapes = choose_by_price(self.weights, pixels, frame, self.config) if priced else None
         source = Source.of(self.weights, frame, self._analysis(pixels, frame, shapes), self.config)
-        return source, encode_once(source, self.config, plain=self.effort == 0, refined=self.refined, keep=keep)
+        if self.effort == 0:
+            return source, source.encode(repeat(np.rint(source.coefficients).astype(np.int16)), wanted=wanted)
+        config = once(self.config, frame.step_index, self.refined)
+        rounder = Rounder(source.coefficients, source.weight, self.weights.bitstream.tables, config)
+        return source, source.encode(rounder, wanted=Wanted.SYMBOLS if self.refined else wanted)
 
     def _analysis(self, pixels: np.ndarray, frame: Frame, shapes: np.ndarray | None) -> Analysis | LateCoefficients:
         """Analyse a slice; a wide one that is rounded once, and no more, gives its coefficients as they are needed."""
@@ -74,16 +78,4 @@ class SliceEncoder:
 
     def streams(self, pixels: np.ndarray, frame: Frame) -> list[bytes]:
         """Encode the rows of a slice as `encode` does, and keep its level streams alone."""
-        return self.encode(pixels, frame, keep=False)[1].streams
-
-
-def encode_once(source: Source, config: SearchConfig, *, plain: bool, refined: bool, keep: bool = True) -> Encoding:
-    """Encode a slice in one walk, plainly rounded or by rate and distortion.
-
-    refined: whether that is a beginning. keep: whether the encoding's context has all symbols.
-    """
-    if plain:
-        return source.encode(repeat(np.rint(source.coefficients).astype(np.int16)), keep=keep)
-    config = once(config, source.frame.step_index, refined)
-    rounder = Rounder(source.coefficients, source.weight, source.weights.bitstream.tables, config)
-    return source.encode(rounder, keep=keep)
+        return self.encode(pixels, frame, Wanted.STREAMS)[1].streams

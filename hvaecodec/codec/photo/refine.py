@@ -13,7 +13,7 @@ from hvaecodec.codec.photo.context import join
 from hvaecodec.codec.photo.nets import ErrorGradient
 from hvaecodec.codec.photo.search import Rounder, SearchConfig
 from hvaecodec.codec.photo.source import Source
-from hvaecodec.codec.photo.streams import Encoding
+from hvaecodec.codec.photo.streams import Encoding, Wanted, repeat
 
 MAX_REFINED = 2**26  # pixels; refining keeps five arrays of coefficients, which would not fit beside larger ones
 _STRIDES = (0.05, 2.0)  # least and most of a target's stride
@@ -114,13 +114,13 @@ class Refiner:
             symbols = [self._moved(*move, pace) for move in moves]
             coefficients = self._adapted(targets.coefficients, trial.proposals.coefficients, adapting, pace)
             targets = Targets(symbols, coefficients)
-            encodings = self._walk(targets)
+            encodings = self._walk(targets, last=number == passes)
             if number == passes and trial.cost == lowest and self._is_sure:
                 return encodings
             trial = self.judge(encodings, last=number == passes)
             if trial.cost < lowest:
                 best, lowest = trial.encodings, trial.cost
-        return best
+        return self._written(best)
 
     @property
     def _is_sure(self) -> bool:
@@ -195,13 +195,22 @@ class Refiner:
         part = np.minimum(1, self.config.adapted * pace * strides.update(way, self.config))
         return (targets + part * way).clip(-RADIUS, RADIUS)
 
-    def _walk(self, targets: Targets) -> list[Encoding]:
-        """Encode all slices with symbols rounded from targets."""
+    def _walk(self, targets: Targets, last: bool) -> list[Encoding]:
+        """Encode all slices with symbols rounded from targets; only the last encodings have streams."""
         adaptation, encodings = Adaptation.of(self._scale, targets.coefficients), []
         for source, symbols in zip(self.sources, targets.symbols, strict=True):
             rounder = Rounder(symbols, source.weight, source.weights.bitstream.tables, self.config)
-            encodings.append(source.encode(rounder, adaptation))
+            encodings.append(source.encode(rounder, adaptation, Wanted.BOTH if last else Wanted.SYMBOLS))
         return encodings
+
+    def _written(self, encodings: list[Encoding]) -> list[Encoding]:
+        """Return encodings with their streams, for which those that were only counted are encoded again."""
+        return [
+            encoding
+            if encoding.streams
+            else source.encode(repeat(encoding.context.symbols), encoding.context.adaptation)
+            for source, encoding in zip(self.sources, encodings, strict=True)
+        ]
 
 
 def _targets_of(encodings: list[Encoding]) -> Targets:

@@ -13,7 +13,7 @@ from hvaecodec.codec.photo.frame import Frame
 from hvaecodec.codec.photo.late_coefficients import LateCoefficients
 from hvaecodec.codec.photo.nets import Analysis
 from hvaecodec.codec.photo.search import Coefficients, SearchConfig
-from hvaecodec.codec.photo.streams import Decide, Encoding
+from hvaecodec.codec.photo.streams import Decide, Encoding, Wanted
 from hvaecodec.codec.photo.weights import PhotoWeights
 
 
@@ -48,9 +48,6 @@ class Source:
         """The maps of luma and chroma, int64 (2, 2 rows, 2 columns)."""
         return self.weight.shapes
 
-    def encode(self, decide: Decide, adaptation: Adaptation = NONE, *, keep: bool = True) -> Encoding:
-        """Walk down the prior once and encode the symbols that `decide` chooses. adaptation: of the whole picture.
-
-        keep: whether the encoding's context has all symbols.
-        """
-        return self.weights.bitstream.coder.encode(self.frame, self.shapes, decide, adaptation, keep)
+    def encode(self, decide: Decide, adaptation: Adaptation = NONE, wanted: Wanted = Wanted.BOTH) -> Encoding:
+        """Walk down the prior once and encode the symbols that `decide` chooses. adaptation: of the whole picture."""
+        return self.weights.bitstream.coder.encode(self.frame, self.shapes, decide, adaptation, wanted)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 import numpy as np
 
-from hvaecodec.codec.entropy.coder import Decoder, Encoder, Tables
+from hvaecodec.codec.entropy.coder import BitCounter, Decoder, Encoder, Tables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.codec.photo import adaptation as adaptations
 from hvaecodec.codec.photo.adaptation import Adaptation
@@ -25,8 +26,19 @@ from hvaecodec.models.photo.prior_walk import walk
 Decide = Callable[[Chunk], np.ndarray]  # chooses the symbols of a chunk, in its shape
 
 
+class Wanted(Enum):
+    """What an encoding is to have. Without streams bits are only counted; without symbols only coarse ones are kept.
+
+    Either is sooner, or smaller, than both.
+    """
+
+    BOTH = "both"
+    STREAMS = "streams"
+    SYMBOLS = "symbols"
+
+
 class Encoding(NamedTuple):
-    """Level streams, coarse to fine, the model's estimate of their bits, and the context that is in them."""
+    """Level streams, coarse to fine, if wanted, the model's estimate of their bits, and the context that is in them."""
 
     streams: list[bytes]
     est_bits: list[float]
@@ -50,26 +62,28 @@ class SliceCoder:
         shapes: np.ndarray,
         decide: Decide,
         adaptation: Adaptation = adaptations.NONE,
-        keep: bool = True,
+        wanted: Wanted = Wanted.BOTH,
     ) -> Encoding:
         """Encode a slice's maps, (2, 2 rows, 2 columns), and symbols, coarse to fine, as six level streams.
 
         decide: chooses the symbols of every chunk, knowing their tables; `repeat` for symbols that there are already,
-        `hvaecodec.codec.photo.search.Rounder` for better ones. adaptation: the picture's. keep: without it the
-        encoding's context has no symbols above level 3.
+        `hvaecodec.codec.photo.search.Rounder` for better ones. adaptation: the picture's. wanted: of the encoding.
         """
-        encoders = [Encoder(self.tables) for _ in range(N_LEVELS)]
+        written, keep = wanted is not Wanted.SYMBOLS, wanted is not Wanted.STREAMS
+        coarsest, finer = Encoder(self.tables), Encoder if written else BitCounter
+        writers = [coarsest, *(finer(self.tables) for _ in range(1, N_LEVELS))]
         if frame.first:
-            encoders[0].est_bits += adaptations.encode(encoders[0].coder, adaptation)
-        encoders[0].est_bits += self.shape_coder.encode(encoders[0].coder, frame, shapes)
+            coarsest.est_bits += adaptations.encode(coarsest.coder, adaptation)
+        coarsest.est_bits += self.shape_coder.encode(coarsest.coder, frame, shapes)
 
         def write(chunk: Chunk) -> np.ndarray:
             values = decide(chunk)
-            encoders[chunk.stream_level].write(values.astype(np.int32).ravel(), *chunk.flat())
+            writers[chunk.stream_level].write(values.astype(np.int32).ravel(), *chunk.flat())
             return values
 
         symbols = self._walk(ChunkCoder(self.prior, frame, write, keep=keep), shapes, N_LEVELS)
-        streams, est_bits = [each.bytes() for each in encoders], [each.est_bits for each in encoders]
+        streams = [each.bytes() for each in writers if isinstance(each, Encoder)] if written else []
+        est_bits = [each.est_bits for each in writers]
         return Encoding(streams, est_bits, Context(symbols, shapes, frame.step_index, adaptation))
 
     def decode(

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from reference_decoder import ESCAPES, RangeEncoder, ReferenceDecoder, starts_of
 
 from hvaecodec.codec.entropy import coder, order
-from hvaecodec.codec.entropy.coder import Decoder, Encoder, Tables
+from hvaecodec.codec.entropy.coder import BitCounter, Decoder, Encoder, Tables
 from hvaecodec.codec.errors import CorruptFile
 from hvaecodec.models.integers import N_TABLES, fit_tables, logistic_tables, radii
 
@@ -107,6 +107,16 @@ def test_the_reference_reads_the_same_bytes(seed, which):
         assert reference.read(*coding) == symbols.tolist()
     decoder.check_exhausted()
     assert reference.coder.exhausted()
+
+
+@given(seed=SEEDS, which=st.integers(0, 3))
+@settings(max_examples=60)
+def test_what_is_counted_is_what_an_encoder_estimates(seed, which):
+    counter, encoder = (kind(SETS[which][0]) for kind in (BitCounter, Encoder))
+    for chunk in chunks(seed, which):
+        counter.write(*chunk)
+        encoder.write(*chunk)
+    assert counter.est_bits == encoder.est_bits
 
 
 @given(seed=SEEDS, which=st.integers(0, 3), more=st.binary(min_size=1, max_size=12))

@@ -83,6 +83,10 @@ def test_refinement_comes_nearer_to_the_ideal_and_never_back(source):
     assert costs == sorted(costs, reverse=True) and costs[-1] < 0.5 * costs[0]
 
 
+def same_symbols(first, second) -> bool:
+    return np.array_equal(first.context.symbols, second.context.symbols)
+
+
 @pytest.mark.parametrize(
     ("costs", "pixels", "index", "unseen"),
     [
@@ -101,8 +105,8 @@ def test_a_last_walk_is_judged_unless_it_is_sure_to_be_the_cheapest(source, monk
         judged.append(last)
         return judge(self, encodings, last=last)._replace(cost=(*costs, 9.0)[len(judged) - 1])
 
-    def remember(self, targets):
-        walks.extend(walk(self, targets))
+    def remember(self, targets, last):
+        walks.extend(walk(self, targets, last))
         return walks[-1:]
 
     monkeypatch.setattr(Refiner, "judge", judge_as_planned)
@@ -111,7 +115,11 @@ def test_a_last_walk_is_judged_unless_it_is_sure_to_be_the_cheapest(source, monk
     monkeypatch.setattr(refine, "_SURE_INDEX", index)
     (refined,) = Refiner([source], PIXELS, replace(CONFIG, reach=1e6)).refine([once], 2)
     assert judged == [False, False] + [True] * (not unseen)
-    assert (refined is walks[-1]) == unseen, "where it is judged it is dear, and one before it is taken"
+    cheapest = walks[-1] if unseen else (once, *walks)[costs.index(min(costs))]
+    assert refined.context is walks[-1].context if unseen else same_symbols(refined, cheapest)
+    assert [bool(each.streams) for each in walks] == [False, True], "only the last walk is written"
+    again = source.encode(repeat(cheapest.context.symbols), cheapest.context.adaptation)
+    assert refined.streams == again.streams and refined.est_bits == cheapest.est_bits
 
 
 def test_an_adaptation_that_explodes_is_taken_back(source):
