@@ -16,7 +16,7 @@ from typing import Any
 
 import torch
 
-from hvaecodec.models.side_by_side import crew, n_threads
+from hvaecodec.models.side_by_side import crew, dividing, n_threads
 
 # In torch's folder: what has, or is linked with what has, the C functions that set the number of threads.
 _LIBRARIES = ("libtorch_cpu.so", "libtorch_cpu.dylib", "torch_cpu.dll", "libiomp5md.dll")
@@ -46,8 +46,7 @@ def settle_thread() -> None:
     """
     torch.set_flush_denormal(False)
     torch.get_num_threads()  # PyTorch would otherwise set the number in this thread later, at its first loop
-    for setter in _setters():
-        setter(1)
+    _set_threads(1)
 
 
 @contextmanager
@@ -56,14 +55,16 @@ def divided_loops(worthwhile: bool) -> Iterator[None]:
 
     For what has no pieces of its own.
     """
-    n = n_threads() if worthwhile else 1
-    for setter in _setters() if n > 1 else ():
-        setter(n)
-    try:
+    if not worthwhile or n_threads() == 1:
         yield
-    finally:
-        for setter in _setters() if n > 1 else ():
-            setter(1)
+        return
+    with dividing(_set_threads):
+        yield
+
+
+def _set_threads(number: int) -> None:
+    for setter in _setters():
+        setter(number)
 
 
 @cache

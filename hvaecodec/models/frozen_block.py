@@ -12,6 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from hvaecodec.models.refined_by_patches import Saved, fits, gradients, refine
+
 _OFF = 1e-3  # a channel with less than this of its convolution's result has none
 _silu_backward_ = torch.ops.aten.silu_backward.grad_input
 
@@ -42,40 +44,47 @@ class RefinedWithGradients(torch.autograd.Function):
     def forward(ctx: Any, h: Tensor, moved: Tensor, *weights: Tensor) -> Tensor:
         """Return the refined state."""
         weight, bias, mix_weight, mix_bias = weights
-        folded, offset, mix_weight, mix_bias = (
-            part.to(h.dtype) for part in (*fold(weight, bias, moved.float()), mix_weight, mix_bias)
-        )
+        ctx.by_patches = fits(h)
         with torch.autocast(h.device.type, enabled=False):
+            if ctx.by_patches:
+                out, y = refine(h, moved.float(), weights)
+                ctx.save_for_backward(h, y, moved, weight, mix_weight)
+                return out
+            folded, offset, mix_weight, mix_bias = (
+                part.to(h.dtype) for part in (*fold(weight, bias, moved.float()), mix_weight, mix_bias)
+            )
             y = F.conv2d(F.silu(h), folded, offset, padding=1)
-            out = F.conv2d(F.silu(y), mix_weight, mix_bias).add_(h)
-        ctx.save_for_backward(h, y, moved, folded, mix_weight)
-        return out
+            ctx.save_for_backward(h, y, moved, folded, mix_weight)
+            return F.conv2d(F.silu(y), mix_weight, mix_bias).add_(h)
 
     @staticmethod
     def backward(ctx: Any, d_out: Tensor) -> tuple[Tensor | None, ...]:
-        """Return the gradients by the state and by what moves it.
-
-        With c the convolution's result and y = c gain + shift, the gradient by the gain is the sum of d c. Of that
-        there is only y left: it is the sum of d (y - shift) / gain, and zero for a channel that is switched off.
-        """
-        h, y, moved, folded, mix_weight = ctx.saved_tensors
-        d_moved = None
-        with torch.autocast(h.device.type, enabled=False):
-            d = _through(d_out, mix_weight)
-            d = _silu_backward_(d, y, grad_input=d)
-            if ctx.needs_input_grad[1]:
-                d_moved = _by_moved(d, y, moved)
-            d = _through(d, folded)
-            d = _silu_backward_(d, h, grad_input=d).add_(d_out)
-        return d, d_moved, None, None, None, None
+        """Return the gradients by the state and by what moves it."""
+        saved = Saved(*ctx.saved_tensors)
+        with torch.autocast(d_out.device.type, enabled=False):
+            d_h, by_shift, by_y = gradients(d_out, saved) if ctx.by_patches else _gradients(d_out, saved)
+        d_moved = _by_moved(by_shift, by_y, saved.moved) if ctx.needs_input_grad[1] else None
+        return d_h, d_moved, None, None, None, None
 
 
-def _by_moved(d: Tensor, y: Tensor, moved: Tensor) -> Tensor:
-    """Return the gradient by gains and shifts, (1, 2 width), of y with the gradient d by it."""
-    gain, shift = moved.double().chunk(2, 1)
-    by_shift, by_y = (x.sum((2, 3), dtype=torch.float32).double() for x in (d, d * y))
+def _gradients(d_out: Tensor, saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what `refined_by_patches.gradients` does, of maps of any size; weights are folded."""
+    d = _through(d_out, saved.mix_weight)
+    d = _silu_backward_(d, saved.y, grad_input=d)
+    by_shift, by_y = (x.sum((2, 3), dtype=torch.float32).double()[0] for x in (d, d * saved.y))
+    d = _through(d, saved.weight)
+    return _silu_backward_(d, saved.h, grad_input=d).add_(d_out), by_shift, by_y
+
+
+def _by_moved(by_shift: Tensor, by_y: Tensor, moved: Tensor) -> Tensor:
+    """Return the gradient by gains and shifts, (1, 2 width), from the sums of d and of d y, d being that by y.
+
+    With c the convolution's result and y = c gain + shift, the gradient by the gain is the sum of d c. Of that there is
+    only y left: it is the sum of d (y - shift) / gain, and zero for a channel that is switched off.
+    """
+    gain, shift = moved[0].double().chunk(2)
     by_gain = torch.where((1 + gain).abs() > _OFF, (by_y - shift * by_shift) / (1 + gain), 0)
-    return torch.cat([by_gain, by_shift], 1).to(moved.dtype)
+    return torch.cat([by_gain, by_shift])[None].to(moved.dtype)
 
 
 def _through(d: Tensor, weight: Tensor) -> Tensor:

@@ -69,6 +69,21 @@ def n_threads() -> int:
     return 1 if own is None else own.n_threads
 
 
+@contextmanager
+def dividing(set_threads: Callable[[int], None]) -> Iterator[None]:
+    """Let loops that a library divides by itself take all threads of this one's crew within the block.
+
+    set_threads: sets their number for the calling thread. Pieces of `each` compute alone here too.
+    """
+    _current.set_threads = set_threads
+    set_threads(n_threads())
+    try:
+        yield
+    finally:
+        set_threads(1)
+        _current.set_threads = None
+
+
 def each(function: Callable[[T], R], pieces: Sequence[T]) -> list[R]:
     """Return what a function gives for every piece, in their order; several of them run at once if there is a crew.
 
@@ -76,6 +91,17 @@ def each(function: Callable[[T], R], pieces: Sequence[T]) -> list[R]:
     """
     if len(pieces) < 2 or n_threads() == 1:
         return [function(piece) for piece in pieces]
+    set_threads = getattr(_current, "set_threads", None)
+    if set_threads is None:
+        return _side_by_side(function, pieces)
+    set_threads(1)
+    try:
+        return _side_by_side(function, pieces)
+    finally:
+        set_threads(n_threads())
+
+
+def _side_by_side(function: Callable[[T], R], pieces: Sequence[T]) -> list[R]:
     own: _Crew = _current.crew
     own.start()
     outcomes: SimpleQueue[tuple[int, R | None, BaseException | None]] = SimpleQueue()

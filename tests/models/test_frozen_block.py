@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from hvaecodec.models import frozen_block
+from hvaecodec.models import frozen_block, refined_by_patches
 from hvaecodec.models.rate_block import Block
+from hvaecodec.models.side_by_side import crew
 
 WIDTH = 12
+HEIGHTS = (8, 20, 24)  # of one strip, of strips of two heights, and of whole ones, where a strip has twelve rows
 
 
 def block(requires_grad: bool = False) -> Block:
@@ -17,8 +19,8 @@ def block(requires_grad: bool = False) -> Block:
     return made.requires_grad_(requires_grad)
 
 
-def inputs(batch: int = 1) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    h = torch.randn(batch, WIDTH, 10, 14).to(memory_format=torch.channels_last)
+def inputs(batch: int = 1, height: int = 10, columns: int = 14) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    h = torch.randn(batch, WIDTH, height, columns).to(memory_format=torch.channels_last)
     return h, torch.rand(batch, 8), 0.3 * torch.randn(batch, 2 * WIDTH)
 
 
@@ -51,6 +53,47 @@ def test_gradients_are_the_blocks(bfloat16, within):
         gradients.append((state.grad, moved.grad))
     for expected, ours in zip(*gradients, strict=True):
         torch.testing.assert_close(ours, expected, rtol=within, atol=within * float(expected.abs().max()))
+
+
+@pytest.fixture
+def by_patches(monkeypatch):
+    """Let narrow maps go by patches, in strips of three rows of them."""
+    monkeypatch.setattr(refined_by_patches, "LEAST_WIDTH", WIDTH)
+    monkeypatch.setattr(refined_by_patches, "_PATCHES", 12)
+
+
+def gone_through(compute, height: int) -> list[torch.Tensor]:
+    """The result of a block and its gradients by the state and by offsets, of 16 columns."""
+    net = block()
+    torch.manual_seed(1)
+    h, rate, offset = inputs(height=height, columns=16)
+    out = compute(net, h.requires_grad_(), rate, offset.requires_grad_())
+    weights = torch.randn_like(out)
+    (weights * out).sum().backward()
+    return [out.detach(), h.grad, offset.grad]
+
+
+@pytest.mark.parametrize("height", HEIGHTS)
+@pytest.mark.usefixtures("by_patches")
+def test_by_patches_it_is_the_block(height):
+    assert refined_by_patches.fits(inputs(height=height, columns=16)[0])
+    for expected, ours in zip(gone_through(plain, height), gone_through(Block.forward, height), strict=True):
+        torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+
+
+@pytest.mark.usefixtures("by_patches")
+def test_by_patches_nothing_depends_on_the_number_of_threads():
+    alone = gone_through(Block.forward, HEIGHTS[-1])
+    with crew(3):
+        together = gone_through(Block.forward, HEIGHTS[-1])
+    assert all(torch.equal(one, three) for one, three in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize("shape", [(2, WIDTH, 8, 8), (1, WIDTH, 8, 10), (1, WIDTH, 6, 8), (1, WIDTH - 1, 8, 8)])
+@pytest.mark.usefixtures("by_patches")
+def test_other_maps_do_not_go_by_patches(shape):
+    assert not refined_by_patches.fits(torch.zeros(shape))
+    assert not refined_by_patches.fits(torch.zeros(1, WIDTH, 8, 8, dtype=torch.bfloat16))
 
 
 def test_a_graph_may_be_gone_through_twice():

@@ -11,7 +11,7 @@ from hvaecodec.codec.own_thread import on_own_thread
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.prior_exact import neighbourhoods, product
 from hvaecodec.models.rate_block import Block
-from hvaecodec.models.side_by_side import crew, cut, each, n_threads
+from hvaecodec.models.side_by_side import crew, cut, dividing, each, n_threads
 
 
 def test_pieces_come_back_in_order_and_from_several_threads():
@@ -93,3 +93,24 @@ def test_our_threads_compute_alone_and_the_callers_keeps_its_number():
         assert torch.get_num_threads() == 3 and later == [3]
     finally:
         torch.set_num_threads(before)
+
+
+def test_pieces_compute_alone_where_a_library_divides_loops():
+    """And loops of the same thread are divided again after them, whatever a piece raises."""
+    own, threads = threading.current_thread(), [1]
+
+    def set_threads(number: int) -> None:
+        assert threading.current_thread() is own
+        threads[0] = number
+
+    with crew(2):
+        with dividing(set_threads):
+            assert threads == [2]
+            assert each(lambda _: threads[0], range(4)) == [1] * 4
+            assert threads == [2]
+            with pytest.raises(ZeroDivisionError):
+                each(lambda n: 1 // n, [0, 1])
+            assert threads == [2]
+        assert threads == [1]
+        each(lambda _: threads[0], range(4))
+        assert threads == [1]
