@@ -50,7 +50,7 @@ def refine(h: Tensor, moved: Tensor, weights: tuple[Tensor, ...]) -> tuple[Tenso
         torch.addmm(_flat(state[strip.own]), _flat(torch.nn.functional.silu(own)), mix, out=_flat(out[strip.own]))
         out[strip.own] += mix_bias
 
-    _in_strips(state, Filter(weight), fill, finish)
+    _in_strips(state, lambda: Filter(weight), fill, finish)
     return _map(out), _map(y)
 
 
@@ -70,7 +70,6 @@ def gradients(d_out: Tensor, saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
     d_out: the gradient by the refined state.
     """
     gain, mix = 1 + saved.moved[0, : len(saved.weight)], saved.mix_weight[:, :, 0, 0]
-    turned = saved.weight.flip(2, 3).transpose(0, 1)
     d_rows, h, y = (_rows(x) for x in (d_out, saved.h, saved.y))
     d_h = torch.empty_like(h)
     sums: dict[int, Tensor] = {}
@@ -89,7 +88,7 @@ def gradients(d_out: Tensor, saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
         _silu_backward(own, h[strip.own], grad_input=own)
         own += d_rows[strip.own]
 
-    _in_strips(h, Filter(turned), fill, finish)
+    _in_strips(h, lambda: Filter(saved.weight.flip(2, 3).transpose(0, 1)), fill, finish)
     by_shift, by_y = torch.stack([sums[start] for start in sorted(sums)]).sum(0)
     return _map(d_h), by_shift, by_y
 
@@ -108,10 +107,14 @@ class _Strip(NamedTuple):
 
 
 def _in_strips(
-    like: Tensor, kernel: Filter, fill: Callable[[_Strip, Tensor], Any], finish: Callable[[_Strip, Tensor], Any]
+    like: Tensor,
+    make: Callable[[], Filter],
+    fill: Callable[[_Strip, Tensor], Any],
+    finish: Callable[[_Strip, Tensor], Any],
 ) -> None:
     """Convolve maps of the shape of `like`, (rows, columns, width), by strips.
 
+    make: makes the kernel, in each thread for itself: threads of a library that divided it would spin while ours compute.
     fill: writes what is convolved of a strip's rows and those around. finish: takes the result, as `Patches` gives it.
     """
     height, width, channels = like.shape
@@ -120,7 +123,7 @@ def _in_strips(
 
     def run(some: slice) -> None:
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
-            rooms: dict[int, Patches] = {}
+            kernel, rooms = make(), dict[int, Patches]()
             for strip in strips[some]:
                 rows = (strip.own.stop - strip.own.start) // SIDE
                 if rows not in rooms:  # the last strip may be lower
