@@ -114,7 +114,7 @@ def _in_strips(
 ) -> None:
     """Convolve maps of the shape of `like`, (rows, columns, width), by strips.
 
-    make: makes the kernel, in each thread for itself: threads of a library that divided it would spin while ours compute.
+    make: makes the kernel, in each thread for itself: those of a library that divided it would spin while ours compute.
     fill: writes what is convolved of a strip's rows and those around. finish: takes the result, as `Patches` gives it.
     """
     height, width, channels = like.shape
