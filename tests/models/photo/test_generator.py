@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 
 import pytest
@@ -53,15 +54,33 @@ def net():
     return net.eval().requires_grad_(False)
 
 
+TILE_ROW = 32 * 7
+
+
+def reach_of(net: Generator, side: int) -> torch.Tensor:
+    """By how much the first row (side 0) or the last one of tile 7 of 14 changes with each row of the picture."""
+    size = 32 * 14
+    torch.manual_seed(1)
+    picture = torch.rand(1, 3, size, size).mul(255).requires_grad_()
+    edge = TILE_ROW + (0 if side == 0 else 31)
+    net(picture, whole_shapes(1, 14, 14).repeat(1, 2, 1, 1), torch.tensor([300]))[0, :, edge].sum().backward()
+    return picture.grad[0].abs().sum((0, 2))
+
+
 @pytest.mark.parametrize("side", [0, 1])
 def test_receptive_field_is_at_most_its_radius(net, side):
-    size, tile = 32 * 14, 32 * 7
-    picture = torch.rand(1, 3, size, size).mul(255).requires_grad_()
-    edge = tile + (0 if side == 0 else 31)  # first and last row of a tile
-    net(picture, whole_shapes(1, 14, 14).repeat(1, 2, 1, 1), torch.tensor([300]))[0, :, edge].sum().backward()
-    rows = picture.grad[0].abs().sum((0, 2)).nonzero()
-    assert rows.min() >= tile - RADIUS and rows.max() < tile + 32 + RADIUS
+    plain = copy.deepcopy(net).requires_grad_()  # with fixed weights roundings reach farther: see the next test
+    rows = reach_of(plain, side).nonzero()
+    assert rows.min() >= TILE_ROW - RADIUS and rows.max() < TILE_ROW + 32 + RADIUS
     assert rows.max() - rows.min() > RADIUS
+
+
+@pytest.mark.parametrize("side", [0, 1])
+def test_gradients_of_fixed_weights_reach_farther_by_roundings_alone(net, side):
+    """Their convolutions mix the inputs of a patch, and what cancels leaves roundings."""
+    by_row = reach_of(net, side)
+    outside = torch.cat([by_row[: TILE_ROW - RADIUS], by_row[TILE_ROW + 32 + RADIUS :]])
+    assert 0 < outside.max() < 1e-6 * by_row.max()
 
 
 def test_the_radius_is_whole_tiles_and_no_more_than_the_reach(net):
