@@ -62,27 +62,29 @@ class RefinedWithGradients(torch.autograd.Function):
         """Return the gradients by the state and by what moves it."""
         saved = Saved(*ctx.saved_tensors)
         with torch.autocast(d_out.device.type, enabled=False):
-            d_h, by_shift, by_y = gradients(d_out, saved) if ctx.by_patches else _gradients(d_out, saved)
-        d_moved = _by_moved(by_shift, by_y, saved.moved) if ctx.needs_input_grad[1] else None
-        return d_h, d_moved, None, None, None, None
+            ways = gradients if ctx.by_patches else _gradients
+            d_h, sums = ways(d_out, saved, ctx.needs_input_grad[1])
+        return d_h, None if sums is None else _by_moved(sums, saved.moved), None, None, None, None
 
 
-def _gradients(d_out: Tensor, saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
+def _gradients(d_out: Tensor, saved: Saved, summed: bool) -> tuple[Tensor, Tensor | None]:
     """Return what `refined_by_patches.gradients` does, of maps of any size; weights are folded."""
     d = _through(d_out, saved.mix_weight)
     d = _silu_backward_(d, saved.y, grad_input=d)
-    by_shift, by_y = (x.sum((2, 3), dtype=torch.float32).double()[0] for x in (d, d * saved.y))
+    sums = None
+    if summed:
+        sums = torch.stack([x.sum((2, 3), dtype=torch.float32).double()[0] for x in (d, d * saved.y)])
     d = _through(d, saved.weight)
-    return _silu_backward_(d, saved.h, grad_input=d).add_(d_out), by_shift, by_y
+    return _silu_backward_(d, saved.h, grad_input=d).add_(d_out), sums
 
 
-def _by_moved(by_shift: Tensor, by_y: Tensor, moved: Tensor) -> Tensor:
-    """Return the gradient by gains and shifts, (1, 2 width), from the sums of d and of d y, d being that by y.
+def _by_moved(sums: Tensor, moved: Tensor) -> Tensor:
+    """Return the gradient by gains and shifts, (1, 2 width), from the sums of d and of d y, d being the one by y.
 
     With c the convolution's result and y = c gain + shift, the gradient by the gain is the sum of d c. Of that there is
     only y left: it is the sum of d (y - shift) / gain, and zero for a channel that is switched off.
     """
-    gain, shift = moved[0].double().chunk(2)
+    (by_shift, by_y), (gain, shift) = sums, moved[0].double().chunk(2)
     by_gain = torch.where((1 + gain).abs() > _OFF, (by_y - shift * by_shift) / (1 + gain), 0)
     return torch.cat([by_gain, by_shift])[None].to(moved.dtype)
 

@@ -42,9 +42,11 @@ def refine(h: Tensor, moved: Tensor, weights: tuple[Tensor, ...]) -> tuple[Tenso
     y, out = torch.empty_like(state), torch.empty_like(state)
 
     def fill(strip: _Strip, room: Tensor) -> None:
+        """Write what is convolved."""
         _silu(state[strip.around], out=room)
 
     def finish(strip: _Strip, result: Tensor) -> None:
+        """Write y, and the refined rows."""
         own = y[strip.own]
         torch.addcmul(shift, result, gain, out=own.view(result.shape))
         torch.addmm(_flat(state[strip.own]), _flat(torch.nn.functional.silu(own)), mix, out=_flat(out[strip.own]))
@@ -64,10 +66,10 @@ class Saved(NamedTuple):
     mix_weight: Tensor
 
 
-def gradients(d_out: Tensor, saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the gradient by the state, and the sums of d and of d y over the map, float64 (width,), d being that by y.
+def gradients(d_out: Tensor, saved: Saved, summed: bool) -> tuple[Tensor, Tensor | None]:
+    """Return the gradient by the state, and the sums of d and of d y over the map, d being the gradient by y.
 
-    d_out: the gradient by the refined state.
+    d_out: the gradient by the refined state. summed: whether the sums, float64 (2, width), are asked for.
     """
     gain, mix = 1 + saved.moved[0, : len(saved.weight)], saved.mix_weight[:, :, 0, 0]
     d_rows, h, y = (_rows(x) for x in (d_out, saved.h, saved.y))
@@ -75,22 +77,24 @@ def gradients(d_out: Tensor, saved: Saved) -> tuple[Tensor, Tensor, Tensor]:
     sums: dict[int, Tensor] = {}
 
     def fill(strip: _Strip, room: Tensor) -> None:
+        """Write what is convolved, and add up d of the strip's own rows."""
         near = d_rows[strip.around]
         d = torch.mm(_flat(near), mix).view(near.shape)
         _silu_backward(d, y[strip.around], grad_input=d)
-        own = d[strip.inside]
-        sums[strip.own.start] = torch.stack([own.sum((0, 1)), (own * y[strip.own]).sum((0, 1))]).double()
+        if summed:
+            own = d[strip.inside]
+            sums[strip.own.start] = torch.stack([own.sum((0, 1)), (own * y[strip.own]).sum((0, 1))]).double()
         torch.mul(d, gain, out=room)
 
     def finish(strip: _Strip, result: Tensor) -> None:
+        """Write the gradient by the state."""
         own = d_h[strip.own]
         own.view(result.shape).copy_(result)
         _silu_backward(own, h[strip.own], grad_input=own)
         own += d_rows[strip.own]
 
     _in_strips(h, lambda: Filter(saved.weight.flip(2, 3).transpose(0, 1)), fill, finish)
-    by_shift, by_y = torch.stack([sums[start] for start in sorted(sums)]).sum(0)
-    return _map(d_h), by_shift, by_y
+    return _map(d_h), torch.stack([sums[start] for start in sorted(sums)]).sum(0) if summed else None
 
 
 class _Strip(NamedTuple):
@@ -122,6 +126,7 @@ def _in_strips(
     strips = [_Strip.of(start, min(start + at_once, height), height) for start in range(0, height, at_once)]
 
     def run(some: slice) -> None:
+        """Compute some of the strips on one thread, in room of its own."""
         with torch.no_grad(), torch.autocast("cpu", enabled=False):
             kernel, rooms = make(), dict[int, Patches]()
             for strip in strips[some]:

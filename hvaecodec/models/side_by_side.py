@@ -102,6 +102,7 @@ def each(function: Callable[[T], R], pieces: Sequence[T]) -> list[R]:
 
 
 def _side_by_side(function: Callable[[T], R], pieces: Sequence[T]) -> list[R]:
+    """Do what `each` does, with the crew that there is."""
     own: _Crew = _current.crew
     own.start()
     outcomes: SimpleQueue[tuple[int, R | None, BaseException | None]] = SimpleQueue()

@@ -81,6 +81,17 @@ def test_by_patches_it_is_the_block(height):
         torch.testing.assert_close(ours, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
 
 
+@pytest.mark.parametrize("height", [10, HEIGHTS[-1]])  # by patches only the second
+@pytest.mark.usefixtures("by_patches")
+def test_the_gradient_by_the_state_alone_is_the_same(height, monkeypatch):
+    """And nothing is added up for offsets that ask for no gradient."""
+    net, (h, rate, offset) = block(), inputs(height=height, columns=16)
+    h.requires_grad_()
+    (both,) = torch.autograd.grad(net(h, rate, offset.clone().requires_grad_()).sum(), h)
+    monkeypatch.setattr(frozen_block, "_by_moved", None)
+    assert torch.equal(torch.autograd.grad(net(h, rate, offset).sum(), h)[0], both)
+
+
 @pytest.mark.usefixtures("by_patches")
 def test_by_patches_nothing_depends_on_the_number_of_threads():
     alone = gone_through(Block.forward, HEIGHTS[-1])
