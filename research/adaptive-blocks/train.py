@@ -27,7 +27,8 @@ VALID = 10  # pictures: a validation at every checkpoint is to be cheap; evaluat
 LOOP = LoopConfig(minutes=2880, schedule="constant", save_minutes=5, log_every=50, warm_up=100, ema=0.999)
 
 
-PRIOR_POOL = PoolConfig(32, 8, 4)  # what a prior sees more often it knows by heart
+# Searching costs most of a step. What a prior sees two dozen times it knows by heart; a generator is slower to.
+POOLS = {"prior": PoolConfig(32, 8, 4), "generator": PoolConfig(96, 4, 6)}
 
 
 def make_task(kind: str, photos: Photos, arguments: argparse.Namespace) -> PriorTask | GeneratorTask:
@@ -37,12 +38,13 @@ def make_task(kind: str, photos: Photos, arguments: argparse.Namespace) -> Prior
     """
     search = EncoderSearch(arguments.search, arguments.share) if arguments.search else None
     symbols: Symbols = "searched" if search else "plain"
+    pool = replace(POOLS[kind], uses=arguments.uses or POOLS[kind].uses)
     task: PriorTask | GeneratorTask
     if kind == "generator":
-        task = GeneratorTask(GeneratorTraining(symbols=symbols), photos, search=search)
+        task = GeneratorTask(GeneratorTraining(symbols=symbols, pool=pool), photos, search=search)
     else:
-        uses = {"uses": 1, "pool": PRIOR_POOL} if search else {}
-        task = PriorTask(PriorTraining(symbols=symbols, **uses), photos, search=search)
+        uses = 1 if search else PriorTraining().uses
+        task = PriorTask(PriorTraining(symbols=symbols, uses=uses, pool=pool), photos, search=search)
     if not (arguments.folder / NAME).exists():
         if arguments.init:
             load_weights(task.net, arguments.init)
@@ -62,6 +64,7 @@ def main() -> None:
     parser.add_argument("--init", type=Path, help="a folder with the checkpoint or exported weights to begin with")
     parser.add_argument("--search", type=Path, help="weights whose encoder chooses the symbols, at efforts 1 and 2")
     parser.add_argument("--share", type=float, default=0.6, help="of the pictures that effort 2 is for")
+    parser.add_argument("--uses", type=int, help="how often searched symbols are drawn before others take their place")
     arguments = parser.parse_intermixed_args()
     torch.set_num_threads(1)
     photos = load_photos(arguments.data, FREE_MORE_SOURCES)
