@@ -241,7 +241,7 @@ test-newest: wheel
 # From the checkout, so that the records name its commit. Measures what has no record in records/bench, and goes on where
 # it was interrupted. FRESH=1 removes those records first; after an interruption it is left out. ONLY="kodak hqa" stands for
 # these runs alone. README and docs/ are then written from the records of the bench and of the papers' experiments.
-RUNS = $(or $(ONLY),kodak perception perception-vgg pictures hqa equal-bytes cifar10)
+RUNS = $(or $(ONLY),kodak valid perception perception-vgg pictures hqa equal-bytes cifar10)
 
 results: $(VENV)/ready
 	$(if $(FRESH),rm -rf $(RUNS:%=runs/%) $(RUNS:%=records/bench/%.json))

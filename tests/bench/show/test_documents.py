@@ -18,7 +18,7 @@ from hvaecodec.bench import baselines
 from hvaecodec.bench.measure import runner
 from hvaecodec.bench.papers import PAPERS
 from hvaecodec.bench.show import documents
-from hvaecodec.bench.show.documents import __main__, bench_records, document_runs, figures, markers, paper_blocks
+from hvaecodec.bench.show.documents import __main__, bench_records, document_runs, figures, markers, paper_blocks, parts
 from hvaecodec.bench.show.documents.measured import load_run, measure_run
 from hvaecodec.bench.show.documents.runs import DocumentRun, FinishedRun
 from hvaecodec.cli.main import app
@@ -166,6 +166,20 @@ def test_records_are_packed_without_loss_that_a_table_shows(tmp_path: Path) -> N
         bench_records.write_record(path, run, [*records[:-1], failed], [])
     with pytest.raises(CodecError, match="not every setting was measured on the same pictures"):
         bench_records.write_record(path, run, records[:-1], [])
+
+
+def test_a_sentence_says_the_bd_rate_against_a_baseline_of_the_run() -> None:
+    """Half the bits at every fidelity are -50 % against that baseline, whatever another one takes."""
+    rates = {"avif@speed=4": (0.2, 1.0), "ours@effort=2": (0.1, 0.5), "jpeg": (0.7, 3.0)}
+    records = [
+        {"codec": codec, "settings": {"quality": n}, "baseline": "ours" not in codec, "image": "a", "dataset": "valid"}
+        | {"bpp": bpp, "psnr_db": 30.0 + 10 * n}
+        for codec, pair in rates.items()
+        for n, bpp in enumerate(pair)
+    ]
+    finished = FinishedRun(document_runs.RUNS[0], Path("valid.json"), records, [])
+    sentence = parts.Against("avif")(finished)
+    assert sentence == "Against `avif@speed=4` the BD-rate of `ours@effort=2` is -50.0 %, over 30.0–40.0 dB."
 
 
 def test_every_block_stands_somewhere() -> None:

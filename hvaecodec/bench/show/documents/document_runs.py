@@ -8,6 +8,7 @@ from pathlib import Path
 from hvaecodec.bench.show.documents import paper_blocks, parts, weights_table
 from hvaecodec.bench.show.documents.beside import Beside
 from hvaecodec.bench.show.documents.parts import (
+    Against,
     Figure,
     MetricAtRates,
     conditions,
@@ -29,6 +30,15 @@ RUNS = (
         quality=(1, 8, 18, 28, 40, 52, 64, 78, 92),
         baselines=("jpeg", "webp", "jpeg2000", "avif", "jxl"),
         published=("factorized", "hyperprior", "bpg", "qarv", "vtm", "hpcm", "cool-chic"),
+    ),
+    DocumentRun(
+        "valid",
+        minutes=30,
+        dataset="valid",
+        codecs=("dct-vae-photo",),
+        effort=2,
+        quality=(1, 8, 18, 28, 40, 52, 64, 78, 92),
+        baselines=("jpeg", "avif@speed=4"),
     ),
     DocumentRun(
         "perception",
@@ -118,6 +128,9 @@ BLOCKS = {
     "kodak.conditions": Block("kodak", conditions),
     "kodak.summary": Block("kodak", summary),
     "kodak.psnr": Block("kodak", MetricAtRates("psnr")),
+    "valid.conditions": Block("valid", conditions),
+    "valid.summary": Block("valid", summary),
+    "valid.beside-avif": Block("valid", Against("avif")),
     "perception.conditions": Block("perception", conditions),
     "perception.lpips": Block("perception", Figure("rd_lpips.png", _LPIPS, "lpips"), {"rd_lpips.png": "rd_lpips.png"}),
     "perception-vgg.conditions": Block("perception-vgg", conditions),

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from hvaecodec.bench.metrics import set_metrics
-from hvaecodec.bench.show import curve_tables, setting_tables
+from hvaecodec.bench.show import curve_tables, curves, setting_tables
 from hvaecodec.bench.show.documents.runs import FinishedRun
 from hvaecodec.bench.show.table import Table
 
@@ -47,6 +47,24 @@ class MetricAtRates:
     def __call__(self, finished: FinishedRun) -> str:
         """Return the table of a finished run as Markdown."""
         return _body(curve_tables.fixed_rates(finished.records, self.metric, finished.run.published))
+
+
+@dataclass(frozen=True)
+class Against:
+    """Says the BD-rates of our codecs in PSNR against a baseline of the same run. anchor: its name, without settings."""
+
+    anchor: str
+
+    def __call__(self, finished: FinishedRun) -> str:
+        """Return a sentence for each of our codecs."""
+        labels = dict.fromkeys((record["codec"], record["baseline"]) for record in finished.records)
+        anchor = next(label for label, baseline in labels if baseline and label.partition("@")[0] == self.anchor)
+        known = curves.from_records(finished.records, "psnr")
+        rates = {label: curves.bd_rate(known[anchor], known[label]) for label, baseline in labels if not baseline}
+        return " ".join(
+            f"Against `{anchor}` the BD-rate of `{label}` is {rate.percent:.1f} %, over {rate.low:.1f}–{rate.high:.1f} dB."
+            for label, rate in rates.items()
+        )
 
 
 def conditions(finished: FinishedRun) -> str:
