@@ -24,6 +24,7 @@ from hvaecodec.training.recipes.photo import GeneratorTraining, StepIndices
 from hvaecodec.training.validation import psnr_db
 
 VALID_PICTURES, VALID_ELBO = 40, 12
+MOST_WEIGHT = 8  # of the errors of a crop, before the exponent
 _BATCHES, _ENTRIES = 4, 5  # kinds of random draws
 
 
@@ -62,14 +63,21 @@ class GeneratorTask:
         self.valid = corners(valid, 2 * config.side).to(self.device) if valid else None
 
     def loss(self, moment: Moment, rng: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
-        """Return squared error at temperature 0 relative to its usual size, plus a share of -ELBO, and the parts."""
+        """Return squared error at temperature 0 relative to its usual size, plus a share of -ELBO, and the parts.
+
+        What is compared in the end is the mean of photos' PSNR, to which a photo's error counts relative to itself. A
+        crop's error relative to itself would weigh flat crops too much, so `balance` lies between both.
+        """
         c = self.config
         x, coded, step_index = self._crops(moment, rng)
         n = len(x)
         with self.place.autocast():
             out, nll, kls = self.net.train_step(x, coded.dequantised, coded.shapes, step_index, c.elbo_crops)
         mse = ((out - x) ** 2).flatten(1).mean(1)[: n - c.elbo_crops]
-        distortion = (mse / (0.45 * self.delta[step_index[: len(mse)]] ** 1.25)).mean()
+        usual = 0.45 * self.delta[step_index[: len(mse)]] ** 1.25
+        before = ((coded.dequantised - x) ** 2).flatten(1).mean(1)[: len(mse)]
+        weight = (usual / before.clamp_min(1e-3)).clamp(1 / MOST_WEIGHT, MOST_WEIGHT) ** c.balance
+        distortion = (weight * mse / usual).mean()
         kl = sum(kls, torch.zeros_like(nll)) / x[0].numel()
         warm = min(1.0, moment.step / c.kl_warm_up) if c.kl_warm_up else 1.0
         elbo = (nll + (0.2 + 0.8 * warm) * kl).mean()

@@ -55,6 +55,7 @@ class PriorTraining:
 class GeneratorTraining:
     """The generator minimises distortion at temperature 0 and, on the last `elbo_crops` of a batch, -ELBO.
 
+    balance: exponent of a crop's weight by what its context lacks; 0 weighs all squared errors alike.
     kl_warm_up: steps over which the weight of the KL rises from 0.2 to 1, 0 for none. dropped: share of the crops
     whose symbols of +-1 below `dead` steps are zero, as an encoder's search would have them; the bound is drawn anew
     for every crop.
@@ -64,6 +65,7 @@ class GeneratorTraining:
     crops: int = 16
     elbo_crops: int = 4
     elbo_weight: float = 0.25
+    balance: float = 0.5
     kl_warm_up: int = 0
     side: int = 128
     indices: StepIndices = (0, 620)
