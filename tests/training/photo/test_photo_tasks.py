@@ -14,8 +14,8 @@ from hvaecodec.codec.photo.encoder import encode_picture
 from hvaecodec.models.photo.generator import GeneratorConfig, ScaleConfig
 from hvaecodec.models.photo.prior_layers import PriorConfig
 from hvaecodec.training.data import Photos
-from hvaecodec.training.loop import Loop
-from hvaecodec.training.photo.coding import code_plainly
+from hvaecodec.training.loop import Loop, Moment
+from hvaecodec.training.photo.coding import Coded, code_plainly
 from hvaecodec.training.photo.generator_task import GeneratorTask
 from hvaecodec.training.photo.prior_task import PriorTask
 from hvaecodec.training.photo.searched_symbols import EncoderSearch, RoundingSearch
@@ -56,6 +56,21 @@ def test_the_prior_learns(photos, tmp_path, optimiser) -> None:
     loop(task, tmp_path, 25, optimiser=optimiser, learning_rate=3e-3, schedule="constant", every=5).train()
     after = task.validate()
     assert all(after[step]["est_bpp"] < before[step]["est_bpp"] for step in ("88.7", "35.0"))
+
+
+@pytest.mark.parametrize("balance", [0.0, 0.5, 1.0])
+def test_errors_weigh_between_equal_and_relative_to_the_context(photos, balance) -> None:
+    """A net that changes nothing, on crops with a quarter of the usual error and with four times of it."""
+    task = GeneratorTask(replace(GENERATOR, balance=balance), Photos(photos, []), FLOATS)
+    step_index = torch.full((4,), 440)
+    usual = 0.45 * float(task.delta[440]) ** 1.25
+    relative = torch.tensor([0.25, 4.0, 1.0, 1.0])  # the last two are for the ELBO
+    x = torch.full((4, 3, 64, 64), 128.0)
+    coded = Coded(x + (usual * relative).sqrt().view(-1, 1, 1, 1), torch.zeros(4, 2, 4, 4, dtype=torch.int64))
+    task._crops = lambda moment, rng: (x, coded, step_index)
+    _, parts = task.loss(Moment(0, 0.0), torch.Generator())
+    expected = (0.25 ** (1 - balance) + 4.0 ** (1 - balance)) / 2
+    assert float(parts["distortion"]) == pytest.approx(expected, rel=1e-4)
 
 
 @pytest.mark.parametrize("optimiser", ["adamw", "soap", "muon"])
