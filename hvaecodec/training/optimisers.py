@@ -1,7 +1,7 @@
 """Optimisers that see a weight as a matrix and not as a heap of numbers: SOAP and Muon, cheap enough for CPUs.
 
-Both are written out: bases that are refreshed seldom and steps rotated back in bfloat16 make SOAP a fifth of a training
-step on a CPU.
+Both are written out: bases that are refreshed seldom make SOAP a fifth of a training step on a CPU, and so do steps
+that are rotated back in bfloat16 where that is fast.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
+
+from hvaecodec.models.processor import product_type
 
 if TYPE_CHECKING:
     from hvaecodec.training.recipes.common import LoopConfig
@@ -107,12 +109,12 @@ def _gram(x: Tensor, side: int, outputs: int) -> Tensor:
 def _rotate(x: Tensor, state: dict[str, Any], back: bool, coarse: bool = False) -> Tensor:
     """A matrix (O k k, I) into the eigenbases of both sides or back, float32.
 
-    Back in bfloat16, twice as fast where there are instructions for it: a step needs no more. Not there: Adam would
-    make steps of the rounding errors in directions that hold little of a gradient.
+    Back in bfloat16 where that is faster, for a step needs no more. Not there: Adam would make steps of the rounding
+    errors in directions that hold little of a gradient.
     """
     if "basis0" not in state and "basis1" not in state:
         return x
-    kind = torch.bfloat16 if back and coarse else torch.float32
+    kind = product_type(x.device) if back and coarse else torch.float32
     x = x.to(kind)
     if "basis0" in state:
         basis = state["basis0"].to(kind)
@@ -201,7 +203,7 @@ def orthogonal(x: Tensor, turns: int) -> Tensor:
     """Return nearly the orthogonal factor of a matrix, its singular values pushed towards 1, float32 of its shape."""
     a, b, c = NEWTON_SCHULZ
     tall = x.shape[0] > x.shape[1]
-    y = (x.T if tall else x).to(torch.bfloat16)
+    y = (x.T if tall else x).to(product_type(x.device))
     y = y / (y.float().norm() + 1e-7).to(y.dtype)
     for _ in range(turns):
         gram = y @ y.T

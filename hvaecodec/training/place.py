@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from hvaecodec.models.processor import bfloat16_is_faster
+from hvaecodec.models.processor import product_type
 
 _CPU = torch.device("cpu")
 
@@ -35,7 +35,7 @@ class Place:
 
     def autocast(self, enabled: bool = True) -> torch.autocast:
         """Return the context to run a net in: bfloat16 if the place has it and it is `enabled`, else float32."""
-        faster = self.device.type != "cpu" or bfloat16_is_faster()
+        faster = product_type(self.device) is torch.bfloat16
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16 and enabled and faster)
 
     def rng(self, kind: int, *numbers: int) -> np.random.Generator:

@@ -27,6 +27,7 @@ from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
 from hvaecodec.training.data import FREE_MORE_SOURCES, corners, load_photos
 from hvaecodec.training.photo.coding import blocks_of, code_plainly
 from hvaecodec.training.photo.export import shape_tables_for
+from hvaecodec.training.place import Place
 from hvaecodec.training.validation import psnr_db
 
 STEP_INDICES = (100, 232, 320, 400, 480, 560, 640, 720)
@@ -45,7 +46,7 @@ def measure_point(
     row = {"context_db": psnr_db(coded.dequantised, x)}
     row["shapes_bpp"] = sum(shape_bits(shapes, i, maps.numpy()) for maps in coded.shapes) / x[:, 0].numel()
     if net is not None:
-        with torch.autocast("cpu", torch.bfloat16):
+        with Place().autocast():
             y = net(coded.dequantised, coded.shapes, step_index)
         row["db"] = psnr_db(y, x)
         row["db_over_shipped_at_step"] = row["db"] - float(np.interp(i, index_of, db_of))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from hvaecodec.models import processor
 from hvaecodec.training.optimisers import Muon, Soap, orthogonal
 
 
@@ -47,6 +48,29 @@ def test_vectors_and_convolutions_are_trained(optimiser) -> None:
         chosen.zero_grad()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]
+
+
+@pytest.mark.parametrize(("faster", "kind"), [(True, torch.bfloat16), (False, torch.float32)])
+def test_coarse_products_are_in_what_the_processor_multiplies_fastest(faster, kind, monkeypatch) -> None:
+    """Where bfloat16 is emulated it would take twenty times as long; steps agree to its precision."""
+    monkeypatch.setattr(processor, "bfloat16_is_faster", lambda: faster)
+    kinds = set()
+    product = torch.Tensor.__matmul__
+
+    def matmul(x, y):
+        kinds.add(x.dtype)
+        return product(x, y)
+
+    weight = torch.nn.Parameter(torch.ones(8, 6))
+    chosen = Soap([weight], every=100)
+    for step in range(2):
+        (weight * torch.arange(48.0).view(8, 6)).square().sum().backward()
+        with monkeypatch.context() as patch:
+            patch.setattr(torch.Tensor, "__matmul__", matmul)
+            chosen.step()
+            if step:
+                orthogonal(weight.detach(), 1)
+    assert kinds == {torch.float32, kind}
 
 
 def test_sides_that_are_too_long_are_not_rotated() -> None:

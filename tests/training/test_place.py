@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from hvaecodec.training import place
+from hvaecodec.models import processor
 from hvaecodec.training.place import HERE, Place
 from hvaecodec.training.sliding_pool import SlidingPool
 
@@ -32,7 +32,7 @@ def test_draws_depend_on_their_key_alone(other):
     ("bf16", "enabled", "faster"), [(True, True, True), (True, False, True), (False, True, True), (True, True, False)]
 )
 def test_nets_run_in_bfloat16_where_place_task_and_processor_agree(bf16, enabled, faster, monkeypatch):
-    monkeypatch.setattr(place, "bfloat16_is_faster", lambda: faster)
+    monkeypatch.setattr(processor, "bfloat16_is_faster", lambda: faster)
     with Place(bf16=bf16).autocast(enabled):
         y = torch.nn.Linear(2, 2)(torch.ones(1, 2))
     assert y.dtype == (torch.bfloat16 if bf16 and enabled and faster else torch.float32)
