@@ -3,8 +3,9 @@
     python research/adaptive-blocks/export.py PRIOR GENERATOR OUT --data DATA [--earlier WEIGHTS]
 
 PRIOR and GENERATOR are folders with checkpoints, DATA holds the photo packs; `-` for one of them leaves that net as OUT has
-it. WEIGHTS is the folder of exported weights that the runs began with, if they did: the card tells of its stages too. A
-texture in OUT stays there and in the card, as going on top of the new generator: it sees decoded pictures alone.
+it. WEIGHTS is the folder of exported weights that the runs began with, if they did: the card tells of its stages too. What
+draws above temperature 0 in OUT, a texture or a perceptual generator, stays there and in the card, as going on top of the
+new generator: it needs nothing of the one before.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from safetensors.numpy import save
 
 from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.weight_files import read_weights
+from hvaecodec.codec.weights import OVERLAYS
 from hvaecodec.models.photo.generator import Generator
 from hvaecodec.models.photo.prior_trainable import PriorNet
 from hvaecodec.training import card
@@ -56,29 +58,32 @@ def training_of(folder: Path, recipe: str, net: Any, data: Path, before: list[di
     return head | {"data": photos, "licence": card.licence(photos, FREE_MORE_SOURCES)}
 
 
-def move_texture(out: Path, base: str) -> dict[str, dict[str, Any]]:
-    """Put a texture in OUT on top of a generator, given by its digest; return what the card says of it, if it is there."""
-    old = out / card.CARD
-    entry = json.loads(old.read_text(encoding="utf-8"))["parts"].get("texture") if old.is_file() else None
-    if entry is None:
-        return {}
-    path = out / entry["file"]
-    texture = read_weights(path)
-    content = save(texture.arrays, texture.metadata | {"base": base})
-    write_into_folder(path, order_metadata(content), force=True)
-    return {"texture": card.part(path, {k: v for k, v in entry.items() if k not in _OF_FILES} | {"base": base})}
+def move_overlays(out: Path, base: str) -> dict[str, dict[str, Any]]:
+    """Put what draws in OUT on top of a generator, given by its digest; return what the card says of it, if it is there."""
+    old, parts = out / card.CARD, {}
+    entries = json.loads(old.read_text(encoding="utf-8"))["parts"] if old.is_file() else {}
+    for kind in OVERLAYS:
+        if kind not in entries:
+            continue
+        path = out / entries[kind]["file"]
+        overlay = read_weights(path)
+        content = save(overlay.arrays, overlay.metadata | {"base": base})
+        write_into_folder(path, order_metadata(content), force=True)
+        about = {name: value for name, value in entries[kind].items() if name not in _OF_FILES}
+        parts[kind] = card.part(path, about | {"base": base})
+    return parts
 
 
 def new_generator(
     arguments: argparse.Namespace, train: list[np.ndarray], before: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Export the averaged generator of a run, and return its part of the card and that of a texture on top of it."""
+    """Export the averaged generator of a run, and return its part of the card and those of what is on top of it."""
     net = Generator()
     load_weights(net, arguments.generator / NAME)
     net.basis = measure_basis(net.requires_grad_(False), train, count=100, side=320)
     about = training_of(arguments.generator, f"{CODEC}-generator", net.config, arguments.data, before)
     entry = card.part(export_generator(net, arguments.out, force=True), about)
-    return {"generator": entry} | move_texture(arguments.out, entry["sha256"][:4])
+    return {"generator": entry} | move_overlays(arguments.out, entry["sha256"][:4])
 
 
 def new_bitstream(
