@@ -21,17 +21,23 @@ _MOST_NAMES = 24  # of images in one note
 _CONVENTIONS = (
     "BD-rate in per cent against {anchor}, negative is fewer bits: PCHIP of log-rate over the common range of the "
     "metric; points are the anchor's and the codec's inside it. The column after it has one range for all, which the "
-    "published learned codecs share. Rates are those of whole files. "
-    "Seconds are wall time of one image after a warm-up; peak is the whole process."
+    "published learned codecs share. Rates are those of whole files."
 )
+_COSTS = ("encode s", "decode s", "peak MB", "threads")
+_OF_COSTS = " Seconds are wall time of one image after a warm-up; peak is the whole process."
 
 
 def summary(
-    records: Sequence[Record], metric_names: Sequence[str], anchor: str, published: Sequence[str] = ()
+    records: Sequence[Record],
+    metric_names: Sequence[str],
+    anchor: str,
+    published: Sequence[str] = (),
+    *,
+    costs: bool = True,
 ) -> Table:
     """Return the BD-rate of every codec against `anchor` for each metric, with its range, and what an image costs.
 
-    The costs are mean seconds to encode and to decode, and the peak memory. Published curves have rows too, and a
+    The costs are mean seconds to encode and to decode, and the peak memory; they are left out without `costs`. Published curves have rows too, and a
     BD-rate only if the records are of the same pictures. PSNR has a second column, over a range that is the same for
     all. For the formula see `curves.bd_rate`.
     """
@@ -39,7 +45,7 @@ def summary(
     rows = []
     for codec in codec_names(records):
         cells = [cell for name, known in by_metric.items() for cell in _bd_cells(known, name, codec, anchor)]
-        rows.append((codec, *cells, *_costs(records, codec)))
+        rows.append((codec, *cells, *(_costs(records, codec) if costs else ())))
     comparable = curves.on_published_pictures(records)
     for name in published:
         label = _published_label(name)  # never the name of a codec that was measured
@@ -47,12 +53,13 @@ def summary(
         for metric, of_metric in by_metric.items():
             theirs = _published_curves(name, metric) if comparable else {}
             cells += _bd_cells(of_metric | theirs, metric, label, anchor)
-        rows.append((label, *cells, "", "", "", ""))
+        rows.append((label, *cells, *("" for _ in _COSTS if costs)))
     bd_columns = [column for name in metric_names for column in _bd_columns(name)]
-    header = ("codec", *bd_columns, "encode s", "decode s", "peak MB", "threads")
+    header = ("codec", *bd_columns, *(_COSTS if costs else ()))
     datasets = ", ".join(dict.fromkeys(record["dataset"] for record in records))
     title = f"{datasets}, {len({record['image'] for record in records})} images"
-    notes = [_CONVENTIONS.format(anchor=anchor), *_published_notes(published, comparable)]
+    conventions = _CONVENTIONS.format(anchor=anchor) + (_OF_COSTS if costs else "")
+    notes = [conventions, *_published_notes(published, comparable)]
     abouts = [image_metrics.get(name) for name in metric_names]
     notes += [f"{metric.label}: {metric.about}." for metric in abouts if metric.about]
     return Table(title, header, rows, notes + _left_out_notes(by_metric))

@@ -83,6 +83,13 @@ def summary(finished: FinishedRun) -> str:
     return _body(curve_tables.summary(finished.records, names, anchor, finished.run.published))
 
 
+def bd_rates(finished: FinishedRun) -> str:
+    """Return what `summary` does without times and memory, for a run beside other work."""
+    names = set_metrics.split_names(finished.run.metrics)[0]
+    anchor = next(record["codec"] for record in finished.records if record["baseline"])
+    return _body(curve_tables.summary(finished.records, names, anchor, finished.run.published, costs=False))
+
+
 def every_setting(finished: FinishedRun) -> str:
     """Return the table of every setting, with its rate and every metric of the run, as Markdown."""
     return _body(setting_tables.by_setting(finished.records, finished.run.metrics, finished.sets))
