@@ -68,7 +68,7 @@ def two_settings(baseline: re.Match[str]) -> str:
 
 # Two small pictures stand for the data set, and of an option that is there twice the last counts.
 SMALL_BENCH = (
-    (r"bench (kodak|photos|cifar10)", "bench pictures"),
+    (r"bench (kodak|photos|valid|cifar10)", "bench pictures"),
     (r"quality=\d+(/\d+)+", "quality=50/70"),
     (r"--baseline ([a-z0-9]+)(?!\S)", two_settings),
     (r"$", " --effort 1 --quality 50,70 --threads 1"),
