@@ -37,9 +37,9 @@ def summary(
 ) -> Table:
     """Return the BD-rate of every codec against `anchor` for each metric, with its range, and what an image costs.
 
-    The costs are mean seconds to encode and to decode, and the peak memory; they are left out without `costs`. Published curves have rows too, and a
-    BD-rate only if the records are of the same pictures. PSNR has a second column, over a range that is the same for
-    all. For the formula see `curves.bd_rate`.
+    The costs are mean seconds to encode and to decode, and the peak memory; without `costs` they are left out.
+    Published curves have rows too, and a BD-rate only if the records are of the same pictures. PSNR has a second
+    column, over a range that is the same for all. For the formula see `curves.bd_rate`.
     """
     by_metric = {name: curves.from_records(records, name) for name in metric_names}
     rows = []

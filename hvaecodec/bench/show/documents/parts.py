@@ -51,7 +51,7 @@ class MetricAtRates:
 
 @dataclass(frozen=True)
 class Against:
-    """Says the BD-rates of our codecs in PSNR against a baseline of the same run. anchor: its name, without settings."""
+    """Says the BD-rates of our codecs in PSNR against a baseline of the run. anchor: its name, without settings."""
 
     anchor: str
 
@@ -62,7 +62,8 @@ class Against:
         known = curves.from_records(finished.records, "psnr")
         rates = {label: curves.bd_rate(known[anchor], known[label]) for label, baseline in labels if not baseline}
         return " ".join(
-            f"Against `{anchor}` the BD-rate of `{label}` is {rate.percent:.1f} %, over {rate.low:.1f}–{rate.high:.1f} dB."
+            f"Against `{anchor}` the BD-rate of `{label}` is {rate.percent:.1f} %, "
+            f"over {rate.low:.1f}–{rate.high:.1f} dB."
             for label, rate in rates.items()
         )
 
