@@ -1,6 +1,6 @@
 """Train a net with one part of it taken away, to see what that part is worth; resumable.
 
-    python research/adaptive-blocks/ablate.py train ARM FOLDER --data DATA [--init WEIGHTS] [--seed 0] [KEY=VALUE ...]
+    python research/adaptive-blocks/ablate.py train ARM FOLDER [KEY=VALUE ...] --data DATA [--init WEIGHTS] [--seed 0]
     python research/adaptive-blocks/ablate.py table FOLDER ...
 
 ARM names the net and what it lacks:
