@@ -73,9 +73,9 @@ class GeneratorTask:
         n = len(x)
         with self.place.autocast():
             out, nll, kls = self.net.train_step(x, coded.dequantised, coded.shapes, step_index, c.elbo_crops)
-        mse = ((out - x) ** 2).flatten(1).mean(1)[: n - c.elbo_crops]
-        usual = 0.45 * self.delta[step_index[: len(mse)]] ** 1.25
-        before = ((coded.dequantised - x) ** 2).flatten(1).mean(1)[: len(mse)]
+        few = slice(0, n - c.elbo_crops)
+        mse, before = (((y[few] - x[few]) ** 2).flatten(1).mean(1) for y in (out, coded.dequantised))
+        usual = 0.45 * self.delta[step_index[few]] ** 1.25
         weight = (usual / before.clamp_min(1e-3)).clamp(1 / MOST_WEIGHT, MOST_WEIGHT) ** c.balance
         distortion = (weight * mse / usual).mean()
         kl = sum(kls, torch.zeros_like(nll)) / x[0].numel()

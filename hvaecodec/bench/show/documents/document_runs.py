@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from hvaecodec.bench.show.documents import paper_blocks, parts, weights_table
@@ -11,7 +12,6 @@ from hvaecodec.bench.show.documents.parts import (
     Against,
     Figure,
     MetricAtRates,
-    bd_rates,
     conditions,
     equally_real,
     every_setting,
@@ -130,7 +130,7 @@ BLOCKS = {
     "kodak.summary": Block("kodak", summary),
     "kodak.psnr": Block("kodak", MetricAtRates("psnr")),
     "valid.conditions": Block("valid", conditions),
-    "valid.summary": Block("valid", bd_rates),
+    "valid.summary": Block("valid", partial(summary, costs=False)),
     "valid.beside-avif": Block("valid", Against("avif")),
     "perception.conditions": Block("perception", conditions),
     "perception.lpips": Block("perception", Figure("rd_lpips.png", _LPIPS, "lpips"), {"rd_lpips.png": "rd_lpips.png"}),

@@ -77,18 +77,11 @@ def conditions(finished: FinishedRun) -> str:
     return f"{images} images; measured {date} on {processor}, {threads} thread{'s' * (threads > 1)}."
 
 
-def summary(finished: FinishedRun) -> str:
-    """Return the table of BD-rates, times and memory as Markdown."""
+def summary(finished: FinishedRun, *, costs: bool = True) -> str:
+    """Return the table of BD-rates as Markdown. costs: with times and memory, which a run beside other work has not."""
     names = set_metrics.split_names(finished.run.metrics)[0]
     anchor = next(record["codec"] for record in finished.records if record["baseline"])
-    return _body(curve_tables.summary(finished.records, names, anchor, finished.run.published))
-
-
-def bd_rates(finished: FinishedRun) -> str:
-    """Return what `summary` does without times and memory, for a run beside other work."""
-    names = set_metrics.split_names(finished.run.metrics)[0]
-    anchor = next(record["codec"] for record in finished.records if record["baseline"])
-    return _body(curve_tables.summary(finished.records, names, anchor, finished.run.published, costs=False))
+    return _body(curve_tables.summary(finished.records, names, anchor, finished.run.published, costs=costs))
 
 
 def every_setting(finished: FinishedRun) -> str:
