@@ -124,7 +124,8 @@ def test_photos_decode_as_in_python(page, codec, name):
     decoded, seconds = page.symbols()
     print(f"{name}: symbols in {seconds:.2f} s, picture in {page.seconds():.2f} s")
     assert decoded == digest(codec, data)
-    assert page.info() == codec.info(data)
+    info = codec.info(data)
+    assert page.info(words=[term for term, value in info.items() if isinstance(value, str)]) == info
     assert page.complaints == []
 
 
