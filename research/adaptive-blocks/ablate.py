@@ -1,7 +1,9 @@
 """Train a net with one part of it taken away, to see what that part is worth; resumable.
 
-    python research/adaptive-blocks/ablate.py train ARM FOLDER [KEY=VALUE ...] --data DATA [--init WEIGHTS] [--seed 0]
+    python research/adaptive-blocks/ablate.py train ARM FOLDER [KEY=VALUE ...] --data DATA [--init WEIGHTS] [--seed 0] \\
+        [--cpu-minutes 15] [--all-sources]
     python research/adaptive-blocks/ablate.py table FOLDER ...
+    python research/adaptive-blocks/ablate.py pairs PRIOR GENERATOR [PRIOR GENERATOR ...] --data DATA
 
 ARM names the net and what it lacks:
 
@@ -10,32 +12,40 @@ ARM names the net and what it lacks:
 - `prior-undivided`, `generator-undivided`: every tile is one block of 32 x 32
 - `generator-shapes-unseen`: blocks are chosen, and the generator is not told which
 
-Symbols are plainly rounded. KEY=VALUE sets fields of `LoopConfig`, such as the optimiser. WEIGHTS is a folder of exported
-weights to begin with; without them a net begins from scratch. --all-sources trains on every photo of the packs, not on
-those under free licences alone. `table` prints what the last validation of each folder says, on forty crops: bits per
-pixel of a prior without those of the shapes, dB of a generator at temperature 0 above its context and in all.
+Symbols are plainly rounded. KEY=VALUE sets fields of `LoopConfig`, such as the optimiser; --cpu-minutes is a budget of
+processor time. WEIGHTS is a folder of exported weights to begin with; without them a net begins from scratch.
+--all-sources trains on every photo of the packs, not on those under free licences alone.
+
+`table` prints what the last validation of each folder says, on forty crops: bits per pixel of a prior without those of
+the shapes, dB of a generator at temperature 0 above its context and in all. `pairs` measures priors and generators
+together as `evaluate.py` does, the bits of the shapes counted, and prints the BD-rate of every pair against the first.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import numpy as np
 import torch
+from evaluate import STEP_INDICES, UNDIVIDED, load_nets, measure_point
 from torch import Tensor
 from train import LOOP
 
+from hvaecodec.bench.show.curves import Curve, bd_rate
 from hvaecodec.models.photo import generator, prior_walk
 from hvaecodec.models.photo.shape_maps import shape_maps
-from hvaecodec.training.checkpoint import NAME, load_weights
-from hvaecodec.training.data import FREE_MORE_SOURCES, Photos, load_photos
+from hvaecodec.training.checkpoint import NAME, load_checkpoint, load_weights
+from hvaecodec.training.data import FREE_MORE_SOURCES, Photos, corners, load_photos
 from hvaecodec.training.limited_loop import LimitedLoop, setting
-from hvaecodec.training.photo import coding
+from hvaecodec.training.photo import coding, export
+from hvaecodec.training.photo.export import shape_tables_for
 from hvaecodec.training.photo.generator_task import GeneratorTask
 from hvaecodec.training.photo.prior_task import PriorTask
 from hvaecodec.training.place import Place
@@ -64,13 +74,22 @@ JOINED = prior_walk.Known.joined
 LACKS = {
     "": (),
     "whole-bands": ((prior_walk.Known, "joined", joined_without_first),),
-    "undivided": ((coding, "choose_shapes", undivided),),
+    "undivided": ((coding, "choose_shapes", undivided), (export, "choose_shapes", undivided)),
     "shapes-unseen": ((generator, "shape_maps", unseen),),
 }
 ARMS = (
     *("prior", "prior-whole-bands", "prior-undivided"),
     *("generator", "generator-undivided", "generator-shapes-unseen"),
 )
+
+
+@contextmanager
+def without(*arms: str) -> Iterator[None]:
+    """Take away what arms lack."""
+    with ExitStack() as stack:
+        for where, name, instead in {part for arm in arms for part in LACKS[arm.partition("-")[2]]}:
+            stack.enter_context(patch.object(where, name, instead))
+        yield
 
 
 def make_task(kind: str, photos: Photos, place: Place, init: Path | None) -> PriorTask | GeneratorTask:
@@ -90,17 +109,17 @@ def make_task(kind: str, photos: Photos, place: Place, init: Path | None) -> Pri
 
 def train(arguments: argparse.Namespace) -> None:
     """Train an arm until its budget is spent."""
-    kind, _, lack = arguments.arm.partition("-")
+    kind = arguments.arm.partition("-")[0]
     photos = load_photos(arguments.data, None if arguments.all_sources else FREE_MORE_SOURCES)
     photos = Photos(photos.train, photos.valid[:VALID])
-    with ExitStack() as stack:
-        for where, name, instead in LACKS[lack]:
-            stack.enter_context(patch.object(where, name, instead))
+    with without(arguments.arm):
         fresh = not (arguments.folder / NAME).exists()
         task = make_task(kind, photos, Place(seed=arguments.seed), arguments.init if fresh else None)
         config = replace(LOOP, **dict(arguments.settings))
         run = {"arm": arguments.arm, "seed": arguments.seed, "all_sources": arguments.all_sources}
-        LimitedLoop(task, config, arguments.folder, run=run).train()
+        loop = LimitedLoop(task, config, arguments.folder, run=run)
+        loop.cpu_minutes = arguments.cpu_minutes
+        loop.train()
 
 
 def table(folders: list[Path]) -> None:
@@ -115,6 +134,29 @@ def table(folders: list[Path]) -> None:
         print(f"{folder.name}: {last['step']} steps, {last['cpu_seconds'] / 60:.0f} min: " + ", ".join(row))
 
 
+@torch.no_grad()
+def pairs(folders: list[Path], data: Path) -> None:
+    """Print the BD-rate of every pair of a prior's and a generator's folder against the first pair."""
+    photos, curves = load_photos(data, FREE_MORE_SOURCES), []
+    x, old = corners(photos.valid[:VALID], 256), np.array(json.loads(UNDIVIDED.read_text(encoding="utf-8")))
+    for pair in zip(folders[::2], folders[1::2], strict=True):
+        arms = [arm_of(folder) for folder in pair]
+        with without(*arms):
+            tables = shape_tables_for(photos.train, 64)
+            rows = [measure_point(x, i, load_nets(*pair)[0], tables, old) for i in STEP_INDICES]
+        bpp, db = (tuple(row[key] for row in rows) for key in ("bpp", "db"))
+        curves.append(Curve(" and ".join(arms), "psnr", bpp, db))
+        points = ", ".join(f"{rate:.4f} {value:.2f}" for rate, value in zip(bpp, db, strict=True))
+        print(f"{curves[-1].name}: {bd_rate(curves[0], curves[-1]).percent:+.2f} %, bpp and dB {points}", flush=True)
+
+
+def arm_of(folder: Path) -> str:
+    """Return the arm of a folder's run."""
+    checkpoint = load_checkpoint(folder)
+    assert checkpoint is not None, f"no checkpoint in {folder}"
+    return str(checkpoint.run["arm"])
+
+
 def main() -> None:
     """Train, or print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -124,15 +166,21 @@ def main() -> None:
     trained.add_argument("folder", type=Path)
     trained.add_argument("settings", nargs="*", type=setting)
     trained.add_argument("--data", type=Path, required=True)
+    trained.add_argument("--cpu-minutes", type=float, default=0.0)
     trained.add_argument("--init", type=Path)
     trained.add_argument("--seed", type=int, default=0)
     trained.add_argument("--all-sources", action="store_true")
     shown = commands.add_parser("table")
     shown.add_argument("folders", type=Path, nargs="+")
+    paired = commands.add_parser("pairs")
+    paired.add_argument("folders", type=Path, nargs="+")
+    paired.add_argument("--data", type=Path, required=True)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     if arguments.command == "train":
         train(arguments)
+    elif arguments.command == "pairs":
+        pairs(arguments.folders, arguments.data)
     else:
         table(arguments.folders)
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -178,7 +178,7 @@ class Page:
         return np.asarray(self.saved())
 
     def info(self, words: Iterable[str] = ()) -> dict[str, Any]:
-        """Return what the page says of the file, as JSON but for the terms that are `words`: a digest may be all digits."""
+        """Return what the page says of the file, read as JSON but for the terms `words`: a digest may be all digits."""
         terms, texts = (self.page.locator(f"#info {tag}").all_inner_texts() for tag in ("dt", "dd"))
         said = dict(zip(terms, texts, strict=True))
         return {term: text if term in words else json.loads(text) for term, text in said.items()}
