@@ -143,7 +143,8 @@ def pairs(folders: list[Path], data: Path) -> None:
         arms = [arm_of(folder) for folder in pair]
         with without(*arms):
             tables = shape_tables_for(photos.train, 64)
-            rows = [measure_point(x, i, load_nets(*pair)[0], tables, old) for i in STEP_INDICES]
+            nets, _ = load_nets(*pair)
+            rows = [measure_point(x, i, nets, tables, old) for i in STEP_INDICES]
         bpp, db = (tuple(row[key] for row in rows) for key in ("bpp", "db"))
         curves.append(Curve(" and ".join(arms), "psnr", bpp, db))
         points = ", ".join(f"{rate:.4f} {value:.2f}" for rate, value in zip(bpp, db, strict=True))

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -177,7 +177,7 @@ class Page:
         """Return the picture that the page saves."""
         return np.asarray(self.saved())
 
-    def info(self, words: Iterable[str] = ()) -> dict[str, Any]:
+    def info(self, words: Collection[str] = ()) -> dict[str, Any]:
         """Return what the page says of the file, read as JSON but for the terms `words`: a digest may be all digits."""
         terms, texts = (self.page.locator(f"#info {tag}").all_inner_texts() for tag in ("dt", "dd"))
         said = dict(zip(terms, texts, strict=True))
