@@ -20,7 +20,7 @@ from hvaecodec.bench.papers import PAPERS
 from hvaecodec.bench.show import documents
 from hvaecodec.bench.show.documents import __main__, bench_records, document_runs, figures, markers, paper_blocks, parts
 from hvaecodec.bench.show.documents.measured import load_run, measure_run
-from hvaecodec.bench.show.documents.runs import DocumentRun, FinishedRun
+from hvaecodec.bench.show.documents.runs import Block, DocumentRun, FinishedRun
 from hvaecodec.cli.main import app
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.metric_nets import metric_weights
@@ -111,6 +111,27 @@ def test_a_record_that_changes_changes_its_blocks_and_figures(recorded: Path) ->
     assert not figures.is_current(recorded / "docs/rd_psnr.png", pictured)
     assert figures.is_current(recorded / "docs/rd_psnr.png", runs["kodak"])
     assert not figures.is_current(recorded / "docs/no.png", runs["kodak"])
+
+
+def test_plots_of_a_run_are_drawn_together_and_only_where_they_are_not_current(
+    recorded: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One drawing makes all plots of a bench; a picture that a block draws for itself is a drawing more."""
+    drawn = []
+
+    def draw(block: Block, run: FinishedRun, folder: Path) -> None:
+        drawn.append(run.run.name)
+        for name in {"rp_fd_cifar.png", "rp_kd_cifar.png", "tradeoff_lpips.png", *block.plots}:
+            Image.new("L", (3, 2)).save(folder / name)
+
+    monkeypatch.setattr(figures, "_draw", draw)
+    lost = {recorded / "docs" / name for name in ("rp_fd_cifar.png", "tradeoff_lpips.png", "pictures.png")}
+    for path in lost:
+        path.unlink()
+    docs, blocks = recorded / "docs", document_runs.BLOCKS.values()
+    assert set(figures.draw_figures(blocks, stored_runs(recorded), docs)) == lost
+    assert sorted(drawn) == ["perception", "pictures"]
+    assert figures.draw_figures(blocks, stored_runs(recorded), docs) == []
 
 
 def test_what_has_no_record_says_how_it_is_measured(checkout: Path) -> None:

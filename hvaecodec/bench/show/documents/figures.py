@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from PIL import Image, PngImagePlugin
@@ -35,19 +35,34 @@ def is_current(path: Path, finished: FinishedRun) -> bool:
 def draw_figures(blocks: Iterable[Block], finished: Mapping[str, FinishedRun], docs: Path) -> list[Path]:
     """Draw the figures of finished runs that are not current into the folder `docs`, and return their paths."""
     written = []
-    for block in (block for block in blocks if block.run in finished):
-        run = finished[block.run]
-        targets = {source: docs / target for source, target in block.plots.items()}
-        if all(is_current(path, run) for path in targets.values()):
+    for name, shown in _by_folder(block for block in blocks if block.run in finished):
+        run = finished[name]
+        stale = {
+            source: docs / target
+            for block in shown
+            for source, target in block.plots.items()
+            if not is_current(docs / target, run)
+        }
+        if not stale:
             continue
         with tempfile.TemporaryDirectory() as folder:
-            _draw(block, run, Path(folder))
-            for source, path in targets.items():
-                if not (Path(folder) / source).exists():  # of a metric that the run could not measure
-                    continue
-                _copy_with_digest(Path(folder) / source, path, source_digest(run))
-                written.append(path)
+            _draw(shown[0], run, Path(folder))
+            for source, path in stale.items():
+                if (Path(folder) / source).exists():  # else it is of a metric that the run could not measure
+                    _copy_with_digest(Path(folder) / source, path, source_digest(run))
+                    written.append(path)
     return written
+
+
+def _by_folder(blocks: Iterable[Block]) -> Iterator[tuple[str, list[Block]]]:
+    """Yield a run's name with those of its blocks that one drawing serves: one that draws for itself, or all others."""
+    together: dict[str, list[Block]] = {}
+    for block in blocks:
+        if block.draw is not None:
+            yield block.run, [block]
+        else:
+            together.setdefault(block.run, []).append(block)
+    yield from together.items()
 
 
 def _draw(block: Block, run: FinishedRun, folder: Path) -> None:
