@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
-import subprocess
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hvaecodec import __version__
+from hvaecodec.codec.checkout import commit
 from hvaecodec.codec.files import write_atomically
 from hvaecodec.codec.weights import OVERLAYS, generators_in
 from hvaecodec.training.checkpoint import Checkpoint
@@ -69,15 +69,6 @@ def photo_terms(run: Run) -> dict[str, Any]:
     sources = run.recipe.sources
     data = data_and_terms(run.settings.data, sources)
     return {"data": data, "licence": licence(data, sources)}
-
-
-def commit() -> str | None:
-    """Return the commit of the code that runs, None outside a checkout."""
-    try:
-        words = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
-        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return None
 
 
 def origin(run: Run) -> dict[str, Any]:

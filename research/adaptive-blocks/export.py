@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from safetensors.numpy import save
 
+from hvaecodec.codec.checkout import commit
 from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.weight_files import read_weights
 from hvaecodec.codec.weights import OVERLAYS
@@ -54,7 +55,7 @@ def training_of(folder: Path, recipe: str, net: Any, data: Path, before: list[di
     minutes = round(checkpoint.position.cpu_seconds / 60, 1)
     symbols = checkpoint.run.get("symbols", "plain")
     stage = {"steps": checkpoint.position.step, "cpu_minutes": minutes, "symbols": symbols, "net": asdict(net)}
-    head = {"recipe": recipe, "preset": "cpu", "seed": 0, "commit": card.commit(), "stages": [*before, stage]}
+    head = {"recipe": recipe, "preset": "cpu", "seed": 0, "commit": commit(), "stages": [*before, stage]}
     return head | {"data": photos, "licence": card.licence(photos, FREE_MORE_SOURCES)}
 
 

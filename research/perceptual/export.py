@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from hvaecodec.codec.checkout import commit
 from hvaecodec.codec.files import write_into_folder
 from hvaecodec.codec.photo.codec import DctVaeCodec
 from hvaecodec.codec.weights import PERCEPTUAL
@@ -66,7 +67,7 @@ def stages_in(folder: Path) -> list[dict[str, Any]]:
 def training_of(runs: Sequence[Path], data: Path) -> dict[str, Any]:
     """Return what the card says of runs that began with each other. Raises FileNotFoundError without a checkpoint."""
     photos = card.data_and_terms(data, FREE_MORE_SOURCES)
-    head = {"recipe": f"{perceptual.NAME}-free", "preset": "cpu", "seed": 0, "commit": card.commit()}
+    head = {"recipe": f"{perceptual.NAME}-free", "preset": "cpu", "seed": 0, "commit": commit()}
     head |= {"stages": [stage for run in runs for stage in stages_in(run)], **checkpoint_of(runs[-1]).about}
     return head | {"losses": list(LOSSES), "data": photos, "licence": card.licence(photos, FREE_MORE_SOURCES)}
 

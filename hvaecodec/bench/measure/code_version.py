@@ -1,10 +1,9 @@
-"""What code a record was made with: the version of our codecs, with a digest of code and weights, and the commit."""
+"""What code a record was made with: the version of our codecs, with a digest of code and weights."""
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import subprocess
 from pathlib import Path
 
 
@@ -24,12 +23,3 @@ def our_version(name_or_folder: str) -> str:
     for path in paths:
         digest.update(path.name.encode() + path.read_bytes())
     return f"hvaecodec {hvaecodec.__version__}+{digest.hexdigest()[:12]}"
-
-
-def commit() -> str | None:
-    """Return the commit of the checkout this runs from, with `-dirty` if a tracked file differs; None without one."""
-    command = ["git", "-C", str(Path(__file__).parent), "describe", "--always", "--dirty", "--abbrev=10", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return None

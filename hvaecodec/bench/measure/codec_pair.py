@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from hvaecodec.bench.measure.code_version import commit
 from hvaecodec.bench.measure.codec_spec import CodecSpec
 from hvaecodec.bench.measure.memory import PeakMemory
 from hvaecodec.bench.measure.record_files import Record
+from hvaecodec.codec.checkout import commit
 
 Files = dict[tuple[str, float, str], tuple[bytes, Record]]  # file label, quality, digest: a file and its costs
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hvaecodec.bench.measure.code_version import commit
 from hvaecodec.bench.measure.machine import processor
+from hvaecodec.codec.checkout import commit
 from hvaecodec.codec.files import write_atomically
 
 if TYPE_CHECKING:
