@@ -16,7 +16,7 @@ from hvaecodec import bench
 from hvaecodec.bench.measure import isolated, record_files, specs
 from hvaecodec.bench.show import curve_tables, plots, tables
 from hvaecodec.cli.main import app
-from hvaecodec.codec.errors import CodecUnavailable
+from hvaecodec.codec.errors import CodecError, CodecUnavailable
 
 
 @pytest.fixture(scope="module")
@@ -256,7 +256,7 @@ def test_a_job_runs_in_a_process_of_its_own(folder: Path) -> None:
     assert (len(answer["encode_s"]), len(answer["decode_s"])) == (2, 2)
     assert answer["height"] * answer["width"] == pytest.approx(50_000, rel=0.01)
     assert answer["peak_bytes"] > 10e6
-    with pytest.raises(RuntimeError, match="no image 'p9'"):
+    with pytest.raises(CodecError, match="no image 'p9'"):
         isolated.measure_in_process(isolated.Job(codec="jpeg", quality=50, dataset=str(folder), image="p9"))
 
 

@@ -17,6 +17,8 @@ from typing import Any
 
 import numpy as np
 
+from hvaecodec.codec.errors import CodecError
+
 
 @dataclass(frozen=True)
 class Job:
@@ -43,7 +45,7 @@ def measure_in_process(job: Job, python: str | None = None) -> dict[str, Any]:
 
     The answer has the seconds of every repetition under `encode_s`, `decode_s` and, for each scale, `decode_0.5_s` and
     the like; `n_bytes`, `height`, `width`, and `peak_bytes` of the whole process.
-    Raises RuntimeError with the process's last line if it fails.
+    Raises CodecError with the process's last line if it fails.
     """
     import hvaecodec
 
@@ -56,7 +58,7 @@ def measure_in_process(job: Job, python: str | None = None) -> dict[str, Any]:
     )
     if process.returncode:
         words = process.stderr.strip().splitlines() or [f"exit code {process.returncode}"]
-        raise RuntimeError(f"measuring {job.codec} failed: {words[-1]}")
+        raise CodecError(f"measuring {job.codec} failed: {words[-1]}")
     answer: dict[str, Any] = json.loads(process.stdout.splitlines()[-1])
     return answer
 

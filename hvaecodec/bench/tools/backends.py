@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-import typer
 from PIL import Image
 
 from hvaecodec.bench.data.datasets import load_dataset
@@ -22,7 +21,7 @@ from hvaecodec.bench.measure.command_cost import Cost, command_cost
 from hvaecodec.bench.measure.isolated import mosaic
 from hvaecodec.bench.measure.machine import processor
 from hvaecodec.bench.show.table import Table, to_markdown
-from hvaecodec.bench.tools import pages
+from hvaecodec.bench.tools import command, pages
 from hvaecodec.codec import registry
 from hvaecodec.codec.backends import MAX_EFFORT, VARIABLE
 from hvaecodec.codec.images.alpha_and_grey import psnr_db
@@ -143,4 +142,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -10,6 +10,7 @@ import numpy as np
 import typer
 
 from hvaecodec.bench.show.table import Table
+from hvaecodec.bench.tools import command
 
 
 def count_codes(codec: Any, photos: Sequence[np.ndarray]) -> list[np.ndarray]:
@@ -70,4 +71,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

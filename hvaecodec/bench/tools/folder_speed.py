@@ -14,13 +14,12 @@ import tempfile
 import time
 from pathlib import Path
 
-import typer
 from PIL import Image
 
 from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.measure.machine import processor
 from hvaecodec.bench.show.table import Table
-from hvaecodec.bench.tools import pages
+from hvaecodec.bench.tools import command, pages
 
 
 def by_workers(folder: Path, jobs: list[int], *, effort: int = 1, rounds: int = 2) -> Table:
@@ -80,4 +79,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

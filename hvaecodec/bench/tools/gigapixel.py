@@ -14,12 +14,11 @@ from itertools import cycle
 from pathlib import Path
 
 import numpy as np
-import typer
 
 from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.measure.command_cost import command_cost
 from hvaecodec.bench.show.table import Table
-from hvaecodec.bench.tools import pages
+from hvaecodec.bench.tools import command, pages
 from hvaecodec.codec.images.colour import rgb
 
 _ROWS = 1024  # compared at once
@@ -112,4 +111,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

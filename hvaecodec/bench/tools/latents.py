@@ -14,6 +14,7 @@ import numpy as np
 import typer
 
 from hvaecodec.bench.show.table import Table
+from hvaecodec.bench.tools import command
 
 
 def latent_table(codec: Any, photos: Sequence[np.ndarray], quality: float) -> Table:
@@ -107,4 +108,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

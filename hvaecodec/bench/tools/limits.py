@@ -26,7 +26,7 @@ from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.measure import memory
 from hvaecodec.bench.measure.isolated import mosaic
 from hvaecodec.bench.show.table import Table, to_markdown
-from hvaecodec.bench.tools import pages
+from hvaecodec.bench.tools import command, pages
 from hvaecodec.codec import registry
 from hvaecodec.codec.errors import CodecError
 from hvaecodec.codec.format.container import pack, unpack
@@ -173,4 +173,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

@@ -18,7 +18,6 @@ from statistics import median
 from typing import Any
 
 import numpy as np
-import typer
 
 from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.show.table import Table, to_markdown
@@ -107,6 +106,7 @@ def main(
     checkout: Path | None = None,
 ) -> None:
     """Measure how far several processes at once slow each other down."""
+    load_dataset(dataset, data)  # so that what is missing is said once, and not by every process
     job: dict[str, Any] = {"codec": codec, "dataset": dataset, "data": str(data) if data else None}
     job |= {"effort": effort, "crops": crops}
     table = compare_load(job, processes, [int(n) for n in threads.split(",")], checkout)
@@ -117,4 +117,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["--serve"]:
         _serve(json.loads(sys.argv[2]))
     else:
-        typer.run(main)
+        from hvaecodec.bench.tools import command  # not above: a checkout that is served may be older
+
+        command.run(main)

@@ -9,7 +9,6 @@ Nothing of it is run: its pickles may name arrays alone, and what they hold must
 
 from __future__ import annotations
 
-import sys
 import tarfile
 from pathlib import Path
 from typing import Annotated, Any
@@ -18,7 +17,7 @@ import numpy as np
 import typer
 
 from hvaecodec.bench.metrics import array_pickles
-from hvaecodec.codec.errors import CodecError
+from hvaecodec.bench.tools import command
 from hvaecodec.codec.metric_nets import convolutions, metric_weights
 from hvaecodec.codec.metric_nets.convolutions import ALEXNET, VGG16, Convolutions
 from hvaecodec.codec.weight_folders import usable
@@ -72,13 +71,9 @@ def main(
     ] = None,
 ) -> None:
     """Write alexnet-convolutions.safetensors (10 MB) and vgg16-convolutions.safetensors (59 MB)."""
-    try:
-        for path in convert(source, out or metric_weights.folders()[0]):
-            print(path)
-    except (CodecError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        raise typer.Exit(1) from None
+    for path in convert(source, out or metric_weights.folders()[0]):
+        print(path)
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

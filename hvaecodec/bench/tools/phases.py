@@ -18,6 +18,7 @@ from typing import Annotated, Any
 import typer
 
 from hvaecodec.bench.show.table import Table
+from hvaecodec.bench.tools import command
 
 REST = "rest: headers, checks, arrays moved"
 
@@ -139,4 +140,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)

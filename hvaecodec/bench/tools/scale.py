@@ -14,6 +14,7 @@ import typer
 
 from hvaecodec.bench.measure.isolated import Job, measure_in_process
 from hvaecodec.bench.show.table import Table
+from hvaecodec.bench.tools import command
 
 MEGAPIXELS = (1, 6, 24, 100)
 
@@ -55,4 +56,4 @@ def main(
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    command.run(main)
