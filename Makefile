@@ -40,7 +40,7 @@ help:
 	@echo "make limits     seconds and memory for each megapixel that a file declares, into docs/SECURITY.md"
 	@echo "make graphs     the graphs of the nets for a plain install; run it when the sizes of the package's weights change"
 	@echo "make dist       wheel and sdist in dist/, each installed and used in a clean environment"
-	@echo "make results    write what records/ say into README and docs; measures what has no record there, within the hour"
+	@echo "make results    write what records/ say into README and docs; measures what has no record there, in hours"
 	@echo "                ONLY=\"kodak hqa\" measures these runs alone, FRESH=1 anew"
 	@echo "make docs       the documentation as a site, in build/site; runs its notebook"
 	@echo "make lint       ruff, mypy, import-linter and make house alone"

@@ -25,7 +25,7 @@ _REAL = ("ms-illm", "hific", "dc-vic", "stablecodec")
 RUNS = (
     DocumentRun(
         "kodak",
-        minutes=20,
+        minutes=55,
         codecs=("dct-vae-photo",),
         effort=2,
         quality=(1, 8, 18, 28, 40, 52, 64, 78, 92),
@@ -34,7 +34,7 @@ RUNS = (
     ),
     DocumentRun(
         "valid",
-        minutes=30,
+        minutes=60,
         dataset="valid",
         codecs=("dct-vae-photo",),
         effort=2,
@@ -43,7 +43,7 @@ RUNS = (
     ),
     DocumentRun(
         "perception",
-        minutes=20,
+        minutes=80,
         effort=1,
         codecs=(
             "dct-vae-photo",
