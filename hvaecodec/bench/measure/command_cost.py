@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from hvaecodec.codec.errors import CodecError
+
 _COMMAND = """
 import atexit
 from hvaecodec.bench.measure.memory import process_peak
@@ -29,7 +31,7 @@ def command_cost(*words: str, folder: Path | None = None, environment: Mapping[s
     """Run `hvaecodec` with these words, in a folder and an environment, this process's own without them.
 
     The peak is the one that the command sees of itself: what its parent knows also counts what the parent held when it
-    forked. Raises RuntimeError if the command fails.
+    forked. Raises CodecError if the command fails.
     """
     start = time.perf_counter()
     done = subprocess.run(
@@ -37,5 +39,5 @@ def command_cost(*words: str, folder: Path | None = None, environment: Mapping[s
     )
     seconds = time.perf_counter() - start
     if done.returncode:
-        raise RuntimeError(f"hvaecodec {' '.join(words)} ended with status {done.returncode}")
+        raise CodecError(f"hvaecodec {' '.join(words)} ended with status {done.returncode}")
     return Cost(seconds, int(done.stdout.split()[-1]))

@@ -22,6 +22,7 @@ import numpy as np
 from hvaecodec.bench.data.datasets import load_dataset
 from hvaecodec.bench.show.table import Table, to_markdown
 from hvaecodec.codec import registry
+from hvaecodec.codec.errors import CodecError
 
 HEIGHT, WIDTH = 256, 384
 
@@ -64,7 +65,7 @@ def seconds_of(job: dict[str, Any], processes: int, threads: int | None, checkou
     workers: list[Any] = [subprocess.Popen(command, **pipes) for _ in range(processes)]
     for worker in workers:
         if worker.stdout.readline() != "ready\n":
-            raise RuntimeError("a process ended before it was ready")
+            raise CodecError("a process ended before it was ready")
     for worker in workers:
         worker.stdin.write("\n")
         worker.stdin.flush()

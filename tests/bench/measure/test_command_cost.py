@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hvaecodec.bench.measure.command_cost import command_cost
+from hvaecodec.codec.errors import CodecError
 
 
 def test_the_peak_is_the_commands_own():
@@ -15,5 +16,5 @@ def test_the_peak_is_the_commands_own():
 
 
 def test_a_command_that_fails_is_an_error(tmp_path):
-    with pytest.raises(RuntimeError, match=r"decode missing.hvc ended with status 1"):
+    with pytest.raises(CodecError, match=r"decode missing.hvc ended with status 1"):
         command_cost("decode", "missing.hvc", folder=tmp_path)

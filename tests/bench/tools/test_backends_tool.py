@@ -6,6 +6,7 @@ from PIL import Image
 
 from hvaecodec.bench.measure.command_cost import Cost
 from hvaecodec.bench.tools import backends
+from hvaecodec.codec.errors import CodecError
 
 
 @pytest.fixture
@@ -43,5 +44,5 @@ def test_differences_are_those_of_the_packages_codecs(folder, codec):
 def test_the_command_is_timed_with_its_memory(folder):
     cost = backends._run(folder, "onnx", 1, "encode", "a.png", "-o", "a.hvc", "--effort", "1")
     assert cost.seconds > 0 and 2e7 < cost.n_bytes < 5e9 and (folder / "a.hvc").is_file()
-    with pytest.raises(RuntimeError, match=r"encode missing.png .* ended with status 1"):
+    with pytest.raises(CodecError, match=r"encode missing.png .* ended with status 1"):
         backends._run(folder, "onnx", 1, "encode", "missing.png", "-o", "b.hvc")
