@@ -21,6 +21,7 @@ from hvaecodec.models.hqa.stack import HqaStack
 from hvaecodec.models.philox import uniforms
 from hvaecodec.training.hqa.hqa_data import as_float
 from hvaecodec.training.hqa.hqa_run import load_trained_stack
+from hvaecodec.training.place import HERE
 from hvaecodec.training.recipes import find_recipe
 from hvaecodec.training.recipes.hqa import HIERARCHIES
 from hvaecodec.training.run import Settings, train_recipe
@@ -133,11 +134,11 @@ def code_pictures(stack: HqaStack, rows: Tensor, layer: int, seed: int | None = 
     pictures, indices = [], []
     for start in range(0, len(rows), _BATCH):
         x = as_float(rows[start : start + _BATCH]).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with HERE.autocast():
             z_e = stack.encode(x, layer).float()
         top = stack.quantise(z_e, layer)
         draw = None if seed is None else _uniforms_of(seed, start, len(x))
-        with torch.autocast("cpu", torch.bfloat16):
+        with HERE.autocast():
             pictures.append(stack.decode(top, layer, draw).float())
         indices.append(top)
     return Decoded(torch.cat(pictures), torch.cat(indices))

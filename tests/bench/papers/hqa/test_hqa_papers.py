@@ -18,6 +18,7 @@ from hvaecodec.bench.papers.hqa.runs import Runs, cell, code_pictures, interval,
 from hvaecodec.bench.papers.hqa.weak_digits import WeakClassifier
 from hvaecodec.codec.hqa.stack_weights import load_stack
 from hvaecodec.codec.registry import WEIGHTS
+from hvaecodec.models import processor
 from hvaecodec.models.hqa.build import make_stack
 from hvaecodec.models.hqa.stack import LayerConfig
 from hvaecodec.training import small_images
@@ -93,6 +94,17 @@ def test_samples_of_a_picture_do_not_depend_on_the_batch(monkeypatch):
     assert torch.equal(whole.indices, parts.indices)
     torch.testing.assert_close(whole.pictures, parts.pictures)
     assert not torch.allclose(whole.pictures, code_pictures(stack, rows, 1, seed=6).pictures)
+
+
+@pytest.mark.parametrize("faster", [True, False])
+def test_pictures_are_coded_in_bfloat16_only_where_that_is_faster(faster, monkeypatch):
+    """A processor without it takes twenty times as long."""
+    monkeypatch.setattr(processor, "bfloat16_is_faster", lambda: faster)
+    stack, types = make_stack([LayerConfig(1, 4, 4, dim=6, codes=8)]).freeze(), []
+    for net in (stack[0].encoder, stack[0].decoder):
+        net.register_forward_hook(lambda module, inputs, out: types.append(out.dtype))
+    decoded = code_pictures(stack, torch.zeros(2, 1, 8, 8, dtype=torch.uint8), 0)
+    assert types == [torch.bfloat16 if faster else torch.float32] * 2 and decoded.pictures.dtype == torch.float32
 
 
 def test_distances_of_originals_are_those_of_no_compression(data):
