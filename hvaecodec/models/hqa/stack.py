@@ -17,6 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from hvaecodec.models.hqa.layer_config import LayerConfig
+from hvaecodec.models.hqa.upsampled_conv import UpsampledConv
 from hvaecodec.models.side_by_side import each
 
 # From the number of a layer and (rows, columns) of its grid to float64 in 0..1, (rows, columns) or (B, rows, columns).
@@ -56,10 +57,16 @@ def decoder(config: LayerConfig) -> nn.Sequential:
     half = max(1, config.decoder // 2)
     modules: list[nn.Module] = [conv(config.dim, config.decoder), nn.Mish()]
     modules += [Residual(config.decoder) for _ in range(config.blocks)]
-    if config.stride > 1:
-        modules.append(nn.Upsample(scale_factor=config.stride))
-    modules += [conv(config.decoder, half), nn.Mish(), conv(half, config.outputs or config.inputs)]
-    return nn.Sequential(*modules)
+    modules += upsampled_conv(config.decoder, half) if config.stride > 1 else [conv(config.decoder, half)]
+    return nn.Sequential(*modules, nn.Mish(), conv(half, config.outputs or config.inputs))
+
+
+def upsampled_conv(inputs: int, outputs: int) -> list[nn.Module]:
+    """Make what doubles a grid, as a convolution 3 x 3 of its values repeated 2 x 2 does.
+
+    The first of the two modules does nothing: it keeps the number that the repetition has in the names of weights.
+    """
+    return [nn.Identity(), UpsampledConv(inputs, outputs)]
 
 
 class HqaLayer(nn.Module):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, LayerConfig, Residual, conv
+from hvaecodec.models.hqa.stack import HqaLayer, HqaStack, LayerConfig, Residual, conv, upsampled_conv
 
 
 @dataclass(frozen=True)
@@ -59,5 +59,5 @@ def _decoder(config: VqVaeConfig) -> nn.Sequential:
     parts: list[nn.Module] = [conv(config.dim, widths[0]), nn.Mish()]
     parts += [Residual(widths[0]) for _ in range(config.blocks)]
     for width, finer in zip(widths, widths[1:] + [max(1, widths[-1] // 2)], strict=True):
-        parts += [nn.Upsample(scale_factor=2), conv(width, finer), nn.Mish()]
+        parts += [*upsampled_conv(width, finer), nn.Mish()]
     return nn.Sequential(*parts, conv(widths[-1] // 2 or 1, config.inputs))
