@@ -42,13 +42,13 @@ def bound_note(records: Sequence[Record]) -> str:
     """Say how close -ELBO of the sines comes to the exact -log p, and whether it keeps to it."""
     gap, lowest = min(((r["neg_elbo"] - exact_minus_log_p(r["sigma_x"]), r) for r in records), key=lambda pair: pair[0])
     allowance = shrinking(lowest["sigma_x"]) + _ERRORS * lowest["error"]
-    verdict = "A RUN IS BELOW" if below_bound(records) else "no run is below"
+    verdict = "A RUN HAS" if below_bound(records) else "No run has"
     return (
-        f"-ELBO over 100 noiseless points, nats. Least distance to the exact -log p: {gap:+.4f} at noise "
-        f"{lowest['noise']:g}, sigma_X {lowest['sigma_x']:g} (a smaller circle may gain {allowance:.4f}, sampling "
-        "error "
-        f"included): {verdict} what a bound can reach. Within 5 % of it at sigma_X {_NEAR[0]:g} {_near_at(records)}. "
-        f"{correlation_note(records)} Correlation: of learnt angle and phase, Fisher and Lee's."
+        f"-ELBO is measured on 100 noiseless points, in nats. {verdict} a lower -ELBO than a bound can have. The lowest "
+        f"against the exact -log p is {gap:+.4f}, at noise {lowest['noise']:g} and sigma_X {lowest['sigma_x']:g}, where "
+        f"a decoder of smaller circles and the sampling error may gain {allowance:.4f}. At sigma_X {_NEAR[0]:g} the mean "
+        f"-ELBO is within {100 * _NEAR[1]:g} % of the exact -log p {_near_at(records)}. {correlation_note(records)} The "
+        "correlation is that of the learnt angle with the phase, as Fisher and Lee define it."
     )
 
 
@@ -64,15 +64,23 @@ def _near_at(records: Sequence[Record]) -> str:
 
 
 def correlation_note(records: Sequence[Record]) -> str:
-    """Say how many runs learnt the phase, and name those that did not; runs without a correlation do not count."""
+    """Say how many runs learnt the phase, and where the others are; runs without a correlation do not count."""
     runs = [r for r in records if r["correlation"] is not None]
-    misses = [
-        f"{r['correlation']:.3f} at noise {r['noise']:g}, sigma_X {r['sigma_x']:g}"
-        for r in runs
-        if judge_at_least(r["correlation"], _AGREES) is Verdict.FAILS
+    misses: dict[tuple[float, float], list[float]] = {}
+    for r in runs:
+        if judge_at_least(r["correlation"], _AGREES) is Verdict.FAILS:
+            misses.setdefault((r["noise"], r["sigma_x"]), []).append(r["correlation"])
+    places = [
+        f"{len(found)} at noise {noise:g}, sigma_X {sigma:g} ({' to '.join(dict.fromkeys(_ends(found)))})"
+        for (noise, sigma), found in misses.items()
     ]
-    words = f"The correlation is {_AGREES:g} or more in {len(runs) - len(misses)} of {len(runs)} runs"
-    return words + (f"; less: {'; '.join(misses)}." if misses else ".")
+    n_found = len(runs) - sum(map(len, misses.values()))
+    words = f"The correlation is {_AGREES:g} or more in {n_found} of {len(runs)} runs"
+    return words + (f"; the others are {'; '.join(places)}." if places else ".")
+
+
+def _ends(values: Sequence[float]) -> tuple[str, str]:
+    return f"{min(values):.3f}", f"{max(values):.3f}"
 
 
 def order_note(deltas: Sequence[Delta]) -> str:

@@ -19,9 +19,9 @@ from hvaecodec.models.circles.sines import exact_minus_log_p, shrinking, uneven
 from hvaecodec.training.vae.circles_task import LatentTraining
 
 _REPETITIONS = (
-    "Ours: a fit for each of five pairs of models; the thesis fits the maps of one pair three times. Floor: what "
-    "the misfit "
-    "of both decoders makes if they miss the same points independently, (MSE1 + MSE2) / 2 sigma_X²."
+    "Ours is one fit for each of five pairs of models; the thesis fits the maps of one pair three times. The floor is "
+    "the Δ that the misfit of both decoders makes if they miss the same points independently, "
+    "(MSE1 + MSE2) / 2 sigma_X²."
 )
 
 
@@ -95,7 +95,9 @@ def _other_table(title: str, systems: Mapping[str, Sequence[Record]], circles_of
     notes = [correlation_note(everything)]
     if circles_of_data:
         below = below_bound(everything, circles_of_data)
-        notes.insert(0, f"{len(below) or 'No'} of {len(everything)} runs below what a bound can reach.")
+        notes.insert(
+            0, f"{len(below) or 'None'} of the {len(everything)} runs have a lower -ELBO than a bound can have."
+        )
     return Table(title, header, rows, notes)
 
 
@@ -137,9 +139,9 @@ def _delta_table(
 def _uneven_note(sigma: float) -> str:
     """Say what the phases of a data set, drawn at random, make of Δ between S1 and Φ by themselves."""
     return (
-        f"The {LatentTraining.samples:,} phases of a data set are drawn at random; a circle that spreads them "
-        "evenly, as "
-        f"the prior wants it, has Δ(S1 → Phi) = {uneven(sigma, LatentTraining.samples):.2f} on average."
+        f"The {LatentTraining.samples:,} phases of a data set are drawn at random, and so they are not quite even. On a "
+        "circle that spreads them evenly, as the prior wants it, that alone makes "
+        f"Δ(S1 → Phi) = {uneven(sigma, LatentTraining.samples):.2f} on average."
     )
 
 

@@ -158,19 +158,19 @@ def records_of(settings):
 
 def test_a_run_below_what_a_bound_can_reach_is_named(finished):
     records = records_of(finished[0])
-    assert below_bound(records) == [] and "no run is below" in bound_note(records)
+    assert below_bound(records) == [] and "No run has a lower -ELBO" in bound_note(records)
     (at, *_) = (r for r in records if (r["noise"], r["sigma_x"]) == (0.1, 0.1))
     lower = at | {"neg_elbo": printed.TABLE_7_1[0.1, 0.1][0]}
     assert below_bound([*records, lower]) == [lower]
     note = bound_note([*records, lower])
-    assert "A RUN IS BELOW" in note and f"{lower['neg_elbo'] - exact_minus_log_p(0.1):+.4f} at noise 0.1" in note
+    assert "A RUN HAS" in note and f"{lower['neg_elbo'] - exact_minus_log_p(0.1):+.4f}, at noise 0.1" in note
 
 
 def test_bounds_near_the_exact_are_named_by_noise(finished):
     exact = exact_minus_log_p(0.1)
     near = {0.01: 0.96 * exact, 0.1: 1.04 * exact, 1.0: 0.94 * exact}
     records = [r | {"neg_elbo": near[r["noise"]]} if r["sigma_x"] == 0.1 else r for r in records_of(finished[0])]
-    assert "at sigma_X 0.1 at noise 0.01, at noise 0.1, NOT at noise 1." in bound_note(records)
+    assert "within 5 % of the exact -log p at noise 0.01, at noise 0.1, NOT at noise 1." in bound_note(records)
 
 
 def test_runs_that_did_not_find_the_phase_are_named(finished):
@@ -178,10 +178,11 @@ def test_runs_that_did_not_find_the_phase_are_named(finished):
     n = len(records)
     assert correlation_note(records) == f"The correlation is 0.99 or more in {n} of {n} runs."
     worse = records[0] | {"correlation": 0.9}
-    place = f"0.900 at noise {worse['noise']:g}, sigma_X {worse['sigma_x']:g}"
-    assert (
-        correlation_note([*records, worse]) == f"The correlation is 0.99 or more in {n} of {n + 1} runs; less: {place}."
-    )
+    place = f"noise {worse['noise']:g}, sigma_X {worse['sigma_x']:g}"
+    words = f"The correlation is 0.99 or more in {n} of {n + 1} runs; the others are 1 at {place} (0.900)."
+    assert correlation_note([*records, worse]) == words
+    words = f"The correlation is 0.99 or more in {n} of {n + 2} runs; the others are 2 at {place} (0.880 to 0.900)."
+    assert correlation_note([*records, worse, worse | {"correlation": 0.88}]) == words
     unknown = records[0] | {"correlation": None}
     assert correlation_note([*records, unknown]) == correlation_note(records)
 
