@@ -44,11 +44,12 @@ def bound_note(records: Sequence[Record]) -> str:
     allowance = shrinking(lowest["sigma_x"]) + _ERRORS * lowest["error"]
     verdict = "A RUN HAS" if below_bound(records) else "No run has"
     return (
-        f"-ELBO is measured on 100 noiseless points, in nats. {verdict} a lower -ELBO than a bound can have. The lowest "
-        f"against the exact -log p is {gap:+.4f}, at noise {lowest['noise']:g} and sigma_X {lowest['sigma_x']:g}, where "
-        f"a decoder of smaller circles and the sampling error may gain {allowance:.4f}. At sigma_X {_NEAR[0]:g} the mean "
-        f"-ELBO is within {100 * _NEAR[1]:g} % of the exact -log p {_near_at(records)}. {correlation_note(records)} The "
-        "correlation is that of the learnt angle with the phase, as Fisher and Lee define it."
+        f"-ELBO is measured on 100 noiseless points, in nats. {verdict} a lower -ELBO than a bound can have. The "
+        f"lowest against the exact -log p is {gap:+.4f}, at noise {lowest['noise']:g} and sigma_X "
+        f"{lowest['sigma_x']:g}, where a decoder of smaller circles and the sampling error may gain {allowance:.4f}. "
+        f"At sigma_X {_NEAR[0]:g} the mean -ELBO is within {100 * _NEAR[1]:g} % of the exact -log p "
+        f"{_near_at(records)}. {correlation_note(records)} The correlation is that of the learnt angle with the "
+        "phase, as Fisher and Lee define it."
     )
 
 
@@ -71,8 +72,8 @@ def correlation_note(records: Sequence[Record]) -> str:
         if judge_at_least(r["correlation"], _AGREES) is Verdict.FAILS:
             misses.setdefault((r["noise"], r["sigma_x"]), []).append(r["correlation"])
     places = [
-        f"{len(found)} at noise {noise:g}, sigma_X {sigma:g} ({' to '.join(dict.fromkeys(_ends(found)))})"
-        for (noise, sigma), found in misses.items()
+        f"{len(values)} at noise {noise:g}, sigma_X {sigma:g} ({' to '.join(dict.fromkeys(_ends(values)))})"
+        for (noise, sigma), values in misses.items()
     ]
     n_found = len(runs) - sum(map(len, misses.values()))
     words = f"The correlation is {_AGREES:g} or more in {n_found} of {len(runs)} runs"

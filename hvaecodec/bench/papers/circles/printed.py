@@ -35,21 +35,21 @@ TABLE_9_2: dict[tuple[str, str], tuple[float, float]] = {
 TABLE_11_1: dict[tuple[str, str], tuple[float, float]] = {("R4", "T2"): (6216.02, 43.05), ("T2", "R4"): (446.84, 6.42)}
 
 WRONG_7_1 = (
-    "Five of the six -ELBO that table 7.1 prints at sigma_X = 0.1 and 1 cannot be right: they lie below the exact -log p "
-    "({exact}), which no bound can, for a decoder of smaller circles gains at most {shrinking:.3f} nats. The text has "
-    "reasons. The series (7.5) lacks the factor 2 before the cosines, so that it is no heat kernel. By the diffusion "
-    "equation of appendix A the kernel at t has variance 2 t, while (7.10) draws with a deviation of t. The Monte-Carlo "
-    "KL (7.9) weights samples of the density by that density again. The printed KL are about half of what the printed "
-    "reconstructions need, which is at least 6.29, 3.98 and 1.66 nats."
+    "Five of the six -ELBO that table 7.1 prints at sigma_X = 0.1 and 1 cannot be right: they lie below the exact "
+    "-log p ({exact}), which no bound can, for a decoder of smaller circles gains at most {shrinking:.3f} nats. The "
+    "text has reasons. The series (7.5) lacks the factor 2 before the cosines, so that it is no heat kernel. By the "
+    "diffusion equation of appendix A the kernel at t has variance 2 t, while (7.10) draws with a deviation of t. The "
+    "Monte-Carlo KL (7.9) weights samples of the density by that density again. The printed KL are about half of what "
+    "the printed reconstructions need, which is at least 6.29, 3.98 and 1.66 nats."
 )
 WRONG_5_1 = (
-    "Table 5.1 agrees with the exact -log p. Formula (5.9) lacks the factor 1/2 of the squared error, which the printed "
-    "figures have; (5.6) multiplies where the text divides."
+    "Table 5.1 agrees with the exact -log p. Formula (5.9) lacks the factor 1/2 of the squared error, which the "
+    "printed figures have; (5.6) multiplies where the text divides."
 )
 WRONG_9_2 = (
-    "Our rotations may turn a circle round, for a model may learn it in the other direction; those of table 9.1 cannot. "
-    "Δ from R2 is large by nature: most of its prior's mass lies off the learnt ring, and atan2 forgets the radius. "
-    "For scale: a misfit of one sigma_X in each of the {data} samples makes Δ = {half:g}."
+    "Our rotations may turn a circle round, for a model may learn it in the other direction; those of table 9.1 "
+    "cannot. Δ from R2 is large by nature: most of its prior's mass lies off the learnt ring, and atan2 forgets the "
+    "radius. For scale: a misfit of one sigma_X in each of the {data} samples makes Δ = {half:g}."
 )
 VARIANCE_9_2 = (
     "The printed column is the same in both tables, and neither reading of 0.01 fits all of its rows. The thesis does "
@@ -57,8 +57,8 @@ VARIANCE_9_2 = (
 )
 WRONG_11_1 = (
     'Table 11.1 is printed for "sigma_X² = 0.1", which no other place of the text uses. If 0.1 is the variance, its '
-    "Δ = 6216 is a mean squared error of 1243 over 625 samples; unrelated pictures have 1250, so that the map would have "
-    "learnt nothing. If sigma_X = 0.1 is meant, the error is 124. In (11.1) both sines have the row's index, and (11.3) "
-    "covers half of the second circle; ours have the column's index in the second sine, and cover all of it. Our models "
-    "have sigma_X = 0.1."
+    "Δ = 6216 is a mean squared error of 1243 over 625 samples; unrelated pictures have 1250, so that the map would "
+    "have learnt nothing. If sigma_X = 0.1 is meant, the error is 124. In (11.1) both sines have the row's index, and "
+    "(11.3) covers half of the second circle; ours have the column's index in the second sine, and cover all of it. "
+    "Our models have sigma_X = 0.1."
 )

@@ -139,8 +139,8 @@ def _delta_table(
 def _uneven_note(sigma: float) -> str:
     """Say what the phases of a data set, drawn at random, make of Δ between S1 and Φ by themselves."""
     return (
-        f"The {LatentTraining.samples:,} phases of a data set are drawn at random, and so they are not quite even. On a "
-        "circle that spreads them evenly, as the prior wants it, that alone makes "
+        f"The {LatentTraining.samples:,} phases of a data set are drawn at random, and so they are not quite even. On "
+        "a circle that spreads them evenly, as the prior wants it, that alone makes "
         f"Δ(S1 → Phi) = {uneven(sigma, LatentTraining.samples):.2f} on average."
     )
 
