@@ -60,13 +60,14 @@ RUNS = (
     ),
     DocumentRun(
         "perception-vgg",
-        minutes=60,
+        minutes=90,
         effort=1,
         codecs=("dct-vae-photo", "dct-vae-photo@temperature=0.5", "dct-vae-photo@temperature=1"),
         quality=(1, 8, 18, 28, 40),
         baselines=("avif@quality=10/20/35/55",),
         metrics=("psnr", "dists", "lpips-vgg"),
         published=_REAL,
+        threads=1,
     ),
     DocumentRun(
         "pictures",
