@@ -66,7 +66,7 @@ def test_floors_are_of_both_decoders(finished):
 def test_the_torus_goes_on_from_its_best_start(tmp_path):
     """With the weights it had there: with no more steps than one, they are still near."""
     tables = run_experiment(PaperSettings(tmp_path, tmp_path, "tiny", only=("T2",)), silent)
-    assert any("No of 3 runs below" in note for table in tables for note in table.notes)
+    assert any("None of the 3 runs have a lower -ELBO" in note for table in tables for note in table.notes)
     store = runs.Store(tmp_path / "tiny", PLANS["tiny"])
     copies = tuple(store.copies("T2", None))
     starts, init = store.best_starts("T2", copies, silent)
