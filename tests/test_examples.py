@@ -311,6 +311,9 @@ def test_python_of_the_documents(source, folder, capsys):
         printed = capsys.readouterr().out
         assert whole["x_hat"].shape == (HEIGHT, WIDTH, 3) and "'width': 192" in printed
         assert whole["net"].bound(whole["x"]).total().shape == (1,) and "HalfJpeg" in printed
+        odd = photos.chelsea()[:61, :91]  # as the photos are that the line takes as it stands there
+        own = whole["HalfJpeg"]()
+        assert own.decode(own.encode(odd, 60)).shape == odd.shape
     for name in files:
         assert (folder / name).stat().st_size > 100
 

@@ -119,16 +119,18 @@ class ResultTable(Sequence[Record]):
     def bd_rate(self, anchor: str | None = None, metric: str | None = None) -> dict[str, float | None]:
         """Return, by label, how many per cent more bits every codec takes than `anchor` at an equal metric (BD-rate).
 
-        A value is None if the two curves have no common range. See `hvaecodec.bench.show.curves.bd_rate` for the
-        definition. anchor: None means the first baseline, or the first codec if there is no baseline. A metric of a
-        whole set is compared on a logarithmic axis, because its values span decades; points at or below 0 are left out.
+        A value is None if the two curves have no common range, or if nothing of the codec could be measured. See
+        `hvaecodec.bench.show.curves.bd_rate` for the definition. anchor: None means the first baseline, or the first
+        codec if there is no baseline. A metric of a whole set is compared on a logarithmic axis, because its values
+        span decades; points at or below 0 are left out.
         Raises ValueError for a codec without a curve or a metric that was not measured.
         """
         by_label = {label: _logarithmic(curve) for label, curve in self.curves(metric).items()}
         against = anchor or next((r["codec"] for r in self.records if r["baseline"]), self.records[0]["codec"])
         if against not in by_label:
             raise ValueError(f"no curve of {against!r}; there are {', '.join(by_label)}")
-        return {label: _percent(by_label[against], curve) for label, curve in by_label.items()}
+        labels = dict.fromkeys([*by_label, *(row["codec"] for row in self.records)])  # also of codecs that failed
+        return {label: _percent(by_label[against], by_label.get(label)) for label in labels}
 
     def plot(
         self,
@@ -220,9 +222,9 @@ def _logarithmic(curve: Curve) -> Curve:
     return replace(curve, bpp=tuple(b for b, _ in pairs), values=tuple(v for _, v in pairs))
 
 
-def _percent(anchor: Curve, test: Curve) -> float | None:
-    if anchor is test:
-        return 0.0
+def _percent(anchor: Curve, test: Curve | None) -> float | None:
+    if test is None or anchor is test:
+        return None if test is None else 0.0
     try:
         return curves.bd_rate(anchor, test).percent
     except curves.NoOverlap:

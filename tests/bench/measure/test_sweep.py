@@ -72,7 +72,20 @@ def test_anybodys_codec_beside_a_baseline() -> None:
     assert table[0]["psnr_db"] == pytest.approx(np.mean(mine[:2]))
     percents = table.bd_rate()
     assert percents["webp"] == 0 and percents["Jpeg"] is not None
-    assert set(table.bd_rate("Jpeg")) == {"Jpeg", "webp"}
+    assert set(table.bd_rate("Jpeg")) == {"Jpeg", "webp", "raw"}
+    assert percents["raw"] is None, "of no loss at all there is no curve"
+
+
+def test_a_codec_that_always_fails_stands_in_the_bd_rates_without_one() -> None:
+    """Left out, it would look as if nobody had asked for it."""
+
+    class Halved(Jpeg):
+        def decode(self, data: bytes, temperature: float = 0) -> np.ndarray:
+            return super().decode(data)[::2]
+
+    table = bench.rate_distortion(["jpeg@quality=10/40/80", Halved], PICTURES, metrics=["psnr"])
+    assert all("decoded to" in row["error"] for row in table if row["codec"] == "Halved")
+    assert list(table.bd_rate().values()) == [0, None]
 
 
 def test_rows_are_json_and_tidy(tmp_path: Path) -> None:
