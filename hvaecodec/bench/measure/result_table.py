@@ -223,8 +223,10 @@ def _logarithmic(curve: Curve) -> Curve:
 
 
 def _percent(anchor: Curve, test: Curve | None) -> float | None:
-    if test is None or anchor is test:
-        return None if test is None else 0.0
+    if test is None:
+        return None
+    if anchor is test:
+        return 0.0
     try:
         return curves.bd_rate(anchor, test).percent
     except curves.NoOverlap:

@@ -1,4 +1,4 @@
-"""A convolution of an enlarged grid, computed on the grid as it was: decoders spend most of their time in it."""
+"""A convolution of an enlarged grid, computed on the grid as it was."""
 
 from __future__ import annotations
 
